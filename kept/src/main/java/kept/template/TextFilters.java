@@ -177,7 +177,8 @@ final class TextFilters {
         return made((space < 0 ? cut : cut.substring(0, space)) + end);
     }
 
-    private static long words(String text) {
+    private long words(String text) {
+        interpreter.budget().work(text.length());
         long words = 0;
         boolean inside = false;
         for (int i = 0; i < text.length();) {

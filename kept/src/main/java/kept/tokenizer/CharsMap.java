@@ -22,7 +22,7 @@ import java.util.SequencedMap;
  */
 final class CharsMap {
     /** Rules that change nothing. */
-    static final CharsMap NONE = new CharsMap(new byte[0]);
+    static final CharsMap NONE = new CharsMap(new byte[0], 1);
 
     /** Maximum length of a source text in bytes; those of NFKC are shorter than half of it. */
     private static final int MAX_KEY_LENGTH = 128;
@@ -35,9 +35,11 @@ final class CharsMap {
     private static final int MAX_VISITS = 4;
 
     private final byte[] bytes;
+    private final double growth;
 
-    private CharsMap(byte[] bytes) {
+    private CharsMap(byte[] bytes, double growth) {
         this.bytes = bytes;
+        this.growth = growth;
     }
 
     /**
@@ -49,7 +51,17 @@ final class CharsMap {
      * @throws TokenizerException if a look-up could leave the table, loop, or return invalid text
      */
     static CharsMap check(byte[] bytes, String name) {
-        return bytes.length == 0 ? NONE : new CharsMap(new TrieCheck(bytes, name).checked());
+        if (bytes.length == 0) {
+            return NONE;
+        }
+        var check = new TrieCheck(bytes, name);
+        check.require();
+        return new CharsMap(bytes, check.growth);
+    }
+
+    /** The largest ratio of a replacement to what it replaces, in bytes; at least 1. */
+    double growth() {
+        return growth;
     }
 
     boolean isEmpty() {
@@ -76,6 +88,7 @@ final class CharsMap {
         private final String name;
         private IntBuffer units;
         private int replacements;
+        private double growth = 1;
 
         TrieCheck(byte[] bytes, String name) {
             this.bytes = bytes;
@@ -106,7 +119,7 @@ final class CharsMap {
             return keys.subList(0, Math.min(most, keys.size()));
         }
 
-        byte[] checked() {
+        void require() {
             var buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
             long size = bytes.length < Integer.BYTES ? -1 : Integer.toUnsignedLong(buffer.getInt());
             if (size < Integer.BYTES * (long) LABELS || size % Integer.BYTES != 0 || size > bytes.length - Integer.BYTES - 1) {
@@ -129,7 +142,6 @@ final class CharsMap {
                 }
                 places = next;
             }
-            return bytes;
         }
 
         private void requireText() {
@@ -189,6 +201,7 @@ final class CharsMap {
             if (bytes[end] != 0) {
                 throw broken("replaces %d bytes by more than %d".formatted(keyLength, MAX_GROWTH * keyLength));
             }
+            growth = Math.max(growth, (double) (end - start) / keyLength);
         }
 
         private TokenizerException broken(String problem) {

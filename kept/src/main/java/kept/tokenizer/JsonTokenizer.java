@@ -3,7 +3,6 @@ package kept.tokenizer;
 import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -23,17 +22,21 @@ import kept.text.Reasons;
 final class JsonTokenizer implements Tokenizer {
     /** The library's regex engine aborts the process after ten million backtracking steps; common patterns need two per space. */
     private static final int MAX_TEXT_LENGTH = 4_000_000;
+    /** The library takes 17 bytes for each byte of a normalised text, and ends the process where it gets no memory. */
+    private static final long MAX_NORMALIZED_LENGTH = 1L << 28;
 
     private final Path file;
     private final HuggingFaceTokenizer library;
     private final int vocabularySize;
+    private final int longestText;
     private final OptionalInt bos;
     private final OptionalInt eos;
     private final Map<String, String> specialTokens;
     private final List<String> added;
 
-    private JsonTokenizer(Path file, HuggingFaceTokenizer library, JsonNode tokenizer, Map<String, Integer> ids, JsonNode config) {
-        this.added = tokenizer.path("added_tokens").valueStream().map(token -> token.path("content").asText()).toList();
+    private JsonTokenizer(Path file, HuggingFaceTokenizer library, SafeTokenizerJson.Reduced tokenizer, Map<String, Integer> ids, JsonNode config) {
+        this.longestText = (int) Math.min(MAX_TEXT_LENGTH, MAX_NORMALIZED_LENGTH / tokenizer.growth());
+        this.added = tokenizer.json().path("added_tokens").valueStream().map(token -> token.path("content").asText()).toList();
         this.file = file;
         this.library = library;
         this.vocabularySize = 1 + ids.values().stream().mapToInt(Integer::intValue).max().orElse(-1);
@@ -63,13 +66,13 @@ final class JsonTokenizer implements Tokenizer {
      * @param file the file's name, for messages
      */
     static JsonTokenizer of(JsonNode tokenizer, JsonNode config, Path file) {
-        ObjectNode safe = SafeTokenizerJson.of(tokenizer, file.toString());
-        Map<String, Integer> ids = ids(safe);
+        SafeTokenizerJson.Reduced safe = SafeTokenizerJson.of(tokenizer, file.toString());
+        Map<String, Integer> ids = ids(safe.json());
         if (ids.isEmpty()) {
             throw new TokenizerException("[tokenizer] " + file + " has no vocabulary: it is not a tokenizer.json of Hugging Face tokenizers");
         }
         NativeLibraries.prepare();
-        try (var input = new ByteArrayInputStream(Json.write(safe).getBytes(StandardCharsets.UTF_8))) {
+        try (var input = new ByteArrayInputStream(Json.write(safe.json()).getBytes(StandardCharsets.UTF_8))) {
             // By default DJL truncates texts to 512 ids and adds special tokens.
             var options = Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false");
             return new JsonTokenizer(file, HuggingFaceTokenizer.newInstance(input, options), safe, ids, config);
@@ -105,9 +108,9 @@ final class JsonTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
-        if (text.length() > MAX_TEXT_LENGTH) {
+        if (text.length() > longestText) {
             throw new TokenizerException("[encode] a text of %,d characters is too long for %s, which takes %,d at once: cut it into several"
-                    .formatted(text.length(), file, MAX_TEXT_LENGTH));
+                    .formatted(text.length(), file, longestText));
         }
         try {
             return Arrays.stream(library.encode(text, false, false).getIds()).mapToInt(Math::toIntExact).toArray();

@@ -3,7 +3,7 @@ package kept.tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.OptionalLong;
 
 /**
  * Recognises regular expressions that are matched in linear time. Hugging Face's library passes them to Oniguruma, a backtracking engine that aborts
@@ -20,6 +20,8 @@ final class SafePattern {
     private static final int MAX_COUNT = 1000;
     /** Maximum number of ways to match the part before the last element that may fail. */
     private static final long MAX_WAYS = 256;
+    /** Maximum number of characters looked at from one place of a text: those of all alternatives, in each of their ways. */
+    static final long MAX_STEPS = 8192;
 
     private static final String SPACES = "\\s+";
     private static final String UPPER = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
@@ -47,25 +49,54 @@ final class SafePattern {
 
     /** Whether a pattern is known to be matched in linear time. */
     static boolean accepts(String pattern) {
+        return steps(pattern).isPresent();
+    }
+
+    /**
+     * Returns how many characters a search may look at from one place of a text, apart from those it matches.
+     *
+     * @return at most {@link #MAX_STEPS}; empty if the pattern is not known to be matched in linear time
+     */
+    static OptionalLong steps(String pattern) {
         if (pattern.isEmpty() || pattern.length() > LONGEST) {
-            return false;
+            return OptionalLong.empty();
         }
         if (pattern.equals(TRAILING_SPACE)) {
-            return true;
+            return OptionalLong.of(1);
         }
         try {
             var parser = new SafePattern(pattern);
             List<Part> alternatives = parser.alternatives(0);
-            return parser.at == pattern.length() && acceptsAll(alternatives);
+            long steps = alternatives.stream().mapToLong(Part::steps).sum();
+            return parser.at == pattern.length() && acceptsAll(alternatives) && steps <= MAX_STEPS ? OptionalLong.of(steps) : OptionalLong.empty();
         } catch (Refusal e) {
-            return false;
+            return OptionalLong.empty();
         }
     }
 
     private static boolean acceptsAll(List<Part> alternatives) {
-        Set<String> texts = Set.copyOf(alternatives.stream().map(Part::text).toList());
-        return alternatives.stream().allMatch(part -> part.least > 0
-                && (!part.failsAfterRun || KNOWN.containsKey(part.text) && texts.contains(KNOWN.get(part.text))));
+        for (int i = 0; i < alternatives.size(); i++) {
+            Part part = alternatives.get(i);
+            if (part.least == 0 || part.failsAfterRun && !isTakenUp(part.text, alternatives.subList(0, i), alternatives.subList(i + 1,
+                    alternatives.size()))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether the run that an alternative fails on is matched as a whole, before or next: another could match a part and leave the rest to search. */
+    private static boolean isTakenUp(String text, List<Part> preceding, List<Part> following) {
+        String run = KNOWN.get(text);
+        if (preceding.stream().anyMatch(part -> part.text.equals(run))) {
+            return true;
+        }
+        for (Part next : following) {
+            if (run == null || !run.equals(KNOWN.get(next.text))) {
+                return next.text.equals(run);
+            }
+        }
+        return false;
     }
 
     /** Thrown internally to reject a pattern. */
@@ -82,12 +113,18 @@ final class SafePattern {
      *
      * @param text what it reads
      * @param least minimum number of characters it matches
+     * @param most maximum number of characters it matches or looks at, with one for each unbounded repetition
      * @param ways number of ways it may match one text, not counting unbounded repetitions
      * @param runs whether it contains an unbounded repetition
      * @param mayFail whether it may fail
      * @param failsAfterRun whether something in it may fail after an unbounded repetition
      */
-    private record Part(String text, int least, long ways, boolean runs, boolean mayFail, boolean failsAfterRun) { }
+    private record Part(String text, int least, long most, long ways, boolean runs, boolean mayFail, boolean failsAfterRun) {
+        /** How many characters it looks at in all its ways. */
+        long steps() {
+            return ways * Math.max(1, most);
+        }
+    }
 
     private List<Part> alternatives(int depth) throws Refusal {
         List<Part> alternatives = new ArrayList<>();
@@ -105,6 +142,7 @@ final class SafePattern {
     private Part sequence(int depth) throws Refusal {
         int start = at;
         int least = 0;
+        long most = 0;
         long ways = 1;
         boolean runs = false;
         boolean mayFail = false;
@@ -117,10 +155,11 @@ final class SafePattern {
             }
             ways = Math.min(MAX_WAYS + 1, ways * next.ways);
             least = Math.min(MAX_COUNT, least + next.least);
+            most += next.most;
             runs |= next.runs;
             mayFail |= next.mayFail;
         }
-        return new Part(pattern.substring(start, at), least, ways, runs, mayFail, failsAfterRun);
+        return new Part(pattern.substring(start, at), least, most, ways, runs, mayFail, failsAfterRun);
     }
 
     private Part element(int depth) throws Refusal {
@@ -142,11 +181,15 @@ final class SafePattern {
     }
 
     private static Part one() {
-        return new Part("", 1, 1, false, true, false);
+        return new Part("", 1, 1, 1, false, true, false);
     }
 
     private static Part anchor() {
-        return new Part("", 0, 1, false, true, false);
+        return around(1);
+    }
+
+    private static Part around(long looksAt) {
+        return new Part("", 0, looksAt, 1, false, true, false);
     }
 
     private Part escape() throws Refusal {
@@ -239,7 +282,7 @@ final class SafePattern {
                     throw new Refusal();
                 }
                 at++;
-                return new Part("", 0, 1, false, false, false);
+                return new Part("", 0, 0, 1, false, false, false);
             }
         }
         List<Part> inside = alternatives(depth + 1);
@@ -252,9 +295,9 @@ final class SafePattern {
             if (runs || ways > MAX_WAYS) {
                 throw new Refusal();
             }
-            return anchor();
+            return around(inside.stream().mapToLong(Part::steps).sum());
         }
-        return new Part("", inside.stream().mapToInt(Part::least).min().orElse(0), ways, runs, inside.stream().anyMatch(Part::mayFail),
+        return new Part("", inside.stream().mapToInt(Part::least).min().orElse(0), inside.stream().mapToLong(Part::most).max().orElse(0), ways, runs, inside.stream().anyMatch(Part::mayFail),
                 inside.stream().anyMatch(Part::failsAfterRun));
     }
 
@@ -291,7 +334,7 @@ final class SafePattern {
             at++;       // lazy
         }
         long ways = bounded ? Math.min(MAX_WAYS + 1, part.ways * (most - least + 1)) : 1;
-        return new Part("", (int) least * part.least, ways, part.runs || !bounded, least > 0 && part.mayFail,
+        return new Part("", (int) least * part.least, part.most * (bounded ? most : Math.max(1, least)), ways, part.runs || !bounded, least > 0 && part.mayFail,
                 part.failsAfterRun);
     }
 }

@@ -5,8 +5,10 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
 import java.util.Base64;
 import java.util.BitSet;
+import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -27,9 +29,25 @@ final class SafeTokenizerJson {
     private static final int MAX_CONTENT_LENGTH = 256;
     private static final int MAX_ID = 1 << 24;
     private static final int ADDED_CHARACTERS = 4_000_000;
-    private static final int MAX_WORD_LENGTH = 1000;
-    /** Maximum factor by which all replacements together may lengthen a text. */
-    private static final double MAX_GROWTH = 64;
+    /** WordPiece hashes every part of a word, which takes time by the cube of its length; published models have 100. */
+    private static final int MAX_WORD_LENGTH = 256;
+    /** Maximum number of bytes of tokens that begin one another: the library copies all of them at every place of a text. */
+    private static final int MAX_NESTED_BYTES = 8192;
+    /**
+     * Maximum factor by which a text may be lengthened before it is split into tokens. That of ALBERT is 484: a compatibility decomposition, compiled
+     * rules, and a mark before every piece.
+     */
+    private static final double MAX_GROWTH = 1024;
+    /** The same for a text that is decoded. */
+    private static final double MAX_DECODED_GROWTH = 64;
+    /** The longest compatibility decomposition, that of U+FDFA, in bytes per byte; that of a canonical one is 3. */
+    private static final double COMPATIBILITY_GROWTH = 11;
+    private static final double CANONICAL_GROWTH = 3;
+    /** Accents are separated, and spaces set around Chinese characters. */
+    private static final double BERT_GROWTH = 5;
+    private static final double LOWERCASE_GROWTH = 1.5;
+    /** A byte becomes a letter of two, with another before each piece; what is decoded and no text, U+FFFD. */
+    private static final double BYTE_LEVEL_GROWTH = 3;
 
     private static final Map<String, List<String>> NORMALIZERS = Map.ofEntries(Map.entry("Sequence", List.of("normalizers")),
             Map.entry("NFC", List.of()), Map.entry("NFD", List.of()), Map.entry("NFKC", List.of()), Map.entry("NFKD", List.of()),
@@ -59,6 +77,9 @@ final class SafeTokenizerJson {
     private final String name;
     private int steps;
     private double growth = 1;
+    private double encodedGrowth;
+    /** Of all patterns, by {@link SafePattern#steps}. */
+    private long patternSteps;
 
     private SafeTokenizerJson(JsonNode root, String name) {
         this.root = root;
@@ -73,9 +94,19 @@ final class SafeTokenizerJson {
      * @return a tokenizer that produces the same ids
      * @throws TokenizerException naming the first component that is unknown or unbounded
      */
-    static ObjectNode of(JsonNode root, String name) {
-        return new SafeTokenizerJson(root, name).checked();
+    static Reduced of(JsonNode root, String name) {
+        var reader = new SafeTokenizerJson(root, name);
+        ObjectNode json = reader.checked();
+        return new Reduced(json, reader.encodedGrowth);
     }
+
+    /**
+     * A reduced tokenizer.
+     *
+     * @param json its content
+     * @param growth by what factor normalisation may lengthen a text, in bytes
+     */
+    record Reduced(ObjectNode json, double growth) { }
 
     private ObjectNode checked() {
         ObjectNode safe = JsonNodeFactory.instance.objectNode().put("version", "1.0");
@@ -84,6 +115,7 @@ final class SafeTokenizerJson {
         safe.set("normalizer", component("normalizer", root.path("normalizer"), NORMALIZERS, 0));
         safe.set("pre_tokenizer", component("pre_tokenizer", root.path("pre_tokenizer"), PRE_TOKENIZERS, 0));
         safe.putNull("post_processor");
+        encodedGrowth = growth;
         growth = 1;
         safe.set("decoder", component("decoder", root.path("decoder"), DECODERS, 0));
         safe.set("model", model());
@@ -117,36 +149,61 @@ final class SafeTokenizerJson {
                     : "has more than %d steps, or more than %d levels of them".formatted(MAX_STEPS, DEEPEST));
         }
         ObjectNode safe = only(node, fields).put("type", type);
+        if (!type.equals("Precompiled")) {
+            node.properties().stream().filter(field -> field.getValue().isTextual())
+                .forEach(field -> text(part, node, field.getKey(), MAX_CONTENT_LENGTH));
+        }
+        grow(part, growth(part, type, node));
         switch (type) {
             case "Sequence" -> {
                 ArrayNode inner = safe.putArray(fields.getFirst());
                 node.path(fields.getFirst()).forEach(step -> inner.add(component(part, step, known, depth + 1)));
             }
-            case "Precompiled" -> CharsMap.check(bytes(node.path("precompiled_charsmap")), name);
-            case "Prepend" -> text(part, node, "prepend", MAX_CONTENT_LENGTH);
-            case "Split" -> requirePattern(part, node.path("pattern"));
-            case "Replace" -> replace(part, node);
+            case "Split", "Replace" -> requirePattern(part, node.path("pattern"));
             case "Strip" -> {
                 // A nonzero "stop" makes the library count backwards past the start of a token.
                 if (node.path("stop").asLong() != 0 || node.path("start").asLong() < 0 || node.path("start").asLong() > MAX_CONTENT_LENGTH) {
                     throw refused(part, "strips more than a few characters, or some at the end");
                 }
             }
-            default -> node.properties().stream().filter(field -> field.getValue().isTextual())
-                .forEach(field -> text(part, node, field.getKey(), MAX_CONTENT_LENGTH));
+            default -> { }
         }
         return safe;
     }
 
-    private void replace(String part, JsonNode node) {
-        requirePattern(part, node.path("pattern"));
-        JsonNode literal = node.path("pattern").path("String");
-        int replaced = literal.isTextual() ? literal.asText().getBytes(StandardCharsets.UTF_8).length : 1;
-        int by = text(part, node, "content", MAX_CONTENT_LENGTH).getBytes(StandardCharsets.UTF_8).length;
-        growth *= Math.max(1, (double) by / replaced);
-        if (growth > MAX_GROWTH) {
-            throw refused(part, "makes texts more than %.0f times longer".formatted(MAX_GROWTH));
+    /** By what factor a component may lengthen a text, in bytes. A mark is set before each piece, which may be one byte. */
+    private double growth(String part, String type, JsonNode node) {
+        boolean decodes = part.equals("decoder");
+        return switch (type) {
+            case "Precompiled" -> CharsMap.check(bytes(node.path("precompiled_charsmap")), name).growth();
+            case "NFKC", "NFKD" -> COMPATIBILITY_GROWTH;
+            case "NFC", "NFD" -> CANONICAL_GROWTH;
+            case "BertNormalizer" -> BERT_GROWTH;
+            case "Lowercase" -> LOWERCASE_GROWTH;
+            case "ByteLevel" -> BYTE_LEVEL_GROWTH;
+            case "Prepend" -> 1 + utf8(text(part, node, "prepend", MAX_CONTENT_LENGTH));
+            case "Metaspace" -> decodes ? 1 : 1 + utf8(node.path("replacement").asText());
+            // Without a suffix, a space is set before every character.
+            case "BPEDecoder" -> node.path("suffix").asText().isEmpty() ? 2 : 1;
+            case "WordPiece" -> 2;
+            case "Replace" -> {
+                JsonNode literal = node.path("pattern").path("String");
+                yield (double) utf8(text(part, node, "content", MAX_CONTENT_LENGTH)) / (literal.isTextual() ? Math.max(1, utf8(literal.asText())) : 1);
+            }
+            default -> 1;
+        };
+    }
+
+    private void grow(String part, double factor) {
+        growth *= Math.max(1, factor);
+        double most = part.equals("decoder") ? MAX_DECODED_GROWTH : MAX_GROWTH;
+        if (growth > most) {
+            throw refused(part, "may make texts more than %.0f times longer".formatted(most));
         }
+    }
+
+    private static int utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8).length;
     }
 
     private void requirePattern(String part, JsonNode pattern) {
@@ -156,6 +213,10 @@ final class SafeTokenizerJson {
         if (literal ? text.isEmpty() || text.length() > MAX_TOKEN_LENGTH : !regex || !SafePattern.accepts(text)) {
             throw refused(part, "searches for a pattern that may take for ever, or is not known: "
                     + text.substring(0, Math.min(text.length(), MAX_CONTENT_LENGTH)));
+        }
+        patternSteps += literal ? 1 : SafePattern.steps(text).orElse(0);
+        if (patternSteps > SafePattern.MAX_STEPS) {
+            throw refused(part, "searches for patterns that together look at more than %d characters from each place".formatted(SafePattern.MAX_STEPS));
         }
     }
 
@@ -214,6 +275,23 @@ final class SafeTokenizerJson {
                     && Double.isFinite(token.path(1).asDouble(Double.NaN));
             if (!sound || seen.size() > MAX_ID) {
                 throw refused("model", "has a token that is empty, too long, there twice or without a score: %d".formatted(seen.size()));
+            }
+        }
+        requireShallow(seen.stream().sorted().toList());
+    }
+
+    /** In the order of texts, a token stands after those that it begins with. */
+    private void requireShallow(List<String> sorted) {
+        Deque<String> beginnings = new ArrayDeque<>();
+        int bytes = 0;
+        for (String token : sorted) {
+            while (!beginnings.isEmpty() && !token.startsWith(beginnings.peek())) {
+                bytes -= utf8(beginnings.pop());
+            }
+            beginnings.push(token);
+            bytes += utf8(token);
+            if (bytes > MAX_NESTED_BYTES) {
+                throw refused("model", "has tokens that begin one another, of more than %d bytes in all".formatted(MAX_NESTED_BYTES));
             }
         }
     }

@@ -31,6 +31,9 @@ class CharsMapTest {
     void aSmallSoundMapIsTaken() {
         assertThat(CharsMap.check(map(units -> { }, "b\0"), "model").isEmpty()).isFalse();
         assertThat(CharsMap.check(new byte[0], "model").isEmpty()).isTrue();
+        assertThat(CharsMap.check(new byte[0], "model").growth()).isEqualTo(1);
+        assertThat(CharsMap.check(replacingA("b".repeat(7)), "model").growth()).isEqualTo(7);
+        assertThat(CharsMap.check(replacingA(""), "model").growth()).isEqualTo(1);
     }
 
     @Test
@@ -76,6 +79,11 @@ class CharsMapTest {
     private static void assertBroken(byte[] rules, String problem) {
         assertThatThrownBy(() -> CharsMap.check(rules, "x.model")).isInstanceOf(TokenizerException.class)
                 .hasMessageStartingWith("[tokenizer] x.model").hasMessageContainingAll("precompiled_charsmap", problem);
+    }
+
+    /** Rules that replace "a". */
+    static byte[] replacingA(String by) {
+        return map(units -> { }, by + "\0");
     }
 
     /** "a" becomes the first replacement: from the root's place it stands at ROOT ^ 'a' and leads to 256, where its value is. Then damage is done. */

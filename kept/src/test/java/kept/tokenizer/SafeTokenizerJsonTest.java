@@ -69,7 +69,7 @@ class SafeTokenizerJsonTest {
         "model; {'type':'Unigram','vocab':[['',0]],'unk_id':0}; empty",
         "model; {'type':'Unigram','vocab':[['a',0],['a',0]],'unk_id':0}; twice",
         "model; {'type':'Unigram','vocab':[['a']],'unk_id':0}; without a score",
-        "model; {'type':'WordPiece','vocab':{'a':0},'unk_token':'a','max_input_chars_per_word':1000000}; words of more",
+        "model; {'type':'WordPiece','vocab':{'a':0},'unk_token':'a','max_input_chars_per_word':257}; words of more",
         "model; {'type':'Neural','vocab':{'a':0}}; unknown type 'Neural'"})
     void whatIsNotKnownOrNotBoundedIsRefused(String part, String value, String problem) throws IOException {
         ObjectNode json = sound();
@@ -81,17 +81,17 @@ class SafeTokenizerJsonTest {
     void chainsThatGrowOrAreLongOrDeepAreRefused() throws IOException {
         ObjectNode json = sound();
         var steps = json.putObject("normalizer").put("type", "Sequence").putArray("normalizers");
-        for (int i = 0; i < 6; i++) {
+        for (int i = 0; i < 10; i++) {
             steps.addObject().put("type", "Replace").put("content", "aa").putObject("pattern").put("String", "a");
         }
         try (Tokenizer tokenizer = load(json.toString())) {
-            assertThat(tokenizer.encode("a")).hasSize(64);
+            assertThat(tokenizer.encode("a")).hasSize(1024);
         }
         steps.add(steps.get(0).deepCopy());
-        assertRefused(json.toString(), "64 times longer");
+        assertRefused(json.toString(), "1024 times longer");
         steps.removeAll();
         for (int i = 0; i < 64; i++) {
-            steps.addObject().put("type", "NFC");
+            steps.addObject().put("type", "Nmt");
         }
         assertRefused(json.toString(), "more than 64 steps");
         JsonNode deep = JSON.readTree("{\"type\":\"NFC\"}");
@@ -102,6 +102,93 @@ class SafeTokenizerJsonTest {
         }
         json.set("normalizer", deep);
         assertRefused(json.toString(), "more than 4 levels");
+    }
+
+    /** Components that lengthen a text, or each of its pieces, as often as they are repeated. */
+    @ParameterizedTest
+    @CsvSource(delimiter = ';', quoteCharacter = '~', value = {
+        "normalizer; normalizers; 6; 7; {'type':'ByteLevel'}",
+        "normalizer; normalizers; 2; 3; {'type':'NFKD'}",
+        "normalizer; normalizers; 4; 5; {'type':'BertNormalizer','clean_text':true,'handle_chinese_chars':true,'lowercase':true}",
+        "normalizer; normalizers; 10; 11; {'type':'Prepend','prepend':'b'}",
+        "normalizer; normalizers; 17; 18; {'type':'Lowercase'}",
+        "pre_tokenizer; pretokenizers; 6; 7; {'type':'ByteLevel','add_prefix_space':true,'trim_offsets':false,'use_regex':false}",
+        "pre_tokenizer; pretokenizers; 10; 11; {'type':'Metaspace','replacement':'b','prepend_scheme':'always','split':false}",
+        "decoder; decoders; 6; 7; {'type':'BPEDecoder','suffix':''}",
+        "decoder; decoders; 6; 7; {'type':'WordPiece','prefix':'','cleanup':true}"})
+    void repetitionsThatGrowAreRefused(String part, String steps, int most, int tooMany, String step) throws IOException {
+        for (int count : new int[] {most, tooMany}) {
+            ObjectNode json = sound();
+            var sequence = json.putObject(part).put("type", "Sequence").putArray(steps);
+            for (int i = 0; i < count; i++) {
+                sequence.add(JSON.readTree(step.replace('\'', '"')));
+            }
+            if (count == most) {
+                try (Tokenizer tokenizer = load(json.toString())) {
+                    assertThat(tokenizer.decode(tokenizer.encode("ab"))).contains("a");
+                }
+            } else {
+                assertRefused(json.toString(), part.equals("decoder") ? "64 times longer" : "1024 times longer");
+            }
+        }
+    }
+
+    /** Compiled rules count by their longest replacement: 'a' by 32 bytes, twice. */
+    @Test
+    void compiledRulesThatGrowAreRefusedWhenRepeated() throws IOException {
+        ObjectNode json = sound();
+        var steps = json.putObject("normalizer").put("type", "Sequence").putArray("normalizers");
+        ObjectNode rules = JSON.createObjectNode().put("type", "Precompiled").put("precompiled_charsmap",
+                Base64.getEncoder().encodeToString(CharsMapTest.replacingA("b".repeat(32))));
+        steps.add(rules).add(rules);
+        try (Tokenizer tokenizer = load(json.toString())) {
+            assertThat(tokenizer.encode("a")).hasSize(32);
+        }
+        steps.addObject().put("type", "Prepend").put("prepend", "b");
+        assertRefused(json.toString(), "1024 times longer");
+    }
+
+    @Test
+    void patternsOfSeveralStepsAreCountedTogether() throws IOException {
+        ObjectNode json = sound();
+        var steps = json.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
+        for (int i = 0; i < 8; i++) {
+            ObjectNode split = steps.addObject().put("type", "Split").put("behavior", "Isolated").put("invert", false);
+            split.putObject("pattern").put("Regex", "[^a]{1000}" + i);
+        }
+        load(json.toString()).close();
+        steps.add(steps.get(0).deepCopy());
+        assertRefused(json.toString(), "look at more than 8192 characters from each place");
+    }
+
+    @Test
+    void unigramTokensThatBeginOneAnotherAreBounded() throws IOException {
+        for (int count : new int[] {127, 128}) {
+            var vocabulary = JSON.createArrayNode();
+            for (int length = 1; length <= count; length++) {
+                vocabulary.addArray().add("a".repeat(length)).add(-length);
+                vocabulary.addArray().add("b".repeat(length)).add(-length);
+            }
+            ObjectNode json = JSON.createObjectNode();
+            json.putObject("model").put("type", "Unigram").put("unk_id", 0).set("vocab", vocabulary);
+            if (count == 127) {
+                load(json.toString()).close();
+            } else {
+                assertRefused(json.toString(), "begin one another, of more than 8192 bytes");
+            }
+        }
+    }
+
+    /** The memory that the library takes is bounded by the length of what a text may become. */
+    @Test
+    void theLongestTextDependsOnWhatItMayBecome() throws IOException {
+        ObjectNode json = sound();
+        json.set("normalizer", JSON.readTree("{\"type\":\"Replace\",\"pattern\":{\"String\":\"x\"},\"content\":\"%s\"}".formatted("b".repeat(256))));
+        try (Tokenizer tokenizer = load(json.toString())) {
+            assertThatThrownBy(() -> tokenizer.encode("a".repeat(1_048_577))).isInstanceOf(TokenizerException.class)
+                    .hasMessageContainingAll("1,048,577 characters", "1,048,576 at once");
+            assertThat(tokenizer.encode("x")).hasSize(256);
+        }
     }
 
     @ParameterizedTest
