@@ -21,7 +21,7 @@ final class SafePattern {
     /** Maximum number of ways to match the part before the last element that may fail. */
     private static final long MAX_WAYS = 256;
     /** Maximum number of characters looked at from one place of a text: those of all alternatives, in each of their ways. */
-    static final long MAX_STEPS = 8192;
+    static final long MAX_STEPS = 16_384;
 
     private static final String SPACES = "\\s+";
     private static final String UPPER = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
@@ -85,7 +85,7 @@ final class SafePattern {
         return true;
     }
 
-    /** Whether the run that an alternative fails on is matched as a whole, before or next: another could match a part and leave the rest to search. */
+    /** Whether the run an alternative fails on is matched as a whole, before or next: another could match a part and leave the rest to search. */
     private static boolean isTakenUp(String text, List<Part> preceding, List<Part> following) {
         String run = KNOWN.get(text);
         if (preceding.stream().anyMatch(part -> part.text.equals(run))) {
@@ -297,7 +297,8 @@ final class SafePattern {
             }
             return around(inside.stream().mapToLong(Part::steps).sum());
         }
-        return new Part("", inside.stream().mapToInt(Part::least).min().orElse(0), inside.stream().mapToLong(Part::most).max().orElse(0), ways, runs, inside.stream().anyMatch(Part::mayFail),
+        long most = inside.stream().mapToLong(Part::most).max().orElse(0);
+        return new Part("", inside.stream().mapToInt(Part::least).min().orElse(0), most, ways, runs, inside.stream().anyMatch(Part::mayFail),
                 inside.stream().anyMatch(Part::failsAfterRun));
     }
 
@@ -334,7 +335,7 @@ final class SafePattern {
             at++;       // lazy
         }
         long ways = bounded ? Math.min(MAX_WAYS + 1, part.ways * (most - least + 1)) : 1;
-        return new Part("", (int) least * part.least, part.most * (bounded ? most : Math.max(1, least)), ways, part.runs || !bounded, least > 0 && part.mayFail,
-                part.failsAfterRun);
+        long longest = part.most * (bounded ? most : Math.max(1, least));
+        return new Part("", (int) least * part.least, longest, ways, part.runs || !bounded, least > 0 && part.mayFail, part.failsAfterRun);
     }
 }

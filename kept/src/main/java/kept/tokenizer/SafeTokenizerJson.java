@@ -188,7 +188,8 @@ final class SafeTokenizerJson {
             case "WordPiece" -> 2;
             case "Replace" -> {
                 JsonNode literal = node.path("pattern").path("String");
-                yield (double) utf8(text(part, node, "content", MAX_CONTENT_LENGTH)) / (literal.isTextual() ? Math.max(1, utf8(literal.asText())) : 1);
+                double replaced = literal.isTextual() ? Math.max(1, utf8(literal.asText())) : 1;
+                yield utf8(text(part, node, "content", MAX_CONTENT_LENGTH)) / replaced;
             }
             default -> 1;
         };
@@ -216,7 +217,7 @@ final class SafeTokenizerJson {
         }
         patternSteps += literal ? 1 : SafePattern.steps(text).orElse(0);
         if (patternSteps > SafePattern.MAX_STEPS) {
-            throw refused(part, "searches for patterns that together look at more than %d characters from each place".formatted(SafePattern.MAX_STEPS));
+            throw refused(part, "searches for patterns that look at more than %d characters from each place".formatted(SafePattern.MAX_STEPS));
         }
     }
 

@@ -179,10 +179,11 @@ class TemplateLimitsTest {
     @ParameterizedTest
     @ValueSource(strings = {"a|string", "'' ~ a", "[a]|string", "a|tojson", "{a: 1}|tojson", "'{:,}'.format(a)", "'{:x}'.format(a)",
         "'{:b}'.format(a)",
-        "'%d' % a", "'%x' % a", "'%o' % a", "'%s' % a", "s|int", "s|int(0, 16)", "t is upper", "t is lower", "u|wordcount", "t is filter", "t is test"})
+        "'%d' % a", "'%x' % a", "'%o' % a", "'%s' % a", "s|int", "s|int(0, 16)", "t is upper", "t is lower", "u|wordcount", "t is filter",
+        "t is test"})
     void ofLongNumbersAndTextsOnlySoManyAreConverted(String expression) {
-        String template = "{% set a = 7 ** 5000 %}{% set s = '9' * 4200 %}{% set t = 'A' * 10000 %}{% set u = 'é ' * 1000 %}{% for i in range(400) %}"
-                + "{% set x = EXPRESSION %}{% endfor %}".replace("EXPRESSION", expression);
+        String template = "{% set a = 7 ** 5000 %}{% set s = '9' * 4200 %}{% set t = 'A' * 10000 %}{% set u = 'é ' * 1000 %}"
+                + "{% for i in range(400) %}{% set x = EXPRESSION %}{% endfor %}".replace("EXPRESSION", expression);
         var limits = new TemplateLimits(250_000, 1L << 40, 1L << 40, 100, 1000);
         assertThatThrownBy(() -> Template.parse(template).render(Map.of(), limits, java.time.LocalDateTime::now))
                 .isInstanceOf(TemplateException.class).hasMessageContaining("250,000 steps");

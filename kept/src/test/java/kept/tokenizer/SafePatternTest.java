@@ -49,10 +49,10 @@ class SafePatternTest {
         assertThat(SafePattern.steps("a(?=bc|d)")).hasValue(4);
         assertThat(SafePattern.steps("a+")).hasValue(1);
         assertThat(SafePattern.steps("a{1,16}a{1,15}[^ab]")).as("240 ways of up to 32").hasValue(240 * 32);
-        assertThat(SafePattern.accepts("a{1,16}a{1,15}[^ab]|a{1,16}a{1,15}[^ac]")).isFalse();
-        assertThat(SafePattern.accepts("|[^a]{1000}b".repeat(8).substring(1))).isTrue();
-        assertThat(SafePattern.accepts("|[^a]{1000}b".repeat(9).substring(1))).isFalse();
-        assertThat(SafePattern.accepts("a(?!" + "|[^a]{1000}b".repeat(9).substring(1) + ")")).isFalse();
+        assertThat(SafePattern.accepts("a{1,16}a{1,15}[^ab]|a{1,16}a{1,15}[^ac]|a{1,16}a{1,15}[^ad]")).isFalse();
+        assertThat(SafePattern.accepts("|[^a]{1000}b".repeat(16).substring(1))).isTrue();
+        assertThat(SafePattern.accepts("|[^a]{1000}b".repeat(17).substring(1))).isFalse();
+        assertThat(SafePattern.accepts("a(?!" + "|[^a]{1000}b".repeat(17).substring(1) + ")")).isFalse();
     }
 
     @Test
