@@ -12,9 +12,12 @@ module kept.core {
 
     uses kept.backend.BackendProvider;
     uses kept.backend.DoubleKernels;
+    uses kept.distributed.TransportProvider;
 
     provides kept.backend.BackendProvider with
             kept.backend.cpu.CpuBackendProvider;
     provides kept.backend.DoubleKernels with
             kept.backend.cpu.CpuDoubleKernels;
+    provides kept.distributed.TransportProvider with
+            kept.distributed.mpi.MpiProvider;
 }

@@ -1,0 +1,277 @@
+package kept.distributed.mpi;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import kept.distributed.RankException;
+import kept.distributed.RankTimeout;
+import kept.distributed.Transport;
+
+/**
+ * Messages by MPI. Before the bytes of an exchange each side sends the other the two sizes that it expects, so that bytes move only when both are
+ * there and agree: a rank that waits for another sleeps between its looks, and one whose bytes move looks without pause. A rank that fails or ends
+ * sends a message of another tag to all others, which look for it while they wait.
+ */
+final class MpiTransport implements Transport {
+    private static final int DATA = 1;
+    private static final int FAILURE = 2;
+    private static final int GOODBYE = 3;
+
+    private static final long NOTHING = -1;
+    /** The rank that fails and the length of its reason, then the reason. */
+    private static final int FAILURE_BYTES = 1024;
+    private static final int REASON = 2 * Integer.BYTES;
+
+    private static final long WATCHFUL_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
+    private static final long MOVING_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final long SHORTEST_NANOS = TimeUnit.MICROSECONDS.toNanos(20);
+    private static final long LONGEST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+    private static final long FAREWELL_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    private final MpiCalls mpi;
+    private final long timeoutNanos;
+    private final String name;
+    private final int rank;
+    private final int size;
+    private final int localRank;
+    private final int localSize;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment ownSizes = arena.allocate(2 * Long.BYTES, 8);
+    private final MemorySegment peerSizes = arena.allocate(2 * Long.BYTES, 8);
+    private final MemorySegment failureBytes = arena.allocate(FAILURE_BYTES, 8);
+    private final MemorySegment empty = arena.allocate(8);
+    private final List<MpiCalls.Request> pending = new ArrayList<>();
+    private RankException failure;
+
+    /**
+     * Starts the engine.
+     *
+     * @param mpi the library
+     * @param timeoutNanos how long a rank waits for another
+     */
+    MpiTransport(MpiCalls mpi, long timeoutNanos) {
+        this.mpi = mpi;
+        this.timeoutNanos = timeoutNanos;
+        mpi.start();
+        name = mpi.name();
+        int[] world = mpi.world();
+        rank = world[0];
+        size = world[1];
+        int[] machine = mpi.machine();
+        localRank = machine[0];
+        localSize = machine[1];
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public int rank() {
+        return rank;
+    }
+
+    @Override
+    public int size() {
+        return size;
+    }
+
+    @Override
+    public int localRank() {
+        return localRank;
+    }
+
+    @Override
+    public int localSize() {
+        return localSize;
+    }
+
+    @Override
+    public synchronized void exchange(MemorySegment sent, MemorySegment received, int peer) {
+        if (failure != null) {
+            throw failure;
+        }
+        long sending = sent == null ? NOTHING : sent.byteSize();
+        long receiving = received == null ? NOTHING : received.byteSize();
+        agree(sending, receiving, peer);
+        if (receiving > 0) {
+            pending.add(mpi.receive(received, peer, DATA));
+        }
+        if (sending > 0) {
+            pending.add(mpi.send(sent, peer, DATA));
+        }
+        await(peer, MOVING_NANOS, SHORTEST_NANOS);
+    }
+
+    /** Tells the other rank the sizes of the messages, and waits until it does the same. */
+    private void agree(long sending, long receiving, int peer) {
+        ownSizes.set(ValueLayout.JAVA_LONG, 0, sending);
+        ownSizes.set(ValueLayout.JAVA_LONG, Long.BYTES, receiving);
+        pending.add(mpi.receive(peerSizes, peer, DATA));
+        pending.add(mpi.send(ownSizes, peer, DATA));
+        await(peer, WATCHFUL_NANOS, LONGEST_NANOS);
+        long comes = peerSizes.get(ValueLayout.JAVA_LONG, 0);
+        long expected = peerSizes.get(ValueLayout.JAVA_LONG, Long.BYTES);
+        if (comes != receiving || expected != sending) {
+            throw new RankException("[ranks] rank %d sends %s and expects %s, but rank %d expects %s and sends %s: the ranks do not do the same"
+                    .formatted(peer, bytes(comes), bytes(expected), rank, bytes(receiving), bytes(sending)));
+        }
+    }
+
+    private static String bytes(long count) {
+        return count == NOTHING ? "nothing" : count + " bytes";
+    }
+
+    /** Waits until the pending messages are done; {@code peer} is whom they are to and from. */
+    private void await(int peer, long watchfulNanos, long longestNanos) {
+        waitFor(this::areDone, watchfulNanos, longestNanos, timeoutNanos, () -> {
+            checkFailure();
+            // A rank that has ended has sent all its messages before.
+            if (mpi.hasCome(peer, GOODBYE) && !areDone()) {
+                throw new RankException("[ranks] rank %d has ended without the message that is awaited".formatted(peer));
+            }
+        }, () -> RankTimeout.missing(peer, timeoutNanos));
+    }
+
+    private boolean areDone() {
+        pending.removeIf(MpiCalls.Request::isDone);
+        return pending.isEmpty();
+    }
+
+    private interface Failing {
+        RankException error();
+    }
+
+    /** Looks at first without pause, giving other processes the core; then with pauses that grow. */
+    private static void waitFor(BooleanSupplier done, long watchfulNanos, long longestNanos, long timeoutNanos, Runnable look, Failing failing) {
+        long start = System.nanoTime();
+        long pause = SHORTEST_NANOS;
+        while (!done.getAsBoolean()) {
+            long waited = System.nanoTime() - start;
+            if (waited < watchfulNanos) {
+                Thread.yield();
+                continue;
+            }
+            look.run();
+            if (waited > timeoutNanos) {
+                throw failing.error();
+            }
+            if (Thread.currentThread().isInterrupted()) {
+                throw new RankException("[ranks] interrupted while waiting for another rank");
+            }
+            LockSupport.parkNanos(pause);
+            pause = Math.min(pause + pause / 4, longestNanos);
+        }
+    }
+
+    private void checkFailure() {
+        if (failure == null && mpi.hasCome(FAILURE)) {
+            mpi.take(failureBytes, FAILURE);
+            int from = failureBytes.get(ValueLayout.JAVA_INT, 0);
+            int length = failureBytes.get(ValueLayout.JAVA_INT, Integer.BYTES);
+            String reason = new String(failureBytes.asSlice(REASON, Math.clamp(length, 0, FAILURE_BYTES - REASON)).toArray(ValueLayout.JAVA_BYTE),
+                    StandardCharsets.UTF_8);
+            failure = new RankException("[ranks] rank %d has failed: %s".formatted(from, reason));
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    @Override
+    public synchronized void fail(String reason) {
+        if (failure != null) {
+            return;
+        }
+        failure = new RankException("[ranks] rank %d has failed: %s".formatted(rank, reason));
+        try {
+            // Cut where a character may end in half, which decoding replaces.
+            byte[] text = reason.getBytes(StandardCharsets.UTF_8);
+            int length = Math.min(text.length, FAILURE_BYTES - REASON);
+            failureBytes.fill((byte) 0);
+            failureBytes.set(ValueLayout.JAVA_INT, 0, rank);
+            failureBytes.set(ValueLayout.JAVA_INT, Integer.BYTES, length);
+            MemorySegment.copy(text, 0, failureBytes, ValueLayout.JAVA_BYTE, REASON, length);
+            sendAll(failureBytes, FAILURE);
+        } catch (RankException e) {
+            // The launcher ends the ranks that cannot be told.
+        }
+    }
+
+    /** Sends a short message to all other ranks and waits for a moment until it is under way. */
+    private void sendAll(MemorySegment bytes, int tag) {
+        List<MpiCalls.Request> messages = new ArrayList<>();
+        for (int peer = 0; peer < size; peer++) {
+            if (peer != rank) {
+                messages.add(mpi.send(bytes, peer, tag));
+            }
+        }
+        waitFor(() -> messages.stream().allMatch(MpiCalls.Request::isDone), WATCHFUL_NANOS, LONGEST_NANOS, FAREWELL_NANOS, () -> {
+        }, () -> new RankException("[ranks] rank %d cannot reach all others".formatted(rank)));
+    }
+
+    /**
+     * Says goodbye to all ranks and waits for theirs, so that the engine's own end, which cannot be interrupted, does not wait. If one does not come
+     * in time, the engine is told to end all processes.
+     */
+    @Override
+    public synchronized void close() {
+        boolean[] gone = new boolean[size];
+        gone[rank] = true;
+        try {
+            pending.forEach(MpiCalls.Request::cancel);
+            pending.clear();
+            sendAll(empty.asSlice(0, 0), GOODBYE);
+            waitFor(() -> areGone(gone), WATCHFUL_NANOS, LONGEST_NANOS, timeoutNanos, () -> {
+            },
+                    () -> RankTimeout.missing(first(gone), timeoutNanos));
+            takeUnread();
+            mpi.end();
+            arena.close();
+        } catch (RankException e) {
+            mpi.abort();
+            throw e;
+        }
+    }
+
+    /** Nothing may be under way when the engine ends; after a failure there are messages that nobody waits for any more. */
+    private void takeUnread() {
+        while (mpi.hasCome(FAILURE)) {
+            mpi.take(failureBytes, FAILURE);
+        }
+        try {
+            while (mpi.hasCome(DATA)) {
+                mpi.take(peerSizes, DATA);
+            }
+        } catch (RankException e) {
+            // Bytes for which the other rank has waited in vain; the engine drops what is left.
+        }
+    }
+
+    private boolean areGone(boolean[] gone) {
+        boolean all = true;
+        for (int peer = 0; peer < size; peer++) {
+            if (!gone[peer] && mpi.hasCome(peer, GOODBYE)) {
+                mpi.take(empty.asSlice(0, 0), peer, GOODBYE);
+                gone[peer] = true;
+            }
+            all &= gone[peer];
+        }
+        return all;
+    }
+
+    private static int first(boolean[] gone) {
+        int peer = 0;
+        while (peer < gone.length - 1 && gone[peer]) {
+            peer++;
+        }
+        return peer;
+    }
+}

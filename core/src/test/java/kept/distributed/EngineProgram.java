@@ -1,0 +1,156 @@
+package kept.distributed;
+
+import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/**
+ * What each process of {@code MpiEnginesTest} does; prints one line if all is well. The argument says what: {@code all} calls, {@code fail} in rank
+ * 1, {@code vanish} in rank 1 without a message, {@code die} in rank 1, or {@code wait} for a rank that computes for long.
+ */
+final class EngineProgram {
+    private EngineProgram() {}
+
+    public static void main(String[] arguments) throws Exception {
+        Communicator ranks = Ranks.open();
+        String prefix = "[rank %d of %d] ".formatted(ranks.rank(), ranks.size());
+        try (var _ = Scope.open()) {
+            switch (arguments[0]) {
+                case "all" -> all(ranks);
+                case "fail" -> fail(ranks);
+                case "vanish" -> vanish(ranks);
+                case "die" -> die(ranks);
+                case "wait" -> await(ranks);
+                default -> throw new IllegalArgumentException(arguments[0]);
+            }
+            System.out.println(prefix + "done");
+        } catch (RankException e) {
+            System.out.println(prefix + e.getMessage());
+            ranks.fail(e.getMessage());
+        } finally {
+            ranks.close();
+        }
+    }
+
+    private static void all(Communicator ranks) {
+        require(ranks.localSize() == ranks.size() && ranks.localRank() == ranks.rank(), "the ranks share this machine");
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            for (int length : new int[] {0, 1, 7, 20_011}) {
+                sums(ranks, dtype, length);
+            }
+        }
+        for (int root = 0; root < ranks.size(); root++) {
+            Tensor tensor = Tensor.full(ranks.rank(), DType.I64, Shape.of(1000));
+            ranks.broadcast(tensor, root);
+            require(Arrays.equals(tensor.toLongArray(), Tensor.full(root, DType.I64, Shape.of(1000)).toLongArray()), "broadcast of " + root);
+        }
+        cutMessages(ranks);
+        ranks.barrier();
+        nullReferences();
+    }
+
+    private static void sums(Communicator ranks, DType dtype, int length) {
+        int count = 4 * ranks.size() - 1;
+        byte[] expected = TestTensors.treeSum(count, dtype, length);
+        Leaves leaves = Leaves.of(count, ranks.size());
+        Tensor own = Tensor.empty(dtype, Shape.of(length));
+        try (var sum = new TreeSum(leaves.size(ranks.rank()))) {
+            for (long leaf = leaves.first(ranks.rank()); leaf < leaves.end(ranks.rank()); leaf++) {
+                own.assign(TestTensors.leaf(leaf, dtype, length));
+                sum.add(own);
+            }
+        }
+        Division division = Division.of(length, ranks.size());
+        Tensor part = Tensor.empty(dtype, Shape.of(division.size(ranks.rank())));
+        long before = ranks.bytesSent();
+        ranks.reduceScatter(own, part, division, leaves);
+        require(ranks.bytesSent() - before == (length - part.elementCount()) * dtype.bytes(), "bytes of reduceScatter");
+        Tensor whole = Tensor.empty(dtype, Shape.of(length));
+        ranks.allGather(part, whole);
+        require(Arrays.equals(TestTensors.bytes(whole), expected), "reduceScatter of " + length + " " + dtype);
+        ranks.allReduce(own, leaves);
+        require(Arrays.equals(TestTensors.bytes(own), expected), "allReduce of " + length + " " + dtype);
+    }
+
+    /** Between two ranks: one message and a part of another, and in the other direction three. */
+    private static void cutMessages(Communicator ranks) {
+        if (ranks.size() != 2) {
+            return;
+        }
+        long[] bytes = {HostCommunicator.MESSAGE_BYTES + 12, 2 * HostCommunicator.MESSAGE_BYTES + 4};
+        Tensor sent = Tensor.full(ranks.rank() + 1, DType.F32, Shape.of(bytes[ranks.rank()] / 4));
+        Tensor received = Tensor.full(Double.NaN, DType.F32, Shape.of(bytes[1 - ranks.rank()] / 4));
+        ranks.exchange(sent, received, 1 - ranks.rank());
+        require(received.sub(2 - ranks.rank()).abs().sum().item() == 0, "messages that are cut");
+    }
+
+    /** Java finds null references by a signal, which an engine must leave alone. */
+    private static void nullReferences() {
+        Object[] values = new Object[1000];
+        Arrays.fill(values, "text");
+        values[999] = null;
+        int found = 0;
+        for (int i = 0; i < 200; i++) {
+            found += nulls(values);
+        }
+        require(found == 200, "null references");
+    }
+
+    private static int nulls(Object... values) {
+        int sum = 0;
+        try {
+            for (Object value : values) {
+                sum += value.hashCode() & 1;
+            }
+        } catch (NullPointerException e) {
+            return 1;
+        }
+        return Math.min(sum, 0);
+    }
+
+    private static void fail(Communicator ranks) {
+        if (ranks.rank() == 1) {
+            throw new RankException("the disk is full");
+        }
+        ranks.allReduce(Tensor.zeros(1000));
+    }
+
+    private static void vanish(Communicator ranks) {
+        if (ranks.rank() != 1) {
+            ranks.allReduce(Tensor.zeros(1000));
+        }
+    }
+
+    private static void die(Communicator ranks) {
+        ranks.barrier();
+        if (ranks.rank() == 1) {
+            Runtime.getRuntime().halt(9);
+        }
+        ranks.allReduce(Tensor.zeros(1000));
+    }
+
+    /** Rank 1 comes two seconds late; the others sleep meanwhile. */
+    private static void await(Communicator ranks) throws InterruptedException {
+        ranks.barrier();
+        if (ranks.rank() == 1) {
+            Thread.sleep(2000);
+        }
+        long before = cpuTime();
+        ranks.barrier();
+        require(ranks.rank() == 1 || cpuTime() - before < TimeUnit.MILLISECONDS.toNanos(1000), "a waiting rank sleeps");
+    }
+
+    private static long cpuTime() {
+        return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+    }
+
+    private static void require(boolean condition, String what) {
+        if (!condition) {
+            throw new RankException("wrong: " + what);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+package kept.distributed.mpi;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import kept.distributed.RankException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The transport on a stand-in for the library, with the handles of each interface. */
+class MpiTransportTest {
+    private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
+
+    private interface Task {
+        void run(MpiTransport transport, FakeMpi library) throws Exception;
+    }
+
+    private static void onRanks(MpiAbi abi, int ranks, long timeout, Task task) throws InterruptedException {
+        var world = new FakeMpi.World();
+        List<FutureTask<Void>> tasks = new ArrayList<>();
+        for (int rank = 0; rank < ranks; rank++) {
+            var library = new FakeMpi(world, abi, rank, ranks);
+            var todo = new FutureTask<Void>(() -> {
+                var transport = new MpiTransport(new MpiCalls(new MpiLibrary("libfake.so", abi, library)), timeout);
+                task.run(transport, library);
+                return null;
+            });
+            tasks.add(todo);
+            Thread.ofPlatform().daemon().start(todo);
+        }
+        for (FutureTask<Void> todo : tasks) {
+            try {
+                todo.get();
+            } catch (ExecutionException e) {
+                throw new AssertionError(e.getCause());
+            }
+        }
+        assertThat(world.unread()).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void ranksExchangeBytesWithTheHandlesOfTheInterface(MpiAbi abi) throws InterruptedException {
+        onRanks(abi, 3, MINUTE, (transport, library) -> {
+            assertThat(transport.name()).isEqualTo("libfake.so (Fake MPI 1.0)");
+            assertThat(new int[] {transport.size(), transport.localSize()}).containsExactly(3, 3);
+            assertThat(transport.localRank()).isEqualTo(transport.rank());
+            try (var arena = Arena.ofConfined()) {
+                for (int round = 1; round < 4; round++) {
+                    int peer = transport.rank() ^ round;
+                    if (peer < 3) {
+                        MemorySegment sent = arena.allocate(1000 * (transport.rank() + 1)).fill((byte) (10 + transport.rank()));
+                        MemorySegment received = arena.allocate(1000 * (peer + 1));
+                        transport.exchange(sent, received, peer);
+                        assertThat(received.toArray(ValueLayout.JAVA_BYTE)).containsOnly(10 + peer);
+                    }
+                }
+                if (transport.rank() == 0) {
+                    transport.exchange(arena.allocate(8).fill((byte) 7), null, 1);
+                    transport.exchange(arena.allocate(0), null, 1);
+                } else if (transport.rank() == 1) {
+                    MemorySegment received = arena.allocate(8);
+                    transport.exchange(null, received, 0);
+                    transport.exchange(null, arena.allocate(0), 0);
+                    assertThat(received.toArray(ValueLayout.JAVA_BYTE)).containsOnly(7);
+                }
+            }
+            transport.close();
+            assertThat(library.called).endsWith("MPI_Finalize").doesNotContain("MPI_Abort");
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aFailureEndsTheWaitOfAllOthers(MpiAbi abi) throws InterruptedException {
+        String reason = "no space left on the device ".repeat(80) + "\u00e4";
+        onRanks(abi, 3, MINUTE, (transport, library) -> {
+            if (transport.rank() == 1) {
+                transport.fail(reason);
+                transport.fail("a consequence");
+            } else {
+                for (int call = 0; call < 2; call++) {
+                    assertThatThrownBy(() -> transport.exchange(null, Arena.ofAuto().allocate(8), 1)).isInstanceOf(RankException.class)
+                            .hasMessage("[ranks] rank 1 has failed: " + reason.substring(0, 1016));
+                }
+            }
+            transport.close();
+            assertThat(library.called).contains("MPI_Finalize");
+        });
+    }
+
+    @Test
+    void aRankThatHasEndedIsNamed() throws InterruptedException {
+        onRanks(MpiAbi.MPICH, 2, MINUTE, (transport, _) -> {
+            if (transport.rank() == 0) {
+                assertThatThrownBy(() -> transport.exchange(null, Arena.ofAuto().allocate(8), 1)).isInstanceOf(RankException.class)
+                        .hasMessage("[ranks] rank 1 has ended without the message that is awaited");
+            }
+            transport.close();
+        });
+    }
+
+    @Test
+    void ranksThatDoNotDoTheSameSaySo() throws InterruptedException {
+        onRanks(MpiAbi.OPEN_MPI, 2, MINUTE, (transport, _) -> {
+            MemorySegment bytes = Arena.ofAuto().allocate(transport.rank() == 0 ? 8 : 16);
+            assertThatThrownBy(() -> transport.exchange(bytes, null, 1 - transport.rank())).isInstanceOf(RankException.class)
+                    .hasMessage(("[ranks] rank %d sends %d bytes and expects nothing, but rank %d expects nothing and sends %d bytes: the ranks do "
+                            + "not do the same").formatted(1 - transport.rank(), transport.rank() == 0 ? 16 : 8, transport.rank(), bytes.byteSize()));
+            transport.close();
+        });
+    }
+
+    @Test
+    void aRankThatDoesNotComeIsNamedAndTheEngineEndsAllAtLast() {
+        var library = new FakeMpi(new FakeMpi.World(), MpiAbi.STANDARD, 0, 2);
+        var transport = new MpiTransport(new MpiCalls(new MpiLibrary("libmpi_abi.so.0", MpiAbi.STANDARD, library)), 1_000_000);
+        assertThatThrownBy(() -> transport.exchange(null, Arena.ofAuto().allocate(8), 1)).isInstanceOf(RankException.class)
+                .hasMessageStartingWith("[ranks] rank 1 has not answered for 1 s").hasMessageEndingWith("-Dkept.ranks.timeout=SECONDS waits longer");
+        assertThat(library.called).doesNotContain("MPI_Abort");
+        assertThatThrownBy(transport::close).isInstanceOf(RankException.class).hasMessageStartingWith("[ranks] rank 1 has not answered");
+        assertThat(library.called).endsWith("MPI_Abort").contains("MPI_Cancel", "MPI_Request_free").doesNotContain("MPI_Finalize");
+    }
+
+    @Test
+    void aLibraryForOneThreadIsRefused() {
+        var library = new FakeMpi(new FakeMpi.World(), MpiAbi.MPICH, 0, 2).threadLevel(1);
+        var calls = new MpiCalls(new MpiLibrary("libmpich.so.12", MpiAbi.MPICH, library));
+        assertThatThrownBy(() -> new MpiTransport(calls, MINUTE)).isInstanceOf(RankException.class)
+                .hasMessage("[ranks] the MPI library libmpich.so.12 allows calls from one thread only (level 1, not 2); use one built with threads");
+    }
+
+    @Test
+    void aMissingFunctionOrObjectIsNamed() {
+        var library = new FakeMpi(new FakeMpi.World(), MpiAbi.OPEN_MPI, 0, 2);
+        library.hidden.add("MPI_Comm_split_type");
+        assertThatThrownBy(() -> new MpiCalls(new MpiLibrary("libmpi.so.40", MpiAbi.OPEN_MPI, library))).isInstanceOf(RankException.class)
+                .hasMessage("[ranks] the MPI library libmpi.so.40 lacks MPI_Comm_split_type; name another by -Dkept.mpi=FILE");
+        library.hidden.add("ompi_mpi_byte");
+        assertThatThrownBy(() -> new MpiCalls(new MpiLibrary("libmpi.so.40", MpiAbi.OPEN_MPI, library))).isInstanceOf(RankException.class)
+                .hasMessageContaining("the objects that its handles are the addresses of");
+    }
+
+    @Test
+    void anErrorOfTheLibraryIsOneLine() {
+        // The handles of another interface.
+        var library = new FakeMpi(new FakeMpi.World(), MpiAbi.STANDARD, 0, 2);
+        assertThatThrownBy(() -> new MpiTransport(new MpiCalls(new MpiLibrary("libmpi.so.40", MpiAbi.MPICH, library)), MINUTE))
+                .isInstanceOf(RankException.class).hasMessage("[ranks] MPI_Comm_set_errhandler of libmpi.so.40 failed: code 5 of the fake");
+    }
+}
