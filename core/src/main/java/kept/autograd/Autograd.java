@@ -40,7 +40,7 @@ public final class Autograd {
      * @return the code's result
      */
     public static <T> T withoutRecording(Supplier<T> code) {
-        return withRecording(false, code);
+        return withRecording(false, Arguments.present("withoutRecording", "the code", code));
     }
 
     static <T> T withRecording(boolean recording, Supplier<T> code) {

@@ -62,7 +62,7 @@ public final class GradientChecks {
     public record Report(long elements, List<Mismatch> mismatches, double maxError) {
         /** Copies the list. */
         public Report {
-            mismatches = List.copyOf(mismatches);
+            mismatches = List.copyOf(Arguments.present("gradient check", "the list of mismatches", mismatches));
         }
 
         /**

@@ -15,6 +15,9 @@ import kept.tensor.internal.Arguments;
  * and cached on the device in a table that grows with the longest sequence; {@link #close} frees it. This class is thread-safe.
  */
 public final class RotaryEmbedding implements AutoCloseable {
+    /** Far more than any model has. */
+    private static final int MOST_DIMENSIONS = 1 << 16;
+
     private final int headDimension;
     private final double theta;
     private final RopeScaling scaling;
@@ -34,8 +37,9 @@ public final class RotaryEmbedding implements AutoCloseable {
      * @throws TensorException if a number is out of range
      */
     public RotaryEmbedding(int headDimension, double theta, RopeScaling scaling, long maxPositions) {
-        if (headDimension < 2 || headDimension % 2 != 0) {
-            throw new TensorException("[rotary embedding] the head dimension must be even and above 0, not " + headDimension);
+        if (headDimension < 2 || headDimension % 2 != 0 || headDimension > MOST_DIMENSIONS) {
+            throw new TensorException("[rotary embedding] the head dimension must be even, from 2 to %d, not %d"
+                    .formatted(MOST_DIMENSIONS, headDimension));
         }
         if (!(theta > 0) || Double.isInfinite(theta)) {
             throw new TensorException("[rotary embedding] theta must be a finite number above 0, not " + theta);
@@ -101,7 +105,11 @@ public final class RotaryEmbedding implements AutoCloseable {
         double[] frequencies = RotaryFrequencies.of(headDimension, theta, scaling, sequence);
         double magnitude = RotaryFrequencies.magnitude(scaling);
         int half = frequencies.length;
-        float[] cos = new float[Math.toIntExact(length * half)];
+        if (length > (Integer.MAX_VALUE - 8) / half) {
+            throw new ShapeException("[rotary embedding] %d positions of %d frequencies are more than an array holds; shorten the sequence"
+                    .formatted(length, half));
+        }
+        float[] cos = new float[(int) length * half];
         float[] sin = new float[cos.length];
         for (int row = 0, at = 0; row < length; row++) {
             for (double frequency : frequencies) {
@@ -137,6 +145,9 @@ public final class RotaryEmbedding implements AutoCloseable {
          * @return all of them, owned by the current scope
          */
         public static Angles concat(List<Angles> parts) {
+            for (Angles part : Arguments.present("rotary embedding", "the list of angles", parts)) {
+                Arguments.present("rotary embedding", "an element of the list of angles", part);
+            }
             return new Angles(Tensor.concat(0, parts.stream().map(Angles::cos).toArray(Tensor[]::new)),
                     Tensor.concat(0, parts.stream().map(Angles::sin).toArray(Tensor[]::new)));
         }

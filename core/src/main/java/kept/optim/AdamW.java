@@ -138,7 +138,7 @@ public final class AdamW implements AutoCloseable {
      * @return false for small parameters, whose moments are always F32
      */
     public static boolean isCoded(Shape shape) {
-        return shape.elementCount() >= MIN_CODED;
+        return Arguments.present("adamw", "the shape", shape).elementCount() >= MIN_CODED;
     }
 
     private Slot slot(String name, Parameter parameter, boolean decays) {

@@ -1,7 +1,6 @@
 package kept.tensor;
 
 import java.util.Arrays;
-import java.util.stream.LongStream;
 import kept.tensor.internal.Arguments;
 
 /** Operations of a {@link Tensor} that return a rearranged copy of its elements: flipped, padded, cropped, sorted. */
@@ -26,7 +25,7 @@ public sealed interface Arrangements permits Tensor {
         for (int axis = 0; axis < turned.length; axis++) {
             if (turned[axis] && x.size(axis) > 1) {
                 long last = x.size(axis) - 1;
-                x = x.indexSelect(axis, Tensor.of(LongStream.rangeClosed(0, last).map(i -> last - i).toArray()));
+                x = x.indexSelect(axis, TensorCreation.longs(last + 1, i -> last - i));
             }
         }
         return x == self() ? x.copy() : x;
@@ -51,6 +50,9 @@ public sealed interface Arrangements permits Tensor {
         }
         for (int i = 0; i < amounts.length; i += 2) {
             int axis = x.rank() - 1 - i / 2;
+            if (amounts[i] == Long.MIN_VALUE || amounts[i + 1] == Long.MIN_VALUE) {
+                throw new ShapeException("[pad] no axis has as many elements as %s cuts off".formatted(Arrays.toString(amounts)));
+            }
             long from = Math.max(0, -amounts[i]);
             long to = x.size(axis) - Math.max(0, -amounts[i + 1]);
             if (from > to) {
@@ -165,6 +167,6 @@ public sealed interface Arrangements permits Tensor {
         if (isOutside) {
             throw new ShapeException("[oneHot] an index of %s is not in 0 to %d".formatted(index.shape(), classes - 1));
         }
-        return index.cast(DType.I64).unsqueeze(-1).eq(Tensor.of(LongStream.range(0, classes).toArray())).cast(DType.I64);
+        return index.cast(DType.I64).unsqueeze(-1).eq(TensorCreation.longs(classes, i -> i)).cast(DType.I64);
     }
 }

@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 import kept.backend.Backend;
 import kept.backend.BackendProvider;
 import kept.backend.MemoryUsage;
+import kept.tensor.internal.Arguments;
 
 /** Where tensors live and operations run: a name and the backend behind it. Devices are opened on first use and stay open with the process. */
 public final class Device {
@@ -45,7 +46,7 @@ public final class Device {
      * @throws DeviceException if no module provides it, or it cannot be used here, with the reason
      */
     public static Device of(String name) {
-        Device open = OPEN.get(name);
+        Device open = OPEN.get(Arguments.present("device", "the name", name));
         return open != null ? open : open(name);
     }
 

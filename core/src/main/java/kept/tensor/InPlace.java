@@ -58,6 +58,7 @@ public sealed interface InPlace permits Tensor {
      */
     default Tensor assign(Tensor source) {
         Tensor target = self();
+        Arguments.present("assign", "the source", source);
         if (source.device() != target.device()) {
             throw new DeviceException("[assign] the source lives on %s, this tensor on %s; copy it over by way of the host"
                     .formatted(source.device(), target.device()));

@@ -2,6 +2,7 @@ package kept.tensor;
 
 import java.util.ArrayList;
 import java.util.function.Supplier;
+import kept.tensor.internal.Arguments;
 
 /**
  * Owner of tensor memory. Every new tensor belongs to the innermost open scope of its thread and is freed when that scope closes:
@@ -57,7 +58,7 @@ public final class Scope implements AutoCloseable {
      * @return the scope, now the innermost of this thread
      */
     public static Scope open(Device device) {
-        Scope scope = new Scope(device);
+        Scope scope = detached(device);
         scope.push();
         return scope;
     }
@@ -69,7 +70,7 @@ public final class Scope implements AutoCloseable {
      * @return the scope
      */
     public static Scope detached(Device device) {
-        return new Scope(device);
+        return new Scope(Arguments.present("scope", "the device", device));
     }
 
     /**
@@ -94,6 +95,7 @@ public final class Scope implements AutoCloseable {
      * @return the code's result
      */
     public <T> T run(Supplier<T> code) {
+        Arguments.present("scope", "the code", code);
         push();
         try {
             return code.get();
@@ -113,7 +115,7 @@ public final class Scope implements AutoCloseable {
      * @throws ScopeException if no scope encloses this one, or the tensor has been freed
      */
     public Tensor keep(Tensor tensor) {
-        if (tensor.storage().owner == this) {
+        if (owns(tensor)) {
             if (enclosing == null) {
                 throw new ScopeException("[scope] keep needs an enclosing scope; this one is the outermost");
             }
@@ -130,7 +132,7 @@ public final class Scope implements AutoCloseable {
      * @throws ScopeException if this scope is closed, or the tensor has been freed
      */
     public Tensor adopt(Tensor tensor) {
-        Storage storage = tensor.storage();
+        Storage storage = present(tensor).storage();
         storage.checkNotReleased();
         checkOpen();
         if (!storage.owner.forget(storage)) {
@@ -147,7 +149,7 @@ public final class Scope implements AutoCloseable {
      * @param tensor the tensor
      */
     public void release(Tensor tensor) {
-        Storage storage = tensor.storage();
+        Storage storage = present(tensor).storage();
         if (storage.owner == this && forget(storage)) {
             storage.release();
         }
@@ -160,7 +162,7 @@ public final class Scope implements AutoCloseable {
      * @return true if the tensor's memory belongs to this scope
      */
     public boolean owns(Tensor tensor) {
-        return tensor.storage().owner == this;
+        return present(tensor).storage().owner == this;
     }
 
     /**
@@ -196,6 +198,10 @@ public final class Scope implements AutoCloseable {
         if (opened != null) {
             opened.closed();
         }
+    }
+
+    private static Tensor present(Tensor tensor) {
+        return Arguments.present("scope", "the tensor", tensor);
     }
 
     private void checkOpen() {

@@ -106,7 +106,7 @@ public final class Shape {
      * @throws ShapeException if two aligned extents differ and neither is 1
      */
     public static Shape broadcast(Shape a, Shape b) {
-        return Arguments.broadcast("broadcast", a, b);
+        return Arguments.broadcast("broadcast", Arguments.present("broadcast", "one shape", a), Arguments.present("broadcast", "the other shape", b));
     }
 
     /**

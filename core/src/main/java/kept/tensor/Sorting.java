@@ -17,8 +17,11 @@ final class Sorting {
      */
     static Tensor order(Tensor x, int axis, boolean descending) {
         int rank = x.rank();
+        if (x.elementCount() > Integer.MAX_VALUE - 8) {
+            throw new ShapeException("[sort] the %d elements of %s are more than the host sorts; take a slice".formatted(x.elementCount(), x.shape()));
+        }
         Tensor rows = x.detach().transpose(axis, rank - 1);
-        int width = Math.toIntExact(x.size(axis));
+        int width = (int) Math.min(x.size(axis), Integer.MAX_VALUE);
         long[] keys = !x.dtype().isFloating() ? rows.toLongArray() : x.dtype() == DType.F64 ? keys(rows.toDoubleArray()) : keys(rows.toFloatArray());
         if (descending) {
             Arrays.setAll(keys, i -> ~keys[i]);

@@ -25,6 +25,9 @@ public final class Tensor extends TensorCreation
         TensorInternals.provide(new TensorAccess());
     }
 
+    /** The most bytes that a tensor can have, if there were a device with as many. */
+    private static final long MOST_BYTES = 1L << 60;
+
     private final Storage storage;
     private final DType dtype;
     private final Shape shape;
@@ -65,10 +68,9 @@ public final class Tensor extends TensorCreation
             throw new DTypeException("[empty] the device %s has no %s yet; cast to f32 first, or use the device cpu"
                     .formatted(scope.device(), dtype.label()));
         }
-        long bytes;
-        try {
-            bytes = Math.multiplyExact(shape.elementCount(), dtype.bytes());
-        } catch (ArithmeticException e) {
+        long bytes = shape.elementCount() * dtype.bytes();
+        // Devices round up to their blocks, in 64 bits.
+        if (shape.elementCount() > MOST_BYTES / dtype.bytes()) {
             throw new ShapeException("[empty] too many bytes for a 64-bit count: %s %s".formatted(dtype.label(), shape));
         }
         var storage = new Storage(scope.device(), scope.device().backend().allocate(bytes), bytes);

@@ -1,11 +1,18 @@
 package kept.tensor;
 
+import java.lang.foreign.MemorySegment;
+import java.util.function.BiFunction;
+import java.util.function.IntToDoubleFunction;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.LongStream;
 import kept.backend.Distribution;
 import kept.tensor.internal.Arguments;
 
 /** Creates tensors without given values, such as {@code Tensor.eye(3)} and {@code Tensor.normal(seed, stream, 2, 3)}, in the current scope. */
 public abstract sealed class TensorCreation permits Tensor {
+    /** The elements that are copied to a device at a time. */
+    private static final int PIECE = 1 << 16;
+
     /** For tensors. */
     TensorCreation() {}
 
@@ -20,11 +27,7 @@ public abstract sealed class TensorCreation permits Tensor {
         if (count < 0) {
             throw new ShapeException("[arange] a count of 0 or more, not " + count);
         }
-        float[] values = new float[count];
-        for (int i = 0; i < count; i++) {
-            values[i] = i;
-        }
-        return Tensor.of(values);
+        return floats(count, i -> i);
     }
 
     /**
@@ -40,15 +43,9 @@ public abstract sealed class TensorCreation permits Tensor {
         if (count < 0) {
             throw new ShapeException("[linspace] a count of 0 or more, not " + count);
         }
-        float[] values = new float[count];
-        for (int i = 0; i < count; i++) {
-            // Counted from the nearer end, so that both ends are exact.
-            values[i] = (float) (2 * i < count ? start + (end - start) / (count - 1) * i : end - (end - start) / (count - 1) * (count - 1 - i));
-        }
-        if (count == 1) {
-            values[0] = (float) start;
-        }
-        return Tensor.of(values);
+        // Counted from the nearer end, so that both ends are exact.
+        return floats(count, i -> count == 1 ? start
+                : 2L * i < count ? start + (end - start) / (count - 1) * i : end - (end - start) / (count - 1) * (count - 1 - i));
     }
 
     /**
@@ -156,6 +153,31 @@ public abstract sealed class TensorCreation permits Tensor {
         return Tensor.full(1, like.dtype(), like.shape());
     }
 
+    /** An F32 vector of values by index, which no array need hold as a whole. */
+    private static Tensor floats(int count, IntToDoubleFunction value) {
+        return inPieces(DType.F32, count, (from, length) -> {
+            float[] values = new float[length];
+            for (int i = 0; i < length; i++) {
+                values[i] = (float) value.applyAsDouble((int) (from + i));
+            }
+            return MemorySegment.ofArray(values);
+        });
+    }
+
+    /** An I64 vector of values by index, which no array need hold as a whole. */
+    static Tensor longs(long count, LongUnaryOperator value) {
+        return inPieces(DType.I64, count, (from, length) -> MemorySegment.ofArray(LongStream.range(from, from + length).map(value).toArray()));
+    }
+
+    private static Tensor inPieces(DType dtype, long count, BiFunction<Long, Integer, MemorySegment> piece) {
+        Tensor vector = Tensor.empty(dtype, Shape.of(count));
+        for (long from = 0; from < count; from += PIECE) {
+            int length = (int) Math.min(PIECE, count - from);
+            vector.alias(Shape.of(length), new long[] {1}, from).upload(piece.apply(from, length));
+        }
+        return vector;
+    }
+
     /** Keeps one side of a diagonal of each matrix, including the diagonal. */
     static Tensor triangle(String operation, Tensor x, long diagonal, boolean lower) {
         Arguments.usable(operation, x);
@@ -166,8 +188,8 @@ public abstract sealed class TensorCreation permits Tensor {
         long columns = x.size(-1);
         // All diagonals beyond a corner select the same elements.
         long bounded = Math.max(-rows - 1, Math.min(columns + 1, diagonal));
-        Tensor row = Tensor.of(LongStream.range(0, rows).map(i -> i + bounded).toArray()).unsqueeze(1);
-        Tensor column = Tensor.of(LongStream.range(0, columns).toArray());
+        Tensor row = longs(rows, i -> i + bounded).unsqueeze(1);
+        Tensor column = longs(columns, i -> i);
         return Tensor.where(lower ? column.le(row) : column.ge(row), x, Tensor.scalar(0, x.dtype()));
     }
 }

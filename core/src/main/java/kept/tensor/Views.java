@@ -62,12 +62,10 @@ public sealed interface Views permits Tensor {
             throw new ShapeException("[flatten] axis %d comes after axis %d in %s".formatted(first, last, shape));
         }
         long[] dimensions = new long[shape.rank() - (to - from)];
-        long joined = 1;
         for (int axis = 0; axis < shape.rank(); axis++) {
-            if (axis >= from && axis <= to) {
-                joined *= shape.size(axis);
-                dimensions[from] = joined;
-            } else {
+            if (axis == from) {
+                dimensions[from] = Shape.of(Arrays.copyOfRange(shape.toArray(), from, to + 1)).elementCount();
+            } else if (axis < from || axis > to) {
                 dimensions[axis < from ? axis : axis - (to - from)] = shape.size(axis);
             }
         }
@@ -270,6 +268,6 @@ public sealed interface Views permits Tensor {
      * @return true if both are views of the same memory and have an element in common
      */
     default boolean overlaps(Tensor other) {
-        return self().storage() == other.storage() && MemoryOverlap.between(self(), other);
+        return self().storage() == Arguments.present("overlaps", "the other tensor", other).storage() && MemoryOverlap.between(self(), other);
     }
 }

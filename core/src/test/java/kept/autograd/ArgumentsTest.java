@@ -70,6 +70,35 @@ class ArgumentsTest {
         }
     }
 
+    /** More elements than an array or the machine holds; views of one element stand for large tensors. */
+    @Test
+    void sizesWithoutRoomAreRefused() {
+        Tensor one = Tensor.ones(1);
+        refused("allocate", () -> Tensor.empty(DType.F32, Shape.of(1L << 50)), () -> one.expand(1L << 45).copy(), () -> one.expand(1L << 45).flip(0),
+                () -> one.expand(1L << 45, 2).tril(0), () -> one.expand(2, 1L << 45).triu(0), () -> one.pad(0, 1L << 50, 0));
+        refused("empty", () -> Tensor.empty(DType.U8, Shape.of(Long.MAX_VALUE)), () -> Tensor.of(new byte[1], Long.MAX_VALUE),
+                () -> one.pad(0, Long.MAX_VALUE - 1, 0), () -> Tensor.eye(1L << 31, 1L << 31));
+        refused("sort", () -> one.expand(1L << 40).sort(0), () -> one.expand(1L << 40).topK(3, 0), () -> one.expand(1 << 16, 1 << 16).sort(1));
+        refused("pad", () -> one.pad(0, Long.MIN_VALUE, 0), () -> one.pad(0, 3, Long.MIN_VALUE), () -> one.pad(0, -1, -1));
+        refused("shape", () -> Tensor.zeros(0, 1L << 40, 1L << 40).flatten(1, 2));
+        RotaryEmbedding rotation = new RotaryEmbedding(4, 1e4, new RopeScaling.None(), Long.MAX_VALUE);
+        refused("rotary embedding", () -> rotation.angles(Long.MAX_VALUE - 2, 1), () -> rotation.angles(0, 1L << 31),
+                () -> new RotaryEmbedding(Integer.MAX_VALUE - 1, 1e4, new RopeScaling.None(), 10));
+    }
+
+    @Test
+    void vectorsLongerThanAPieceAreFilledInOrder() {
+        int count = (1 << 16) + 3;
+        float[] counted = Tensor.arange(count).toFloatArray();
+        double[] spaced = Tensor.linspace(-1, count - 2, count).toDoubleArray();
+        long[] turned = Tensor.arange(count).cast(DType.I64).flip(0).toLongArray();
+        for (int i = 0; i < count; i++) {
+            assertThat(counted[i]).isEqualTo(i);
+            assertThat(spaced[i]).isEqualTo(i - 1);
+            assertThat(turned[i]).isEqualTo(count - 1 - i);
+        }
+    }
+
     @Test
     void tensorsAreMadeOfWhatFits() {
         refused("empty", () -> Tensor.empty(null, Shape.of(2)), () -> Tensor.empty(DType.F32, null), () -> Tensor.full(1, null, Shape.of(2)),

@@ -115,7 +115,7 @@ class PublicApiTest {
     }
 
     /** Everything public that takes an argument or computes a tensor from the one it is called on. */
-    private static List<Executable> executables(Class<?> type) {
+    static List<Executable> executables(Class<?> type) {
         boolean computes = type == Tensor.class || type.isInterface() && type.getPackageName().equals("kept.tensor");
         Stream<Executable> methods = Arrays.stream(type.getDeclaredMethods())
                 .filter(method -> !method.isSynthetic() && !isInherited(method))
@@ -133,13 +133,13 @@ class PublicApiTest {
         return method.getName().equals("equals") || method.getDeclaringClass().isEnum();
     }
 
-    private static String key(Executable executable) {
+    static String key(Executable executable) {
         String owner = executable.getDeclaringClass().getSimpleName();
         String parameters = Arrays.stream(executable.getParameterTypes()).map(Class::getSimpleName).collect(Collectors.joining(", ", "(", ")"));
         return executable instanceof Method method ? owner + "." + method.getName() + parameters : owner + parameters;
     }
 
-    private static List<Class<?>> publicClasses() throws IOException, URISyntaxException {
+    static List<Class<?>> publicClasses() throws IOException, URISyntaxException {
         URI classes = Tensor.class.getProtectionDomain().getCodeSource().getLocation().toURI();
         List<Class<?>> all = new ArrayList<>();
         for (String name : PACKAGES) {

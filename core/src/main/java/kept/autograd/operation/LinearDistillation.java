@@ -76,7 +76,7 @@ public final class LinearDistillation extends Operation {
     public static DistillationLoss apply(FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective,
             long chunkRows) {
         check(student, teacher, labels);
-        if (labels == null && Arguments.present(NAME, "the objective", objective).crossEntropyWeight() > 0) {
+        if (Arguments.present(NAME, "the objective", objective).crossEntropyWeight() > 0 && labels == null) {
             throw new ShapeException("[%s] the objective's cross-entropy needs labels".formatted(NAME));
         }
         var operation = new LinearDistillation(student, teacher, labels, objective, RowChunks.check(NAME, chunkRows));
