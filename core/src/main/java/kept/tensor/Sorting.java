@@ -18,7 +18,8 @@ final class Sorting {
     static Tensor order(Tensor x, int axis, boolean descending) {
         int rank = x.rank();
         if (x.elementCount() > Integer.MAX_VALUE - 8) {
-            throw new ShapeException("[sort] the %d elements of %s are more than the host sorts; take a slice".formatted(x.elementCount(), x.shape()));
+            throw new ShapeException("[sort] the %d elements of %s are more than the host sorts; take a slice"
+                    .formatted(x.elementCount(), x.shape()));
         }
         Tensor rows = x.detach().transpose(axis, rank - 1);
         int width = (int) Math.min(x.size(axis), Integer.MAX_VALUE);

@@ -58,7 +58,9 @@ class RandomArgumentsTest {
     private static final double[] NUMBERS = {
         0, -0.0, 1, -1, 0.5, 2, 1e-5, Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, 1e300, 1e-300, 1e39, Double.MIN_VALUE, 255
     };
-    private static final long[][] SHAPES = {{2, 3}, {3}, {3, 3}, {1, 2, 4, 4}, {2, 3, 4}, {2, 2}, {4, 4}, {}, {4}, {0, 3}, {2, 0}, {1, 1, 1}, {12, 4}};
+    private static final long[][] SHAPES = {
+        {2, 3}, {3}, {3, 3}, {1, 2, 4, 4}, {2, 3, 4}, {2, 2}, {4, 4}, {}, {4}, {0, 3}, {2, 0}, {1, 1, 1}, {12, 4}
+    };
     private static final String[] TEXTS = {"ij,jk->ik", "i->", "ii->i", "", "->", "ij", "a,a", "i,j->ij", "i->ii", "cpu", "nix", "scale"};
 
     /** What a caller hands over and the library calls. */
@@ -101,14 +103,16 @@ class RandomArgumentsTest {
         Scope before = Scope.current();
         var scope = Scope.open();
         try {
-            Object self = executable instanceof Method && !Modifier.isStatic(executable.getModifiers()) ? self(executable.getDeclaringClass()) : null;
+            boolean isOfObject = executable instanceof Method && !Modifier.isStatic(executable.getModifiers());
+            Object self = isOfObject ? self(executable.getDeclaringClass()) : null;
             Object[] arguments = Arrays.stream(executable.getParameterTypes())
                     .map(type -> type.isPrimitive() || random.nextInt(8) > 0 ? argument(type) : null)
                     .toArray();
-            if (executable instanceof Method && !Modifier.isStatic(executable.getModifiers()) && self == null) {
+            if (isOfObject && self == null) {
                 return;
             }
-            Object result = executable instanceof Method method ? method.invoke(self, arguments) : ((Constructor<?>) executable).newInstance(arguments);
+            Object result = executable instanceof Method method
+                    ? method.invoke(self, arguments) : ((Constructor<?>) executable).newInstance(arguments);
             worked.add(key);
             if (result instanceof Tensor tensor && !tensor.isReleased() && tensor.requiresGradient() && tensor.elementCount() < 1000) {
                 Autograd.backward(tensor, null);
@@ -129,8 +133,8 @@ class RandomArgumentsTest {
     }
 
     private void check(String key, Throwable thrown) {
-        boolean isTyped = thrown instanceof TensorException || thrown instanceof IllegalArgumentException || thrown instanceof IndexOutOfBoundsException
-                || thrown instanceof IllegalStateException;
+        boolean isTyped = thrown instanceof TensorException || thrown instanceof IllegalArgumentException
+                || thrown instanceof IndexOutOfBoundsException || thrown instanceof IllegalStateException;
         boolean isOurs = isTyped && thrown.getMessage() != null && thrown.getMessage().matches("(?s)\\[[a-zA-Z0-9 -]+\\] .+");
         if (!isOurs && !wrong.containsKey(key)) {
             wrong.put(key, thrown + " at " + Arrays.stream(thrown.getStackTrace()).limit(3).toList());
