@@ -236,6 +236,30 @@ class OutputsTest {
         assertThat(corpus).hasSameBinaryContentAs(text);
     }
 
+    /** What lies beside an output is deleted when a run begins anew or ends. */
+    @Test
+    void aCorpusBesideTheOutputIsNotRemovedWithIt() throws IOException {
+        for (String names : List.of("distill .training", "pretrain .training", "convert .partial", "distill .calibration")) {
+            String[] parts = names.split(" ");
+            Path beside = Files.createDirectory(folder.resolve("out" + parts[1]));
+            Path corpus = Files.copy(text, Files.createDirectories(parts[1].equals(".partial") ? beside.resolve("files") : beside)
+                    .resolve("metrics.jsonl"));
+            Path link = Files.createSymbolicLink(folder.resolve("link.jsonl"), corpus);
+            for (Path named : List.of(corpus, beside, link)) {
+                Object[] more = parts[0].equals("convert") ? new Object[] {"--mapping", "calibrated", "--calibration", named}
+                        : new Object[] {"--corpus", named};
+                assertOneLine(ProgramRun.of(with(with(command(parts[0], output), more), "--overwrite")), beside.toRealPath().toString());
+                assertThat(corpus).as(names).hasSameBinaryContentAs(text);
+            }
+            Files.delete(link);
+            Files.delete(corpus);
+            try (Stream<Path> rest = Files.walk(beside)) {
+                rest.sorted(java.util.Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+            }
+        }
+        assertThat(output).doesNotExist();
+    }
+
     @Test
     void resultsGoThroughDevicesAndLinks() throws IOException {
         Path real = Files.writeString(folder.resolve("real.json"), "before");
@@ -252,6 +276,38 @@ class OutputsTest {
         }
         assertThat(Files.readAttributes(Path.of("/dev/full"), "isOther")).containsEntry("isOther", true);
         assertThat(listing(folder)).containsExactly("link.json", "real.json");
+    }
+
+    /** Replacing that file would lose what is printed, so the result goes where the rest goes. */
+    @Test
+    void aResultInTheFileThatIsPrintedToStandsBesideWhatIsPrinted() throws IOException {
+        Path errors = folder.resolve("errors");
+        Path printed = folder.resolve("printed");
+        Path result = folder.resolve("result.json");
+        try (var run = ChildProgram.startInto(printed, errors, command("evaluate", result))) {
+            assertThat(run.join()).isZero();
+        }
+        List<String> expected = Stream.of(printed, result).flatMap(file -> lines(file).stream()).filter(line -> !line.contains("econds")).toList();
+        assertThat(lines(printed)).isNotEmpty();
+        for (Path named : List.of(Path.of("/dev/stdout"), printed)) {
+            try (var run = ChildProgram.startInto(printed, errors, command("evaluate", named))) {
+                assertThat(run.join()).isZero();
+            }
+            assertThat(lines(printed)).as(named.toString()).containsAll(expected);
+        }
+        Path both = folder.resolve("both");
+        try (var run = ChildProgram.startInto(printed, both, command("evaluate", both))) {
+            assertThat(run.join()).isZero();
+        }
+        assertThat(lines(both)).as("notes and result").anyMatch(line -> line.contains("\"tasks\"")).hasSizeGreaterThan(lines(result).size());
+    }
+
+    private static List<String> lines(Path file) {
+        try {
+            return Files.readAllLines(file);
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
     }
 
     private void assertUnprintable(Object... arguments) throws IOException {

@@ -22,7 +22,8 @@ final class DirectoryPlacement {
     /** Suffix of a directory being replaced. */
     static final String OLD = "old";
 
-    private static final String RANDOM = "\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.";
+    /** Directories beside an output that runs fill, replace and delete; snapshots are outputs of their own. */
+    private static final List<String> BESIDE = List.of(".training", ".calibration", ".partial");
 
     private DirectoryPlacement() { }
 
@@ -69,7 +70,7 @@ final class DirectoryPlacement {
     }
 
     private static List<Path> siblings(Path target, String suffix) throws IOException {
-        Pattern name = Pattern.compile(Pattern.quote("." + target.getFileName()) + RANDOM + suffix);
+        Pattern name = Pattern.compile(Pattern.quote("." + target.getFileName()) + "\\." + OwnFiles.RANDOM + "\\." + suffix);
         try (Stream<Path> siblings = Files.list(target.getParent())) {
             return siblings.filter(path -> name.matcher(path.getFileName().toString()).matches()).sorted().toList();
         }
@@ -179,15 +180,26 @@ final class DirectoryPlacement {
         }
     }
 
-    /** Replacing renames the old directory, so even an empty one must not be a working directory. */
+    /** Replacing renames the old directory, so even an empty one must not be a working directory. Directories beside the output are deleted too. */
     private static void refuseHoldingUserData(Path path, Path target, Path... inputs) throws IOException {
         List<Path> precious = new ArrayList<>(List.of(inputs));
         precious.add(Path.of(""));
         precious.add(Path.of(System.getProperty("user.home")));
         for (Path kept : precious) {
-            if (Files.exists(kept) && kept.toRealPath().startsWith(target)) {
+            if (!Files.exists(kept)) {
+                continue;
+            }
+            Path place = kept.toRealPath();
+            if (place.startsWith(target)) {
                 throw new FileException(OPERATION, path, "%s %s, so it is not replaced; choose another directory"
-                    .formatted(kept.toRealPath().equals(target) ? "is" : "holds", kept.toRealPath()));
+                    .formatted(place.equals(target) ? "is" : "holds", place));
+            }
+            for (String suffix : target.getFileName() == null ? List.<String>of() : BESIDE) {
+                Path beside = target.resolveSibling(target.getFileName() + suffix);
+                if (place.startsWith(beside)) {
+                    throw new FileException(OPERATION, path, "%s, which a run for it replaces, %s %s; choose another directory"
+                        .formatted(beside, place.equals(beside) ? "is" : "holds", place));
+                }
             }
         }
     }

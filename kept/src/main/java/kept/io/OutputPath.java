@@ -1,5 +1,6 @@
 package kept.io;
 
+import java.io.FileDescriptor;
 import java.io.IOException;
 import java.nio.charset.Charset;
 import java.nio.file.FileSystemException;
@@ -9,6 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** Resolves output paths given by the user. */
 final class OutputPath {
@@ -50,9 +52,28 @@ final class OutputPath {
         };
     }
 
-    /** Whether the path is neither a file nor a directory, such as a device or a pipe; it is written to directly and never replaced. */
+    /**
+     * Whether the path is neither a file nor a directory, such as a device or a pipe, or is what the process prints to; it is written to directly and
+     * never replaced.
+     */
     static boolean isSpecial(Path path) {
-        return Files.exists(path) && !Files.isRegularFile(path) && !Files.isDirectory(path);
+        return Files.exists(path) && !Files.isDirectory(path) && (!Files.isRegularFile(path) || printed(path).isPresent());
+    }
+
+    /** The stream of the process that a path leads to, if there is one; replacing its file would lose what is printed. */
+    static Optional<FileDescriptor> printed(Path path) {
+        try {
+            if (isSame(path, Path.of("/dev/stdout"))) {
+                return Optional.of(FileDescriptor.out);
+            }
+            return isSame(path, Path.of("/dev/stderr")) ? Optional.of(FileDescriptor.err) : Optional.empty();
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static boolean isSame(Path path, Path stream) throws IOException {
+        return Files.exists(stream) && Files.exists(path) && Files.isSameFile(path, stream);
     }
 
     /** Returns the nearest existing parent directory. */

@@ -25,6 +25,9 @@ public final class OwnFiles {
     private static final String MEASURED = "calibration\\.json"
         + "|model\\.(embed_tokens\\.anchor|(layers\\.\\d+\\.\\w+|norm)\\.correction|layers\\.\\d+\\.mlp\\.\\w+)\\.safetensors";
 
+    /** What {@link AtomicFiles#temporary} and {@link DirectoryPlacement#sibling} put into hidden names. */
+    static final String RANDOM = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
     /** Named chat templates. */
     private static final OwnFiles TEMPLATES = new OwnFiles(".+\\.jinja", Map.of());
 
@@ -46,7 +49,7 @@ public final class OwnFiles {
 
     private OwnFiles(String names, Map<String, OwnFiles> folders) {
         // While a file is written, its name is hidden and has a suffix.
-        this.names = Pattern.compile("(%s)|\\.(%s)\\..+\\.tmp".formatted(names, names));
+        this.names = Pattern.compile("(%s)|\\.(%s)\\.%s\\.tmp".formatted(names, names, RANDOM));
         this.folders = folders;
     }
 

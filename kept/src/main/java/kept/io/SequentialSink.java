@@ -6,10 +6,10 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -18,10 +18,9 @@ import java.util.concurrent.TimeoutException;
 
 /**
  * A device, pipe or other non-regular file: bytes are written sequentially, and bytes that arrive early wait in memory. A path that leads to standard
- * output shares that stream, so that file and console output keep their order.
+ * output or standard error shares that stream, so that file and console output keep their order.
  */
 final class SequentialSink implements ByteSink {
-    private static final Path STANDARD_OUTPUT = Path.of("/dev/stdout");
     private static final int BYTES_COPIED_AT_ONCE = 1 << 20;
     /** How long a pipe may wait for a program that reads it. */
     private static final Duration MAX_WAIT = Duration.ofSeconds(60);
@@ -38,8 +37,9 @@ final class SequentialSink implements ByteSink {
 
     /** Opens a path; a pipe only if a program opens it for reading within this time. */
     SequentialSink(Path path, Duration longestWait) throws IOException {
-        shared = Files.exists(STANDARD_OUTPUT) && Files.isSameFile(path, STANDARD_OUTPUT);
-        out = shared ? new FileOutputStream(FileDescriptor.out) : opened(path, longestWait);
+        Optional<FileDescriptor> printed = OutputPath.printed(path);
+        shared = printed.isPresent();
+        out = shared ? new FileOutputStream(printed.get()) : opened(path, longestWait);
     }
 
     /** Opening a pipe blocks until it is opened for reading, so another thread does it. */

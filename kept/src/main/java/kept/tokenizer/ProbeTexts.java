@@ -65,7 +65,7 @@ final class ProbeTexts {
         symbols.add("<0x41>");
         for (String text : symbols) {
             texts.addAll(List.of(text, text + "a", "a" + text + "b", " " + text + " ", "a " + text + " b", text + text + " " + text,
-                    text.substring(0, text.length() - 1), text + "  b"));
+                    text.substring(0, text.offsetByCodePoints(text.length(), -1)), text + "  b"));
             symbols().stream().limit(10).forEach(symbol -> texts.add(symbol + text + symbol));
         }
     }

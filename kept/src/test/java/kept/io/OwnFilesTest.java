@@ -39,7 +39,8 @@ class OwnFilesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"README.md", "LICENSE", ".DS_Store", ".gitattributes", "notes.txt", "photo.jpg", "model.gguf", "corpus.txt",
-        "config.json~", "Config.json", "model-1-of-2.safetensors", "x.safetensors", ".config.json.tmp", "state.safetensors", "journal.json", "a\nb"})
+        "config.json~", "Config.json", "model-1-of-2.safetensors", "x.safetensors", ".config.json.tmp", ".config.json.mine.tmp",
+        ".model.safetensors.old.tmp", "state.safetensors", "journal.json", "a\nb"})
     void aForeignFileIsNamedAndEverythingStays(String name) throws IOException {
         Files.writeString(target.resolve(name), "precious");
         assertKept(name.replace("\n", "\\u000a"));

@@ -9,10 +9,12 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import kept.tokenizer.SentencePieceModel.Piece;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -67,6 +69,18 @@ class TokenizerFilesKindsTest {
                 target.resolve("tokenizer.json"))) {
             return ProbeTexts.of(model).stream().map(exact::encode).allMatch(ids -> exact.decode(ids).equals(json.decode(ids)));
         }
+    }
+
+    /** Half a surrogate pair is no text: it would be replaced, and would differ where no text does. */
+    @Test
+    void theTextsAreTexts() throws IOException {
+        SentencePieceModel m = SentencePieceModel.parse(SentencePieceKinds.model("bpe-symbols"), "m");
+        List<Piece> pieces = new ArrayList<>(m.pieces());
+        pieces.add(new Piece("\ud83d\ude42", 0, SentencePieceModel.Type.USER_DEFINED));
+        List<String> texts = ProbeTexts.of(new SentencePieceModel(pieces, m.algorithm(), m.byteFallback(), m.unknownSurface(), m.whitespaceAsSuffix(),
+                m.bosPiece(), m.eosPiece(), m.unknownPiece(), m.charsMap(), m.dummyPrefix(), m.removeExtraSpaces(), m.escapesSpaces()));
+        assertThat(texts).contains("a\ud83d\ude42b")
+                .allMatch(text -> text.codePoints().noneMatch(point -> Character.getType(point) == Character.SURROGATE));
     }
 
     @Test
