@@ -32,6 +32,9 @@ class KilledRunsTest {
     private static final boolean THOROUGH = Boolean.getBoolean("kept.thorough");
     private static final int CHOSEN = Integer.getInteger("kept.kills", THOROUGH ? THOROUGH_KILLS : KILLS);
     private static final int REPLACING_KILLS = THOROUGH ? 4 : 1;
+    /** What a killed run may do at most: files of the 60 or so that a conversion writes, and steps of {@value #STEPS}. */
+    private static final int MORE_FILES = THOROUGH ? 12 : 40;
+    private static final int MORE_STEPS = THOROUGH ? 2 : 4;
     private static final int STEPS = 6;
     /** Runs that are killed within a second are mostly start-up, which the first compiler alone makes shorter. */
     private static final String FIRST_COMPILER = "-XX:TieredStopAtLevel=1";
@@ -66,7 +69,7 @@ class KilledRunsTest {
             Path partial = directory.resolve("killed" + chain + ".partial");
             while (!Files.exists(output) || Files.exists(partial)) {
                 Object[] all = Files.exists(partial) ? with(form, "--resume") : form;
-                killOrFinish(0, () -> count(partial.resolve("files"), ".safetensors"), 12, conversion(source, output, all));
+                killOrFinish(0, () -> count(partial.resolve("files"), ".safetensors"), MORE_FILES, conversion(source, output, all));
             }
             assertThat(contents(output)).as("chain %d", chain).isEqualTo(contents(undisturbed));
             assertNothingBeside(output);
@@ -88,7 +91,7 @@ class KilledRunsTest {
             boolean stopped = false;
             while (!stopped) {
                 Object[] more = {"--stop-after", STEPS, "--save-every", 1};
-                stopped = killOrFinish(130, () -> lines(metrics), 2, distillation(output, resumed(output, more)));
+                stopped = killOrFinish(130, () -> lines(metrics), MORE_STEPS, distillation(output, resumed(output, more)));
             }
             assertThat(Files.readAllBytes(state(output))).as("weights, moments, place in the data after the last step").isEqualTo(state);
             while (Files.exists(state(output)) || !Files.exists(output)) {
