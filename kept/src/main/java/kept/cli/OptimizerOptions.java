@@ -4,6 +4,7 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import kept.run.TrainingSettings;
 import kept.tensor.DType;
+import kept.training.GradientReduction;
 import picocli.CommandLine.Option;
 
 /** The options that shape a training run. */
@@ -48,6 +49,11 @@ public final class OptimizerOptions {
     @Option(names = "--accumulation", paramLabel = "N", defaultValue = "1", order = 22,
             description = "Passes whose gradients are accumulated for one step (default: ${DEFAULT-VALUE}).")
     private int accumulation;
+
+    @Option(names = "--reduction", paramLabel = "ORDER", defaultValue = "tree", order = 22,
+            description = "Order in which the gradients of a step's passes are added: tree, which has the same bits on any number of ranks, or serial, "
+                    + "one after another, which needs no memory for further gradients (default: ${DEFAULT-VALUE}).")
+    private GradientReduction reduction;
 
     @Option(names = "--learning-rate", paramLabel = "X", order = 23,
             description = "Peak learning rate of AdamW (default: 3e-4 to distil from opm, 3e-5 from calibrated, 1e-6 from exact; 1e-3 to pretrain).")
@@ -104,7 +110,7 @@ public final class OptimizerOptions {
      * @param usualLength tokens of a sequence where the user leaves that open; null for as many as suit the model
      */
     public TrainingSettings settings(Integer usualLength) {
-        var settings = new TrainingSettings().batchSize(batchSize).accumulation(accumulation).schedule(schedule).beta2(beta2)
+        var settings = new TrainingSettings().batchSize(batchSize).accumulation(accumulation).reduction(reduction).schedule(schedule).beta2(beta2)
                 .maxGradientNorm(maxGradientNorm).seed(seed).saveEvery(saveEvery).checkpointActivations(checkpointActivations)
                 .trainDtype(trainingType.dtype()).moments8Bit(kind == Optimizer.ADAMW_8BIT);
         set(sequenceLength == null ? usualLength : sequenceLength, settings::sequenceLength);

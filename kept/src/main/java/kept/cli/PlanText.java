@@ -34,6 +34,9 @@ public final class PlanText {
         row(table, "student's weights (%s)".formatted(weights), step.studentBytes(), step.studentBytes());
         row(table, "moments of AdamW (%s)".formatted(step.precision().codedMoments() ? "8 bits" : "f32"), step.momentBytes(), step.momentBytes());
         row(table, "gradients (%s)".formatted(weights), step.gradientBytes(), step.gradientBytes());
+        if (step.sumBytes() > 0) {
+            row(table, "gradients of earlier passes (--reduction %s)".formatted(step.reduction()), step.sumBytes(), step.sumBytes());
+        }
         row(table, "activations", kept.activationBytes(), again.activationBytes());
         row(table, "logits of a chunk", kept.lossBytes(), again.lossBytes());
         row(table, plan.isOnHost() ? "JVM, packed operands" : "driver, cuBLAS, kernels", plan.bytesBesideTensors(), plan.bytesBesideTensors());

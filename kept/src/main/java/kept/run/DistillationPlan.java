@@ -15,6 +15,7 @@ import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.training.GradientReduction;
 import kept.training.ParameterSelection;
 import kept.training.StepPlan;
 import kept.training.TrainingOptions;
@@ -79,7 +80,7 @@ public final class DistillationPlan {
         long bytes = weights ? storedBytes(directory, teacher) : StepPlan.bytesByConfig(teacher);
         var precision = StepPlan.Precision.on(execution.device, execution.weights, options.storage().codedMoments());
         var step = new StepPlan(teacher, bytes, student, train, options.batchSize(), options.accumulation(), options.sequenceLength(),
-                execution.checkpointing, precision);
+                execution.checkpointing, precision, options.reduction());
         return new DistillationPlan(step, options, weights, execution.device, stored);
     }
 
@@ -245,15 +246,18 @@ public final class DistillationPlan {
         long sequences = (long) step.batchSize() * step.accumulation();
         for (int batch = step.batchSize(); batch >= 1; batch /= 2) {
             StepPlan smaller = plan.withBatch(batch, Math.toIntExact(Math.ceilDiv(sequences, batch)));
-            if (peakBytes(smaller) <= room) {
-                found.add(new Alternative(words(smaller, also), smaller));
+            StepPlan least = smaller.withReduction(GradientReduction.SERIAL);
+            StepPlan fitting = peakBytes(smaller) <= room ? smaller : least;
+            if (peakBytes(fitting) <= room) {
+                found.add(new Alternative(words(fitting, also), fitting));
                 return;
             }
         }
     }
 
     private void addLength(List<Alternative> found, long room) {
-        StepPlan least = step.withCheckpointing(true).withBatch(1, Math.multiplyExact(step.batchSize(), step.accumulation()));
+        StepPlan least = step.withCheckpointing(true).withBatch(1, Math.multiplyExact(step.batchSize(), step.accumulation()))
+                .withReduction(GradientReduction.SERIAL);
         for (int length = step.length() / 2; length >= 64; length /= 2) {
             StepPlan shorter = least.withLength(length);
             if (peakBytes(shorter) <= room) {
@@ -267,6 +271,9 @@ public final class DistillationPlan {
         var words = new StringBuilder(also);
         if (plan.batchSize() != step.batchSize()) {
             words.append("--batch-size %d --accumulation %d ".formatted(plan.batchSize(), plan.accumulation()));
+        }
+        if (plan.accumulation() > 1 && plan.reduction() != step.reduction()) {
+            words.append("--reduction %s ".formatted(plan.reduction()));
         }
         if (plan.checkpointing()) {
             words.append("--checkpoint-activations");

@@ -5,6 +5,7 @@ import java.util.SequencedMap;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
+import kept.training.GradientReduction;
 import kept.training.TrainingOptions;
 
 /**
@@ -29,6 +30,7 @@ public final class TrainingSettings {
     private Integer sequenceLength;
     private int batchSize = 8;
     private int accumulation = 1;
+    private GradientReduction reduction = GradientReduction.TREE;
     /** Null for a default that depends on the run. */
     private Double learningRate;
     private Schedule schedule = Schedule.COSINE;
@@ -78,6 +80,17 @@ public final class TrainingSettings {
      */
     public TrainingSettings accumulation(int passes) {
         accumulation = passes;
+        return this;
+    }
+
+    /**
+     * Sets the order in which the gradients of a step's passes are added; a tree by default.
+     *
+     * @param order the order
+     * @return this
+     */
+    public TrainingSettings reduction(GradientReduction order) {
+        reduction = order;
         return this;
     }
 
@@ -284,7 +297,7 @@ public final class TrainingSettings {
             };
             var adamW = new AdamW.Settings(0.9, beta2, 1e-8, weightDecay == null ? usualDecay : weightDecay);
             var storage = new AdamW.Storage(codedMoments, weightType == DType.BF16, seed);
-            return new TrainingOptions(steps, batchSize, accumulation, length, rate, adamW, maxGradientNorm, storage);
+            return new TrainingOptions(steps, batchSize, accumulation, length, rate, adamW, maxGradientNorm, storage, reduction);
         } catch (IllegalArgumentException e) {
             throw new RunException("[training] " + e.getMessage(), e);
         }
@@ -297,6 +310,9 @@ public final class TrainingSettings {
         words.put("sequence length", Integer.toString(options.sequenceLength()));
         words.put("batch size", Integer.toString(options.batchSize()));
         words.put("accumulation", Integer.toString(options.accumulation()));
+        if (options.accumulation() > 1) {
+            words.put(GradientReduction.SETTING, options.reduction().toString());
+        }
         SavedSettings.put(words, "learning rate", options.schedule());
         SavedSettings.put(words, "optimizer", options.adamW());
         words.put("largest gradient norm", Double.toString(options.maxGradientNorm()));

@@ -24,9 +24,10 @@ import kept.tensor.Shape;
  * @param length tokens of a sequence
  * @param checkpointing whether activations are recomputed in the backward pass
  * @param precision the types of numbers
+ * @param reduction the order in which the gradients of passes are added
  */
 public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
-        int length, boolean checkpointing, Precision precision) {
+        int length, boolean checkpointing, Precision precision, GradientReduction reduction) {
     private static final long FLOAT = Float.BYTES;
     /** More than any machine has, and small enough that sums of parts do not exceed 64 bits. */
     private static final double MAX_BYTES = 1L << 58;
@@ -47,6 +48,24 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
                     + "(about %.3g bytes); lower --batch-size, --accumulation or --sequence-length")
                     .formatted(batchSize, length, accumulation, bytes));
         }
+    }
+
+    /**
+     * A step whose gradients are added in a tree.
+     *
+     * @param teacher the teacher's sizes
+     * @param teacherBytes bytes of the teacher's stored weights
+     * @param student the student's sizes
+     * @param train the student's parameters to train
+     * @param batchSize sequences in a forward and backward pass
+     * @param accumulation passes whose gradients are accumulated in a step
+     * @param length tokens of a sequence
+     * @param checkpointing whether activations are recomputed in the backward pass
+     * @param precision the types of numbers
+     */
+    public StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
+            int length, boolean checkpointing, Precision precision) {
+        this(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, GradientReduction.TREE);
     }
 
     /**
@@ -93,7 +112,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withBatch(int sequences, int passes) {
-        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, precision);
+        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, precision, reduction);
     }
 
     /**
@@ -103,7 +122,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withLength(int tokens) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, precision);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, precision, reduction);
     }
 
     /**
@@ -113,7 +132,17 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withCheckpointing(boolean wanted) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, precision);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, precision, reduction);
+    }
+
+    /**
+     * The plan with gradients added in another order.
+     *
+     * @param order the order
+     * @return the plan
+     */
+    public StepPlan withReduction(GradientReduction order) {
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, order);
     }
 
     /**
@@ -123,7 +152,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withTrained(ParameterSelection selection) {
-        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, precision);
+        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, precision, reduction);
     }
 
     /**
@@ -136,7 +165,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      */
     public StepPlan withPrecision(DType weights, DType activations, boolean codedMoments) {
         return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing,
-                new Precision(weights, codedMoments, activations, precision.chunkBytes));
+                new Precision(weights, codedMoments, activations, precision.chunkBytes), reduction);
     }
 
     /**
@@ -232,7 +261,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      */
     public long peakBytes() {
         boolean isShort = precision.weights != DType.F32;
-        boolean addsUp = accumulation > 1;
+        boolean addsUp = accumulation > 1 && reduction == GradientReduction.SERIAL;
         long head = gradientBytes(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? gradientBytes(trained(TensorRole.EMBEDDING)) : 0);
         // Summed over chunks in F32, whatever type it is stored in.
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
@@ -251,7 +280,17 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
                 + (addsUp ? 0 : head + gradientsOfLayer * (2 * layers - 1) / 2);
         long embedding = isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
         long end = streams + embedding + (addsUp ? 0 : gradientBytes());
-        return steadyBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(loss, headDone, top, bottom, end).max().getAsLong();
+        return steadyBytes() + sumBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(loss, headDone, top, bottom, end).max().getAsLong();
+    }
+
+    /**
+     * The sums of earlier passes, beside the gradients of a pass.
+     *
+     * @return bytes; 0 where each pass adds to the gradients there are
+     */
+    public long sumBytes() {
+        int sums = reduction == GradientReduction.SERIAL ? 0 : 31 - Integer.numberOfLeadingZeros(accumulation);
+        return sums * gradientBytes();
     }
 
     /**

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import kept.autograd.Autograd;
 import kept.corpus.TokenSequences;
+import kept.distributed.Communicator;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
@@ -30,6 +31,8 @@ public final class Trainer implements AutoCloseable {
     private final TokenSequences data;
     private final TrainingOptions options;
     private final AdamW optimizer;
+    private final Communicator ranks;
+    private final StepGradients gradients;
     private long step;
     /** The position in the data after the last step. */
     private long position;
@@ -44,6 +47,21 @@ public final class Trainer implements AutoCloseable {
      * @throws TrainingException if the ids of one pass do not fit an array
      */
     public Trainer(Decoder model, TrainingObjective objective, TokenSequences data, TrainingOptions options) {
+        this(model, objective, data, options, Communicator.single());
+    }
+
+    /**
+     * Creates a run before its first step, which several ranks share: each does its part of the passes of a step, and all have the same gradients,
+     * parameters, moments and metrics after it. They are those of a single rank, bit for bit.
+     *
+     * @param model the model to train, equal in each rank; its trainable parameters are changed
+     * @param objective the loss to minimise
+     * @param data sequences of the options' length with one token of look-ahead, the same in each rank
+     * @param options the settings of the run, the same in each rank
+     * @param ranks this rank and the others, which the caller closes
+     * @throws TrainingException if the ids of one pass do not fit an array, or a step has fewer passes than there are ranks
+     */
+    public Trainer(Decoder model, TrainingObjective objective, TokenSequences data, TrainingOptions options, Communicator ranks) {
         if ((long) options.batchSize() * (options.sequenceLength() + 1L) > MAX_IDS) {
             throw new TrainingException(("[training] %,d sequences of %,d tokens are too many for one pass; lower --batch-size, and raise "
                     + "--accumulation").formatted(options.batchSize(), options.sequenceLength()));
@@ -56,6 +74,13 @@ public final class Trainer implements AutoCloseable {
         model.parameters().values().stream().filter(parameter -> parameter.value().rank() >= 2 && parameter.value().dtype() == DType.BF16)
                 .forEach(parameter -> parameter.setGradientType(DType.BF16));
         this.optimizer = new AdamW(model.parameters(), options.adamW(), AdamW.Decay.MATRICES, options.storage());
+        this.ranks = ranks;
+        try {
+            this.gradients = new StepGradients(optimizer.parameters(), options, ranks);
+        } catch (TrainingException e) {
+            optimizer.close();
+            throw e;
+        }
     }
 
     /**
@@ -96,27 +121,30 @@ public final class Trainer implements AutoCloseable {
      */
     public StepMetrics next(Runnable beforeUpdate) {
         long start = System.nanoTime();
-        double loss = 0;
-        double divergence = 0;
-        int[] failing = null;
-        for (int pass = 0; pass < options.accumulation(); pass++) {
-            int[] sequences = data.next(options.batchSize());
-            Measured measured = accumulate(sequences);
-            loss += measured.loss / options.accumulation();
-            divergence += measured.divergence / options.accumulation();
-            failing = failing == null && !Double.isFinite(loss) ? sequences : failing;
+        var losses = new PassLosses(options.accumulation());
+        int[][] sequences = new int[options.accumulation()][];
+        for (int pass = 0; pass < sequences.length; pass++) {
+            sequences[pass] = data.next(options.batchSize());
+            if (gradients.isOwn(pass)) {
+                accumulate(losses, pass, sequences[pass]);
+                gradients.add();
+            }
         }
-        GradientClipping gradients = GradientClipping.globalNorm(model.parameters().values(), options.maxGradientNorm());
-        if (!Double.isFinite(loss) || !gradients.isFinite()) {
-            throw nonFinite(loss, gradients.norm(), failing);
+        losses.join(ranks);
+        gradients.finish();
+        double loss = losses.loss();
+        GradientClipping clipping = GradientClipping.globalNorm(model.parameters().values(), options.maxGradientNorm());
+        int failing = losses.firstNonFinite();
+        if (failing < sequences.length || !clipping.isFinite()) {
+            throw nonFinite(loss, clipping.norm(), failing < sequences.length ? sequences[failing] : null);
         }
         beforeUpdate.run();
         step++;
         double rate = options.schedule().at(step);
-        optimizer.step(rate, gradients.scale());
+        optimizer.step(rate, clipping.scale());
         optimizer.clearGradients();
         position = data.position();
-        return new StepMetrics(step, options.steps(), loss, divergence, gradients.norm(), rate, step * options.tokensPerStep(),
+        return new StepMetrics(step, options.steps(), loss, losses.divergence(), clipping.norm(), rate, step * options.tokensPerStep(),
                 (System.nanoTime() - start) / 1e9);
     }
 
@@ -126,9 +154,9 @@ public final class Trainer implements AutoCloseable {
         Optional<String> teacher = Optional.empty();
         Optional<String> student = Optional.empty();
         if (failing == null) {
-            SequencedMap<String, Tensor> gradients = new LinkedHashMap<>();
-            model.parameters().forEach((name, parameter) -> gradients.put(name, parameter.gradient()));
-            student = NonFinite.first("the gradient of", gradients);
+            SequencedMap<String, Tensor> all = new LinkedHashMap<>();
+            model.parameters().forEach((name, parameter) -> all.put(name, parameter.gradient()));
+            student = NonFinite.first("the gradient of", all);
         }
         optimizer.clearGradients();
         if (failing != null) {
@@ -146,8 +174,8 @@ public final class Trainer implements AutoCloseable {
         return Tensor.of(sequences, options.batchSize(), options.sequenceLength() + 1L);
     }
 
-    /** One forward and backward pass; its gradients are added to those of earlier passes. */
-    private Measured accumulate(int... sequences) {
+    /** One forward and backward pass, which adds its gradients to those there are. */
+    private void accumulate(PassLosses losses, int pass, int... sequences) {
         long batch = options.batchSize();
         long length = options.sequenceLength();
         try (var _ = Scope.open(model.device())) {
@@ -156,11 +184,9 @@ public final class Trainer implements AutoCloseable {
             Tensor labels = all.slice(1, 1, length + 1).reshape(batch * length);
             TrainingObjective.Loss loss = objective.loss(model, ids, labels);
             Autograd.backwardOnce(loss.value(), Tensor.scalar(1.0 / options.accumulation(), DType.F32));
-            return new Measured(loss.value().item(), loss.divergence());
+            losses.put(pass, loss.value().item(), loss.divergence());
         }
     }
-
-    private record Measured(double loss, double divergence) {}
 
     /**
      * Saves the state from which a run resumes with the same bits. The file is written completely or not at all.
@@ -227,9 +253,10 @@ public final class Trainer implements AutoCloseable {
         position = data.position();
     }
 
-    /** Frees the optimizer's moments; the model stays. */
+    /** Frees the optimizer's moments; the model and the communicator stay. */
     @Override
     public void close() {
+        gradients.close();
         optimizer.close();
     }
 }

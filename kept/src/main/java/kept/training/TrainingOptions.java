@@ -14,6 +14,7 @@ import kept.optim.LearningRateSchedule;
  * @param adamW the optimizer's settings; weight decay applies to matrices, not to norms and biases
  * @param maxGradientNorm gradients are scaled down to this global norm
  * @param storage the types of moments and parameters
+ * @param reduction the order in which the gradients of the passes are added
  */
 public record TrainingOptions(
         long steps,
@@ -23,7 +24,8 @@ public record TrainingOptions(
         LearningRateSchedule schedule,
         AdamW.Settings adamW,
         double maxGradientNorm,
-        AdamW.Storage storage) {
+        AdamW.Storage storage,
+        GradientReduction reduction) {
     /** Checks the ranges. */
     public TrainingOptions {
         if (steps < 1 || batchSize < 1 || accumulation < 1 || sequenceLength < 1) {
@@ -36,7 +38,7 @@ public record TrainingOptions(
     }
 
     /**
-     * Settings with moments of F32 and parameters rounded to nearest.
+     * Settings with moments of F32, parameters rounded to nearest and gradients added in a tree.
      *
      * @param steps optimizer steps
      * @param batchSize sequences in one forward and backward pass
@@ -48,7 +50,24 @@ public record TrainingOptions(
      */
     public TrainingOptions(long steps, int batchSize, int accumulation, int sequenceLength, LearningRateSchedule schedule, AdamW.Settings adamW,
             double maxGradientNorm) {
-        this(steps, batchSize, accumulation, sequenceLength, schedule, adamW, maxGradientNorm, AdamW.Storage.PLAIN);
+        this(steps, batchSize, accumulation, sequenceLength, schedule, adamW, maxGradientNorm, AdamW.Storage.PLAIN, GradientReduction.TREE);
+    }
+
+    /**
+     * Settings with gradients added in a tree.
+     *
+     * @param steps optimizer steps
+     * @param batchSize sequences in one forward and backward pass
+     * @param accumulation passes whose gradients are averaged into one step
+     * @param sequenceLength tokens of a sequence
+     * @param schedule the learning rate of each step
+     * @param adamW the optimizer
+     * @param maxGradientNorm gradients are scaled down to this global norm
+     * @param storage the types of moments and parameters
+     */
+    public TrainingOptions(long steps, int batchSize, int accumulation, int sequenceLength, LearningRateSchedule schedule, AdamW.Settings adamW,
+            double maxGradientNorm, AdamW.Storage storage) {
+        this(steps, batchSize, accumulation, sequenceLength, schedule, adamW, maxGradientNorm, storage, GradientReduction.TREE);
     }
 
     /**

@@ -162,6 +162,9 @@ public final class TrainingState {
                 before.put(name, value);
             }
         });
+        if (settings.containsKey(GradientReduction.SETTING)) {
+            before.putIfAbsent(GradientReduction.SETTING, GradientReduction.SERIAL.toString());
+        }
         Map<String, String> now = new HashMap<>(settings);
         now.keySet().removeIf(name -> RunInputs.isOptional(name) && !before.containsKey(name));
         List<String> names = new ArrayList<>(SettingDifferences.names(before, now));

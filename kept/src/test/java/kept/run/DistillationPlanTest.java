@@ -97,7 +97,7 @@ class DistillationPlanTest {
         String proposed = assertThatThrownBy(() -> plan(orion, 64, false, "all").requireRoom(machine, notes)).isInstanceOf(RunException.class)
                 .hasMessageStartingWith("[memory] this run would take about ").hasMessageContaining("the machine has 40.00 GB; it fits with ")
                 .actual().getMessage();
-        Matcher batch = Pattern.compile("--batch-size (\\d+) --accumulation (\\d+) --checkpoint-activations;").matcher(proposed);
+        Matcher batch = Pattern.compile("--batch-size (\\d+) --accumulation (\\d+) --reduction serial --checkpoint-activations;").matcher(proposed);
         assertThat(batch.find()).as(proposed).isTrue();
         int sequences = Integer.parseInt(batch.group(1));
         assertThat(sequences * Integer.parseInt(batch.group(2))).isEqualTo(64);

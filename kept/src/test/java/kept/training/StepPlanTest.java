@@ -2,6 +2,7 @@ package kept.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Locale;
 import kept.MemoryPeak;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
@@ -29,24 +30,29 @@ class StepPlanTest {
     /** Where activations count most, where gradients do, and where both do alike; in one pass, and in two, where gradients lie beside activations. */
     @ParameterizedTest
     @CsvSource({
-        "64,160,4,2,2,512, 8,2,64, all,false,false,f32", "64,160,4,2,2,512, 8,2,64, all,true,false,f32",
-        "64,160,4,2,2,512, 8,1,64, all,false,false,f32", "64,160,4,2,2,512, 8,2,64, norms,false,false,f32",
-        "64,160,4,2,2,512, 8,2,64, all,true,false,8 bits", "64,160,4,2,2,512, 8,1,64, all,true,false,bf16",
-        "128,320,3,2,2,512, 2,2,64, all,false,false,f32", "128,320,3,2,2,512, 2,1,64, all,false,true,f32",
-        "128,320,3,2,2,512, 4,2,64, all,true,false,bf16", "128,320,3,2,2,512, 2,1,64, all,false,false,bf16",
-        "256,640,3,4,2,2048, 2,2,32, all,false,false,f32", "256,640,3,4,2,2048, 2,1,32, all,true,false,f32",
-        "256,640,3,4,2,2048, 2,2,32, norms,true,false,f32", "256,640,3,4,2,2048, 2,2,32, all,true,false,8 bits",
-        "256,640,3,4,2,2048, 2,1,32, all,false,false,bf16", "256,640,3,4,2,2048, 2,1,32, all,true,true,bf16",
-        "256,640,3,4,2,2048, 2,2,32, all,true,true,bf16", "256,640,3,4,2,2048, 2,2,32, all,true,true,f32",
+        "64,160,4,2,2,512, 8,2,64, all,false,false,f32,tree", "64,160,4,2,2,512, 8,2,64, all,true,false,f32,tree",
+        "64,160,4,2,2,512, 8,1,64, all,false,false,f32,tree", "64,160,4,2,2,512, 8,2,64, norms,false,false,f32,tree",
+        "64,160,4,2,2,512, 8,2,64, all,true,false,8 bits,tree", "64,160,4,2,2,512, 8,1,64, all,true,false,bf16,tree",
+        "128,320,3,2,2,512, 2,2,64, all,false,false,f32,tree", "128,320,3,2,2,512, 2,1,64, all,false,true,f32,tree",
+        "128,320,3,2,2,512, 4,2,64, all,true,false,bf16,tree", "128,320,3,2,2,512, 2,1,64, all,false,false,bf16,tree",
+        "256,640,3,4,2,2048, 2,2,32, all,false,false,f32,tree", "256,640,3,4,2,2048, 2,1,32, all,true,false,f32,tree",
+        "256,640,3,4,2,2048, 2,2,32, norms,true,false,f32,tree", "256,640,3,4,2,2048, 2,2,32, all,true,false,8 bits,tree",
+        "256,640,3,4,2,2048, 2,1,32, all,false,false,bf16,tree", "256,640,3,4,2,2048, 2,1,32, all,true,true,bf16,tree",
+        "256,640,3,4,2,2048, 2,2,32, all,true,true,bf16,tree", "256,640,3,4,2,2048, 2,2,32, all,true,true,f32,tree",
+        "64,160,4,2,2,512, 8,2,64, all,false,false,f32,serial", "64,160,4,2,2,512, 8,2,64, all,true,false,8 bits,serial",
+        "128,320,3,2,2,512, 4,2,64, all,true,false,bf16,serial", "256,640,3,4,2,2048, 2,2,32, all,true,true,bf16,serial",
+        "256,640,3,4,2,2048, 2,3,32, all,true,true,f32,serial", "256,640,3,4,2,2048, 2,3,32, all,true,true,f32,tree",
+        "256,640,3,4,2,2048, 2,4,32, all,true,false,bf16,tree", "128,320,3,2,2,512, 2,5,64, all,false,false,f32,tree",
     })
     void thePeakIsThatOfTheRealStep(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary, int batch,
-            int accumulation, int length, String train, boolean checkpointing, boolean tied, String numbers) {
+            int accumulation, int length, String train, boolean checkpointing, boolean tied, String numbers, String order) {
         DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate)
                 .layers(layers).heads(heads).keyValueHeads(keyValueHeads).headDimension(hidden / heads).maxPositions(length).dtype(DType.F32).build();
         ParameterSelection selection = ParameterSelection.parse(train);
         DecoderConfig llama = orion.toLlama().toBuilder().tieWordEmbeddings(tied).build();
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), llama, selection, batch, accumulation, length, checkpointing,
-                StepPlan.Precision.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")));
+                StepPlan.Precision.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")),
+                GradientReduction.valueOf(order.toUpperCase(Locale.ROOT)));
         long measured = MemoryPeak.of(Device.cpu(), () -> run(orion, selection, plan));
         assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
                 .isCloseTo(1, Offset.offset(numbers.equals("8 bits") ? TOLERANCE_OF_CODES : TOLERANCE));
@@ -55,7 +61,8 @@ class StepPlanTest {
     private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan) {
         DecoderConfig llama = plan.student();
         var options = new TrainingOptions(2, plan.batchSize(), plan.accumulation(), plan.length(), new LearningRateSchedule.Constant(1e-4, 0),
-                AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.precision().codedMoments(), plan.precision().weights() == DType.BF16, 0));
+                AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.precision().codedMoments(), plan.precision().weights() == DType.BF16, 0),
+                plan.reduction());
         try (Decoder teacher = Decoder.create(orion, new RandomWeights(orion, 1), Device.cpu());
                 Decoder student = Decoder.create(llama, new RandomWeights(llama, 2, plan.precision().weights()), Device.cpu())) {
             selection.apply(student);
@@ -95,8 +102,11 @@ class StepPlanTest {
         assertThat(plan.momentBytes() / (2.0 * 14_498_288_640L)).isBetween(65.0 / 64, 65.1 / 64);
         assertThat(gibibytes(plan)).isBetween(109.5, 110.5);
         assertThat(gibibytes(plan.withBatch(4, 1))).isBetween(112.3, 113.3);
-        assertThat(gibibytes(plan.withBatch(1, 4))).isBetween(114.5, 115.5);
-        assertThat(gibibytes(plan.withBatch(4, 4))).isBetween(126.2, 127.2);
+        StepPlan serial = plan.withReduction(GradientReduction.SERIAL);
+        assertThat(gibibytes(serial.withBatch(1, 4))).isBetween(114.5, 115.5);
+        assertThat(gibibytes(serial.withBatch(4, 4))).isBetween(126.2, 127.2);
+        assertThat(gibibytes(plan.withBatch(1, 2))).isBetween(136.5, 137.5);
+        assertThat(gibibytes(plan.withBatch(1, 4))).isBetween(163.5, 164.5);
         assertThat(gibibytes(plan.withPrecision(DType.F32, DType.F32, false))).isBetween(242.5, 243.5);
     }
 
