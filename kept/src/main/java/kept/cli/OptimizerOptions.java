@@ -51,8 +51,8 @@ public final class OptimizerOptions {
     private int accumulation;
 
     @Option(names = "--reduction", paramLabel = "ORDER", defaultValue = "tree", order = 22,
-            description = "Order in which the gradients of a step's passes are added: tree, which has the same bits on any number of ranks, or serial, "
-                    + "one after another, which needs no memory for further gradients (default: ${DEFAULT-VALUE}).")
+            description = "Order in which the gradients of a step's passes are added: tree, which has the same bits on any number of ranks, "
+                    + "or serial, one after another, which needs no memory for further gradients (default: ${DEFAULT-VALUE}).")
     private GradientReduction reduction;
 
     @Option(names = "--learning-rate", paramLabel = "X", order = 23,

@@ -24,21 +24,28 @@ final class StepGradients implements AutoCloseable {
      * @param parameters those that are trained
      * @param options of the run
      * @param ranks this rank and the others
-     * @throws TrainingException if there are ranks without a pass, or several where gradients are added one after another
      */
     StepGradients(SequencedMap<String, Parameter> parameters, TrainingOptions options, Communicator ranks) {
         this.parameters = parameters;
         this.reduction = options.reduction();
         this.ranks = ranks;
+        this.passes = Leaves.of(options.accumulation(), ranks.size());
+    }
+
+    /**
+     * Checks that ranks can share the passes of a step.
+     *
+     * @throws TrainingException if there are ranks without a pass, or several where gradients are added one after another
+     */
+    static void check(TrainingOptions options, Communicator ranks) {
         if (ranks.size() > options.accumulation()) {
             throw new TrainingException(("[training] %d ranks share the passes of a step, and --accumulation is %d; give at least one pass to each, "
                     + "such as --batch-size 1 --accumulation %d").formatted(
                             ranks.size(), options.accumulation(), Math.max(ranks.size(), options.batchSize() * options.accumulation())));
         }
-        if (ranks.size() > 1 && reduction == GradientReduction.SERIAL) {
+        if (ranks.size() > 1 && options.reduction() == GradientReduction.SERIAL) {
             throw new TrainingException("[training] --reduction serial adds the gradients of one rank; %d ranks need tree".formatted(ranks.size()));
         }
-        this.passes = Leaves.of(options.accumulation(), ranks.size());
     }
 
     /** Whether this rank does a pass of the step. */

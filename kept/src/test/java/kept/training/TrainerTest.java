@@ -13,6 +13,7 @@ import java.util.Map;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
 import kept.distributed.Communicator;
+import kept.distributed.RankException;
 import kept.distributed.ThreadRanks;
 import kept.model.Architecture;
 import kept.model.Decoder;
@@ -179,27 +180,72 @@ class TrainerTest {
     @ParameterizedTest
     @ValueSource(ints = {2, 3, 4, 5})
     void ranksTrainToTheBitsOfOne(int ranks) {
-        List<Map<String, float[]>> expected = train(1);
-        for (Map<String, float[]> values : train(ranks)) {
-            assertSame(values, expected.getFirst());
-        }
-        assertThat(train(ranks)).hasSize(ranks);
+        Map<String, float[]> expected = train(1).getFirst();
+        List<Map<String, float[]>> all = train(ranks);
+        assertThat(all).hasSize(ranks);
+        assertSame(all.getFirst(), expected);
+        // Those that follow have no metrics.
+        expected.keySet().removeIf(name -> name.startsWith("step "));
+        all.subList(1, ranks).forEach(values -> assertSame(values, expected));
     }
 
     private static List<Map<String, float[]>> train(int ranks) {
         return ThreadRanks.run(ranks, communicator -> {
-            try (Decoder student = student();
-                    Decoder teacher = teacher();
-                    Trainer trainer = trainer(student, teacher, options(3, 1, 5), communicator)) {
-                Map<String, float[]> all = new LinkedHashMap<>();
-                while (!trainer.isFinished()) {
-                    StepMetrics step = trainer.next();
-                    all.put("step " + step.step(), new float[] {(float) step.loss(), (float) step.divergence(), (float) step.gradientNorm()});
+            try (Decoder student = communicator.rank() == 0 ? student() : otherStudent(); Decoder teacher = teacher()) {
+                if (communicator.rank() > 0) {
+                    follow(student, teacher, options(3, 1, 5), communicator);
+                    return values(student);
                 }
-                all.putAll(values(student));
-                return all;
+                try (Trainer trainer = trainer(student, teacher, options(3, 1, 5), communicator)) {
+                    Map<String, float[]> all = new LinkedHashMap<>();
+                    while (!trainer.isFinished()) {
+                        StepMetrics step = trainer.next();
+                        all.put("step " + step.step(), new float[] {(float) step.loss(), (float) step.divergence(), (float) step.gradientNorm()});
+                    }
+                    all.putAll(values(student));
+                    return all;
+                }
             }
         });
+    }
+
+    private static void follow(Decoder student, Decoder teacher, TrainingOptions options, Communicator communicator) {
+        student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+        try (var follower = new TrainingFollower(student, objective(teacher), options, communicator)) {
+            follower.run();
+        }
+    }
+
+    /** A student whose values rank 0 replaces. */
+    private static Decoder otherStudent() {
+        DecoderConfig llama = ORION.toLlama();
+        return Decoder.create(llama, new RandomWeights(llama, 77), Device.cpu());
+    }
+
+    /** A state that is not the result of steps reaches all ranks: here one step is done twice. */
+    @Test
+    void followersGoBackWithTheirLeader() {
+        Path state = directory.resolve("state.safetensors");
+        List<Map<String, float[]>> results = ThreadRanks.run(3, communicator -> {
+            try (Decoder student = communicator.rank() == 0 ? student() : otherStudent(); Decoder teacher = teacher()) {
+                if (communicator.rank() > 0) {
+                    follow(student, teacher, options(3, 1, 5), communicator);
+                    return values(student);
+                }
+                try (Trainer trainer = trainer(student, teacher, options(3, 1, 5), communicator)) {
+                    trainer.next();
+                    trainer.save(state, Map.of(), HeldOutCurve.EMPTY);
+                    trainer.next();
+                    trainer.restore(state, Map.of());
+                    trainer.next();
+                    trainer.next();
+                    return values(student);
+                }
+            }
+        });
+        Map<String, float[]> undisturbed = train(1).getFirst();
+        undisturbed.keySet().removeIf(name -> name.startsWith("step "));
+        results.forEach(values -> assertSame(values, undisturbed));
     }
 
     /** The sums of two passes have one order; those of four differ in their last bits. */
@@ -240,24 +286,63 @@ class TrainerTest {
         }
     }
 
-    /** NaN in the text of one rank's pass is found by all ranks, and named in the same way. */
+    /** NaN in one rank's passes alone ends the step of all, and the steps after it are those of a run without it. */
     @Test
-    void allRanksEndWhereOneMeetsNaN() {
-        List<String> messages = ThreadRanks.run(3, communicator -> {
-            try (Decoder student = student();
-                    Decoder teacher = teacher();
-                    Trainer trainer = trainer(student, teacher, options(3, 1, 4), communicator)) {
-                trainer.next();
-                if (communicator.rank() == 1) {
-                    student.parameters().get("model.norm.weight").value().fill(Float.NaN);
+    void allRanksSkipAStepWhereOneMeetsNaN() {
+        List<Map<String, float[]>> results = ThreadRanks.run(3, communicator -> {
+            try (Decoder student = communicator.rank() == 0 ? student() : otherStudent(); Decoder teacher = teacher()) {
+                if (communicator.rank() > 0) {
+                    var failing = new boolean[] {communicator.rank() == 1};
+                    TrainingObjective objective = (model, ids, labels) -> {
+                        TrainingObjective.Loss loss = objective(teacher).loss(model, ids, labels);
+                        boolean fails = failing[0];
+                        failing[0] = false;
+                        return fails ? new TrainingObjective.Loss(loss.value().mul(Double.NaN), loss.divergence()) : loss;
+                    };
+                    student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+                    try (var follower = new TrainingFollower(student, objective, options(2, 1, 5), communicator)) {
+                        follower.run();
+                    }
+                    return values(student);
                 }
-                trainer.next();
-                return "finished";
-            } catch (NonFiniteException e) {
-                return e.getMessage().replaceFirst("(?s): [^:]*$", "");
+                try (Trainer trainer = trainer(student, teacher, options(2, 1, 5), communicator)) {
+                    assertThatThrownBy(trainer::next).isInstanceOf(NonFiniteException.class)
+                            .hasMessageStartingWith("[training] step 1: the loss is NaN");
+                    trainer.next();
+                    assertThat(trainer.step()).isOne();
+                    return values(student);
+                }
             }
         });
-        assertThat(messages).hasSize(3).allMatch(message -> message.startsWith("[training] step 2: the loss is NaN"));
+        results.forEach(values -> assertSame(values, results.getFirst()));
+        assertThat(results.getFirst().values()).allSatisfy(values -> assertThat(values).doesNotContain(Float.NaN));
+    }
+
+    /** A rank that fails in its passes takes the others along, each with the reason. */
+    @Test
+    void aFailureOfOneRankEndsTheOthers() {
+        for (int failing = 0; failing < 3; failing++) {
+            int rank = failing;
+            assertThatThrownBy(() -> ThreadRanks.run(3, communicator -> {
+                TrainingObjective objective = (model, ids, labels) -> {
+                    throw new IllegalStateException("the disk is full");
+                };
+                try (Decoder student = student(); Decoder teacher = teacher()) {
+                    student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+                    TrainingObjective own = communicator.rank() == rank ? objective : objective(teacher);
+                    if (communicator.rank() > 0) {
+                        try (var follower = new TrainingFollower(student, own, options(2, 1, 5), communicator)) {
+                            follower.run();
+                        }
+                    } else {
+                        try (var trainer = new Trainer(student, own, new RandomTokens(ORION.vocabSize(), 9), options(2, 1, 5), communicator)) {
+                            trainer.next();
+                        }
+                    }
+                    return null;
+                }
+            })).isInstanceOf(RankException.class).hasRootCauseMessage("the disk is full");
+        }
     }
 
     private static Trainer trainer(Decoder student, Decoder teacher, TrainingOptions options) {

@@ -1,0 +1,151 @@
+package kept.training;
+
+import java.util.LinkedHashMap;
+import java.util.Optional;
+import java.util.SequencedMap;
+import kept.autograd.Autograd;
+import kept.distributed.Communicator;
+import kept.model.Decoder;
+import kept.model.NonFinite;
+import kept.model.NonFiniteException;
+import kept.optim.AdamW;
+import kept.optim.GradientClipping;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/** One optimizer step: the forward and backward passes, which the ranks share, and the update of the parameters, which each rank does. */
+final class TrainingStep implements AutoCloseable {
+    /** The most token ids of a pass: those of an array. */
+    private static final int MAX_IDS = Integer.MAX_VALUE - 8;
+
+    private final Decoder model;
+    private final TrainingObjective objective;
+    private final TrainingOptions options;
+    private final AdamW optimizer;
+    private final Communicator ranks;
+    private final StepGradients gradients;
+
+    /**
+     * What the passes of a step gave, the same in each rank.
+     *
+     * @param losses of all passes
+     * @param clipping the norm of the gradients, and their factor
+     */
+    record Passes(PassLosses losses, GradientClipping clipping) {
+        boolean areFinite() {
+            return Double.isFinite(losses.loss()) && clipping.isFinite();
+        }
+    }
+
+    /** Prepares the steps of a run. Matrices in BF16 have gradients in BF16, of the same size and precision. */
+    TrainingStep(Decoder model, TrainingObjective objective, TrainingOptions options, Communicator ranks) {
+        if ((long) options.batchSize() * (options.sequenceLength() + 1L) > MAX_IDS) {
+            throw new TrainingException(("[training] %,d sequences of %,d tokens are too many for one pass; lower --batch-size, and raise "
+                    + "--accumulation").formatted(options.batchSize(), options.sequenceLength()));
+        }
+        this.model = model;
+        this.objective = objective;
+        this.options = options;
+        this.ranks = ranks;
+        StepGradients.check(options, ranks);
+        model.parameters().values().stream().filter(parameter -> parameter.value().rank() >= 2 && parameter.value().dtype() == DType.BF16)
+                .forEach(parameter -> parameter.setGradientType(DType.BF16));
+        this.optimizer = new AdamW(model.parameters(), options.adamW(), AdamW.Decay.MATRICES, options.storage());
+        this.gradients = new StepGradients(optimizer.parameters(), options, ranks);
+    }
+
+    Decoder model() {
+        return model;
+    }
+
+    AdamW optimizer() {
+        return optimizer;
+    }
+
+    /**
+     * Does this rank's passes and takes the results of the others.
+     *
+     * @param sequences token ids of each pass of the step
+     */
+    Passes run(int[]... sequences) {
+        var losses = new PassLosses(sequences.length);
+        for (int pass = 0; pass < sequences.length; pass++) {
+            if (gradients.isOwn(pass)) {
+                accumulate(losses, pass, sequences[pass]);
+                gradients.add();
+            }
+        }
+        losses.join(ranks);
+        gradients.finish();
+        return new Passes(losses, GradientClipping.globalNorm(model.parameters().values(), options.maxGradientNorm()));
+    }
+
+    /** One forward and backward pass, which adds its gradients to those there are. */
+    private void accumulate(PassLosses losses, int pass, int... sequences) {
+        long batch = options.batchSize();
+        long length = options.sequenceLength();
+        try (var _ = Scope.open(model.device())) {
+            Tensor all = ids(sequences);
+            Tensor ids = all.slice(1, 0, length).contiguous();
+            Tensor labels = all.slice(1, 1, length + 1).reshape(batch * length);
+            TrainingObjective.Loss loss = objective.loss(model, ids, labels);
+            Autograd.backwardOnce(loss.value(), Tensor.scalar(1.0 / options.accumulation(), DType.F32));
+            losses.put(pass, loss.value().item(), loss.divergence());
+        }
+    }
+
+    private Tensor ids(int... sequences) {
+        return Tensor.of(sequences, options.batchSize(), options.sequenceLength() + 1L);
+    }
+
+    /**
+     * Updates the parameters by finite gradients, and frees these.
+     *
+     * @param step the number of the step
+     * @return the metrics of the step, without its time
+     */
+    StepMetrics update(long step, Passes passes) {
+        double rate = options.schedule().at(step);
+        optimizer.step(rate, passes.clipping.scale());
+        optimizer.clearGradients();
+        return new StepMetrics(step, options.steps(), passes.losses.loss(), passes.losses.divergence(), passes.clipping.norm(), rate,
+                step * options.tokensPerStep(), Double.NaN);
+    }
+
+    /**
+     * Finds what is not finite, and frees the gradients.
+     *
+     * @param step the number of the step
+     * @param sequences token ids of each pass of the step
+     */
+    NonFiniteException nonFinite(long step, Passes passes, int[]... sequences) {
+        double loss = passes.losses.loss();
+        int failing = passes.losses.firstNonFinite();
+        String what = "[training] step %d: %s: ".formatted(step, Double.isFinite(loss)
+                ? "the loss is %.4g, but the gradients' norm is %s".formatted(loss, passes.clipping.norm()) : "the loss is " + loss);
+        Optional<String> teacher = Optional.empty();
+        Optional<String> student = Optional.empty();
+        if (failing == sequences.length) {
+            SequencedMap<String, Tensor> all = new LinkedHashMap<>();
+            model.parameters().forEach((name, parameter) -> all.put(name, parameter.gradient()));
+            student = NonFinite.first("the gradient of", all);
+        }
+        optimizer.clearGradients();
+        if (failing < sequences.length) {
+            try (var _ = Scope.open(model.device())) {
+                Tensor ids = ids(sequences[failing]).slice(1, 0, options.sequenceLength()).contiguous();
+                teacher = objective.nonFinite(ids);
+                student = teacher.isPresent() ? student : NonFinite.in(model, ids);
+            }
+        }
+        return teacher.isPresent() ? new NonFiniteException(what + teacher.get(), true)
+                : new NonFiniteException(what + student.orElse("each is finite, but the sum of their squares overflows"), false);
+    }
+
+    @Override
+    public void close() {
+        gradients.close();
+        optimizer.close();
+    }
+}
