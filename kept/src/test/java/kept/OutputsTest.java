@@ -217,6 +217,23 @@ class OutputsTest {
         assertThat(contents()).isEqualTo(before);
     }
 
+    /** No command reads this checkpoint, and a result would take the place of its weights all the same. */
+    @Test
+    void aResultReplacesNoFileOfAnotherCheckpoint() throws IOException {
+        assertThat(ProgramRun.of(command("random", output)).code()).isZero();
+        Path link = Files.createSymbolicLink(folder.resolve("link.json"), output.resolve("config.json"));
+        Map<Path, String> before = contents(folder);
+        for (String name : Stream.concat(WRITERS.stream(), Stream.of("export")).toList()) {
+            for (Path taken : List.of(output.resolve("model.safetensors"), output.resolve("config.json"), output.resolve("tokenizer.model"), link)) {
+                Object[] line = name.equals("export") ? with(command(name, taken), "--overwrite") : command(name, taken);
+                assertOneLine(ProgramRun.of(line), "is a file of a checkpoint, so it is not replaced; choose another file");
+            }
+        }
+        assertThat(contents(folder)).isEqualTo(before);
+        Path alone = Files.writeString(folder.resolve("report.json"), "{}");
+        assertThat(ProgramRun.of(command("evaluate", alone)).code()).as("a report that belongs to no checkpoint").isZero();
+    }
+
     @Test
     void aCorpusOrATeacherInTheOutputIsNotRemovedWithIt() throws IOException {
         assertThat(ProgramRun.of(command("convert", output)).code()).isZero();
@@ -335,8 +352,12 @@ class OutputsTest {
     }
 
     private static Map<Path, String> contents() throws IOException {
+        return contents(inputs);
+    }
+
+    private static Map<Path, String> contents(Path folder) throws IOException {
         Map<Path, String> contents = new TreeMap<>();
-        try (Stream<Path> files = Files.walk(inputs)) {
+        try (Stream<Path> files = Files.walk(folder)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
                 contents.put(file, Integer.toHexString(Arrays.hashCode(Files.readAllBytes(file))));
             }

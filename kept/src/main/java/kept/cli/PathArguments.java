@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import kept.io.AtomicFiles;
 import kept.io.OutputProbe;
 import kept.io.OwnFiles;
+import kept.model.DecoderConfig;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -148,6 +149,15 @@ public final class PathArguments {
             } else if (Files.exists(input) && Files.isSameFile(input, output)) {
                 throw read(option, output);
             }
+        }
+        requireNoCheckpoint(option, output.toRealPath());
+    }
+
+    /** A file of any checkpoint is no result, whether the program reads that checkpoint or not. */
+    private static void requireNoCheckpoint(String option, Path output) {
+        if (OwnFiles.CHECKPOINT.hasName(output.getFileName().toString()) && Files.exists(output.resolveSibling(DecoderConfig.FILE))) {
+            throw new ProgramException("[output] %s %s is a file of a checkpoint, so it is not replaced; choose another file"
+                    .formatted(option, output));
         }
     }
 

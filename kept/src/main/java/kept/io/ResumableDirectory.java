@@ -104,12 +104,17 @@ public final class ResumableDirectory implements AutoCloseable {
         }
         DirectoryPlacement.requireReplaceable(path, target, overwrite);
         clear();
-        Files.createDirectories(directory());
-        var journal = new LinkedHashMap<String, Object>();
-        journal.put(OVERWRITE, overwrite);
-        journal.put(SETTINGS, settings);
-        AtomicFiles.writeJson(partial.resolve(JOURNAL), journal);
-        return this;
+        try {
+            Files.createDirectories(directory());
+            var journal = new LinkedHashMap<String, Object>();
+            journal.put(OVERWRITE, overwrite);
+            journal.put(SETTINGS, settings);
+            AtomicFiles.writeJson(partial.resolve(JOURNAL), journal);
+            return this;
+        } catch (IOException | RuntimeException e) {
+            clear();
+            throw e;
+        }
     }
 
     private ResumableDirectory resume(Path path, SequencedMap<String, String> settings) throws IOException {

@@ -2,6 +2,7 @@ package kept.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -40,6 +41,23 @@ class ResumableDirectoryTest {
         }
         assertThat(listing(folder)).containsExactly("out");
         assertThat(listing(target)).containsExactly(WEIGHTS);
+    }
+
+    @Test
+    void leavesNothingWhereItsJournalCannotBeWritten() throws IOException {
+        var settings = new LinkedHashMap<String, String>() {
+            private static final long serialVersionUID = 1L;
+
+            @Override
+            public java.util.Set<java.util.Map.Entry<String, String>> entrySet() {
+                throw new IllegalStateException("no entries");
+            }
+        };
+        settings.put("a", "b");
+        Path target = folder.resolve("out");
+        assertThatThrownBy(() -> ResumableDirectory.prepare(target, false, false, settings)).isInstanceOf(FileException.class)
+                .hasMessageContaining("journal.json");
+        assertThat(folder).isEmptyDirectory();
     }
 
     @Test
