@@ -39,17 +39,28 @@ struct Softmax {
     }
 };
 
+// Sequences of their own lengths share a launch, with the pieces of the longest.
 // The queries that share a key and value head are the rows; a block owns R of them and SPLIT keys, a warp OWN keys. LANES lanes hold a key and a
 // value, in CHUNKS accesses of 16 bytes each, so that a warp reads 32 / LANES keys at once; each such group has its own softmax until the end.
 template <typename T, int LANES, int CHUNKS, int R>
 __device__ __forceinline__ void split(const T* q, Strides qs, const T* k, Strides ks, const T* v, Strides vs, float* parts, float2* statistics,
-        AttentionSizes z, int width, float scale) {
+        AttentionSizes z, int width, float scale, const Sequences& each) {
     constexpr int N = WIDE<T>, E = N * CHUNKS, GROUPS = 32 / LANES, UNROLL = 4 / CHUNKS;
     __shared__ __align__(16) float sums[WARPS][R][LANES * E];
     __shared__ float maxima[WARPS][R], totals[WARPS][R];
     const int heads = z.heads / z.groups, rows = z.queries * heads, tiles = (rows + R - 1) / R;
     const int first = blockIdx.x % tiles * R, piece = blockIdx.x / tiles, pieces = gridDim.x / tiles, group = blockIdx.y;
     const int lane = threadIdx.x % LANES, of_warp = threadIdx.x % 32 / LANES, warp = threadIdx.x / 32;
+    if (each.count > 0) {
+        z.keys = static_cast<int>(each.keys[blockIdx.z]);
+        q = static_cast<const T*>(each.q[blockIdx.z]);
+        k = static_cast<const T*>(each.k[blockIdx.z]);
+        v = static_cast<const T*>(each.v[blockIdx.z]);
+    } else {
+        q += blockIdx.z * qs.batch;
+        k += blockIdx.z * ks.batch;
+        v += blockIdx.z * vs.batch;
+    }
     const int shift = z.keys - z.queries;
     const int seen = shift + min(first + R - 1, rows - 1) / heads + 1;
     if (piece * SPLIT >= seen) return; // the second kernel does not read what no query sees
@@ -71,7 +82,7 @@ __device__ __forceinline__ void split(const T* q, Strides qs, const T* k, Stride
     for (int r = 0; r < R; r++) {
         const int row = min(first + r, rows - 1), query = row / heads;
         last[r] = shift + query;
-        const T* from = q + blockIdx.z * qs.batch + query * qs.token + (group * heads + row % heads) * qs.head;
+        const T* from = q + query * qs.token + (group * heads + row % heads) * qs.head;
 #pragma unroll
         for (int c = 0; c < CHUNKS; c++) {
             float x[N];
@@ -81,8 +92,8 @@ __device__ __forceinline__ void split(const T* q, Strides qs, const T* k, Stride
         }
     }
     // Lanes read a key and its value at an offset from the first key of the warp; keys beyond the end are not seen, and the first is read instead.
-    k += blockIdx.z * ks.batch + group * ks.head + begin * ks.token;
-    v += blockIdx.z * vs.batch + group * vs.head + begin * vs.token;
+    k += group * ks.head + begin * ks.token;
+    v += group * vs.head + begin * vs.token;
     const T *k_next = k + of_warp * ks.token, *v_next = v + of_warp * vs.token;
 
 #pragma unroll 1
@@ -204,7 +215,7 @@ __device__ __forceinline__ void split(const T* q, Strides qs, const T* k, Stride
 // Combines the pieces that a query sees; one block per query and head. A warp takes every COMBINING_WARPS-th piece; warps are added in order.
 template <typename T, int CHUNKS>
 __device__ __forceinline__ void combine(const float* parts, const float2* statistics, T* out, float* log_sum_exp, AttentionSizes z, int pieces,
-        int width) {
+        int width, const Sequences& each) {
     constexpr int UNROLL = 4, N = 4;
     __shared__ __align__(16) float sums[COMBINING_WARPS][CHUNKS * 32 * N];
     __shared__ float maxima[COMBINING_WARPS], totals[COMBINING_WARPS];
@@ -212,6 +223,7 @@ __device__ __forceinline__ void combine(const float* parts, const float2* statis
     const long long row = blockIdx.x; // batch, head, query
     const long long of_head = row / z.queries, batch = of_head / z.heads;
     const int query = row - of_head * z.queries, head = of_head - batch * z.heads;
+    if (each.count > 0) z.keys = static_cast<int>(each.keys[batch]);
     const int count = (z.keys - z.queries + query) / SPLIT + 1;
     parts += row * pieces * width;
     statistics += row * pieces;
@@ -284,16 +296,17 @@ __device__ __forceinline__ void combine(const float* parts, const float2* statis
 // WIDTH is the largest head dimension: LANES x CHUNKS accesses of 16 bytes.
 #define SPLIT_OF(WIDTH, T, DTYPE, LANES, CHUNKS, R)                                                                                              \
     extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_split_##WIDTH##_rows_##R##_##DTYPE(OPERANDS(T), float* parts,             \
-            float2* statistics, int queries, int keys, int heads, int groups, int width, float scale) {                                          \
-        split<T, LANES, CHUNKS, R>(q, qs, k, ks, v, vs, parts, statistics, {queries, keys, heads, groups}, width, scale);                        \
+            float2* statistics, int queries, int keys, int heads, int groups, int width, float scale, const __grid_constant__ Sequences each) { \
+        split<T, LANES, CHUNKS, R>(q, qs, k, ks, v, vs, parts, statistics, {queries, keys, heads, groups}, width, scale, each);                  \
     }
 #define SPLITS(WIDTH, T, DTYPE, LANES, CHUNKS)                                                                                                   \
     SPLIT_OF(WIDTH, T, DTYPE, LANES, CHUNKS, 1)                                                                                                  \
     SPLIT_OF(WIDTH, T, DTYPE, LANES, CHUNKS, 4)
 #define COMBINE(WIDTH, T, DTYPE, CHUNKS)                                                                                                         \
     extern "C" __global__ void __launch_bounds__(COMBINING_WARPS * 32) attention_combine_##WIDTH##_##DTYPE(const float* parts,                   \
-            const float2* statistics, T* out, float* log_sum_exp, int queries, int keys, int heads, int groups, int pieces, int width) {         \
-        combine<T, CHUNKS>(parts, statistics, out, log_sum_exp, {queries, keys, heads, groups}, pieces, width);                                  \
+            const float2* statistics, T* out, float* log_sum_exp, int queries, int keys, int heads, int groups, int pieces, int width,           \
+            const __grid_constant__ Sequences each) {                                                                                            \
+        combine<T, CHUNKS>(parts, statistics, out, log_sum_exp, {queries, keys, heads, groups}, pieces, width, each);                            \
     }
 
 SPLITS(64, float, f32, 16, 1)

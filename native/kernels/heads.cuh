@@ -11,3 +11,15 @@ struct Strides {
 struct AttentionSizes {
     int queries, keys, heads, groups;
 };
+
+// Operands of several sequences that do not lie at the strides of a batch; none if count is 0.
+constexpr int MOST_SEQUENCES = 8;
+struct Sequences {
+    long long count;
+    const void *q[MOST_SEQUENCES], *k[MOST_SEQUENCES], *v[MOST_SEQUENCES];
+    long long keys[MOST_SEQUENCES];
+};
+struct Places {
+    long long count;
+    void *keys[MOST_SEQUENCES], *values[MOST_SEQUENCES];
+};

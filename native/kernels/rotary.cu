@@ -43,16 +43,22 @@ __device__ __forceinline__ void rotate(const T* x, Strides xs, O* out, Strides o
     }
 }
 
-// Rotates queries in place and keys into a cache, and copies values to it. Pieces of N pairs, or of N values, are numbered over all three.
+// Rotates queries in place and keys into a cache, and copies values to it; each token may have a place of its own. Pieces of N pairs, or of N values,
+// are numbered over all three.
 template <typename T, int N>
 __device__ __forceinline__ void append(T* q, Strides qs, const T* k, Strides ks, const T* v, Strides vs, T* keys, Strides keys_s, T* values,
-        Strides values_s, const float* cosines, const float* sines, int sequence, int heads, int groups, int half) {
+        Strides values_s, const float* cosines, const float* sines, int sequence, int heads, int groups, int half, const Places& each) {
     const int batch = blockIdx.x / sequence, token = blockIdx.x - batch * sequence;
     q += batch * qs.batch + token * qs.token;
     k += batch * ks.batch + token * ks.token;
     v += batch * vs.batch + token * vs.token;
-    keys += batch * keys_s.batch + token * keys_s.token;
-    values += batch * values_s.batch + token * values_s.token;
+    if (each.count > 0) {
+        keys = static_cast<T*>(each.keys[token]);
+        values = static_cast<T*>(each.values[token]);
+    } else {
+        keys += batch * keys_s.batch + token * keys_s.token;
+        values += batch * values_s.batch + token * values_s.token;
+    }
     const int pieces = half / N, rotated = (heads + groups) * pieces, all = rotated + 2 * groups * pieces;
     for (int i = blockIdx.y * blockDim.x + threadIdx.x; i < all; i += gridDim.y * blockDim.x) {
         if (i < rotated) {
@@ -103,8 +109,8 @@ ROTARY_TO(rotary_single_f32_to_bf16, float, __nv_bfloat16, 1)
 #define APPEND(NAME, T, N)                                                                                                                       \
     extern "C" __global__ void __launch_bounds__(256) NAME(T* q, Strides qs, const T* k, Strides ks, const T* v, Strides vs, T* keys,            \
             Strides keys_s, T* values, Strides values_s, const float* cosines, const float* sines, int sequence, int heads, int groups,          \
-            int half) {                                                                                                                          \
-        append<T, N>(q, qs, k, ks, v, vs, keys, keys_s, values, values_s, cosines, sines, sequence, heads, groups, half);                        \
+            int half, const __grid_constant__ Places each) {                                                                                     \
+        append<T, N>(q, qs, k, ks, v, vs, keys, keys_s, values, values_s, cosines, sines, sequence, heads, groups, half, each);                  \
     }
 
 APPEND(rotary_append_wide_f32, float, WIDE<float>)

@@ -234,6 +234,24 @@ public interface FusedKernels {
     }
 
     /**
+     * {@link #rotaryAppend} of one token of each of several sequences, each with a cache of its own; the bits are the same.
+     *
+     * @param q {@code [1, sequences, heads, D]}, unit stride along D; overwritten by the rotated queries
+     * @param k {@code [1, sequences, groups, D]} of q's dtype, unit stride along D
+     * @param v {@code [1, sequences, groups, D]} of q's dtype, unit stride along D
+     * @param cos rows {@code [sequences, D / 2]}, F32
+     * @param sin rows {@code [sequences, D / 2]}, F32
+     * @param keys for each sequence {@code [1, 1, groups, D]} of q's dtype, unit stride along D: receives the rotated key
+     * @param values for each sequence {@code [1, 1, groups, D]} of q's dtype, unit stride along D: receives the value
+     */
+    default void rotaryAppendToEach(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, List<Tensor> keys, List<Tensor> values) {
+        for (int i = 0; i < keys.size(); i++) {
+            rotaryAppend(q.slice(1, i, i + 1), k.slice(1, i, i + 1), v.slice(1, i, i + 1), cos.slice(0, i, i + 1), sin.slice(0, i, i + 1),
+                    keys.get(i), values.get(i));
+        }
+    }
+
+    /**
      * Causal grouped-query attention: for head h of {@code heads}, which reads key and value head {@code h / (heads / groups)},
      * {@code out[t] = sum over s <= keys - queries + t of softmax(scale q[t] . k[s]) v[s]} (Vaswani et al. 2017; in blocks, after Dao et al. 2022,
      * arXiv 2205.14135: memory grows with the sequence, never with its square).
@@ -244,6 +262,17 @@ public interface FusedKernels {
      */
     default void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
         AttentionComposition.attention(operands, out, logSumExp);
+    }
+
+    /**
+     * {@link #attention} of several sequences, each over keys and values of its own, as in decoding with a cache for each; the bits are those of each
+     * alone.
+     *
+     * @param sequences operands of each sequence, with a batch of 1; of one dtype, and with the same number of queries, heads and groups, D and scale
+     * @param out {@code [sequences, queries, heads, D]} of their dtype, contiguous
+     */
+    default void attentionOfEach(List<AttentionOperands> sequences, Tensor out) {
+        AttentionComposition.attentionOfEach(this, sequences, out);
     }
 
     /**

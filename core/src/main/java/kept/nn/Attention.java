@@ -1,8 +1,10 @@
 package kept.nn;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import kept.autograd.Autograd;
+import kept.autograd.operation.CausalAttention;
 import kept.autograd.operation.RotaryPositions;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -113,12 +115,37 @@ public final class Attention extends Layer {
         Tensor q = query.forward(x).reshape(1, sequences, heads, headDimension);
         Tensor k = key.forward(x).reshape(1, sequences, keyValueHeads, headDimension);
         Tensor v = value.forward(x).reshape(1, sequences, keyValueHeads, headDimension);
-        var read = new Tensor[sequences];
-        for (int i = 0; i < sequences; i++) {
+        Tensor all = sequences == 1 ? read(q, k, v, angles, pasts.getFirst())
+                : Autograd.isRecording() ? readRecorded(q, k, v, angles, pasts) : readEach(q, k, v, angles, pasts);
+        return output.forward(all.reshape(sequences, 1, (long) heads * headDimension));
+    }
+
+    private Tensor readRecorded(Tensor q, Tensor k, Tensor v, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
+        var read = new Tensor[pasts.size()];
+        for (int i = 0; i < read.length; i++) {
             read[i] = read(q.slice(1, i, i + 1), k.slice(1, i, i + 1), v.slice(1, i, i + 1), angles.position(i), pasts.get(i));
         }
-        Tensor all = sequences == 1 ? read[0] : Tensor.concat(0, read);
-        return output.forward(all.reshape(sequences, 1, (long) heads * headDimension));
+        return Tensor.concat(0, read);
+    }
+
+    /** One position of each sequence, in as few kernels as the device has for several caches. */
+    private Tensor readEach(Tensor q, Tensor k, Tensor v, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
+        List<Optional<KeyValues.Extension>> extensions = pasts.stream().map(past -> past.extend(1, k.dtype())).toList();
+        List<KeyValues.Pair> all;
+        if (extensions.stream().allMatch(Optional::isPresent)) {
+            List<KeyValues.Pair> places = extensions.stream().map(extension -> extension.get().places()).toList();
+            RotaryPositions.applyAndAppendToEach(q, k, v, angles.cos(), angles.sin(), places.stream().map(KeyValues.Pair::keys).toList(),
+                    places.stream().map(KeyValues.Pair::values).toList());
+            all = extensions.stream().map(extension -> extension.get().all()).toList();
+        } else {
+            all = new ArrayList<>();
+            for (int i = 0; i < pasts.size(); i++) {
+                all.add(append(q.slice(1, i, i + 1), k.slice(1, i, i + 1), v.slice(1, i, i + 1), angles.position(i), pasts.get(i),
+                        extensions.get(i)));
+            }
+        }
+        return CausalAttention.applyToEach(q.reshape(pasts.size(), 1, heads, headDimension), all.stream().map(KeyValues.Pair::keys).toList(),
+                all.stream().map(KeyValues.Pair::values).toList(), 1 / Math.sqrt(headDimension));
     }
 
     private Tensor read(Tensor q, KeyValues.Pair all) {
@@ -127,15 +154,23 @@ public final class Attention extends Layer {
 
     /** Rotates queries and keys, appends keys and values to a cache, and attends to all of it. */
     private Tensor read(Tensor q, Tensor k, Tensor v, RotaryEmbedding.Angles angles, KeyValues past) {
-        if (!Autograd.isRecording()) {
-            Optional<KeyValues.Extension> extension = past.extend(k.size(1), k.dtype());
-            if (extension.isPresent()) {
-                KeyValues.Pair places = extension.get().places();
-                RotaryPositions.applyAndAppend(q, k, v, angles.cos(), angles.sin(), places.keys(), places.values());
-                return read(q, extension.get().all());
-            }
+        if (Autograd.isRecording()) {
+            return read(rotate(q, angles), past.extend(rotate(k, angles), v));
         }
-        return read(rotate(q, angles), past.extend(rotate(k, angles), v));
+        return read(q, append(q, k, v, angles, past, past.extend(k.size(1), k.dtype())));
+    }
+
+    /** Rotates queries in place and keys, and appends keys and values to a cache: to the places that it has given for them, if any. */
+    private static KeyValues.Pair append(
+            Tensor q, Tensor k, Tensor v, RotaryEmbedding.Angles angles, KeyValues past, Optional<KeyValues.Extension> extension) {
+        if (extension.isEmpty()) {
+            // In place, because the features of a projection's result have unit stride.
+            rotate(q, angles);
+            return past.extend(rotate(k, angles), v);
+        }
+        KeyValues.Pair places = extension.get().places();
+        RotaryPositions.applyAndAppend(q, k, v, angles.cos(), angles.sin(), places.keys(), places.values());
+        return extension.get().all();
     }
 
     private static void check(Tensor x, RotaryEmbedding.Angles angles) {

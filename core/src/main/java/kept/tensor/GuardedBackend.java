@@ -368,6 +368,24 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public void rotaryAppendToEach(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, List<Tensor> keys, List<Tensor> values) {
+        try (var call = new KernelCall("rotary positions")) {
+            call.writes(q);
+            keys.forEach(call::writes);
+            values.forEach(call::writes);
+            kernels.rotaryAppendToEach(q, call.reads(k), call.reads(v), call.reads(cos), call.reads(sin), keys, values);
+        }
+    }
+
+    @Override
+    public void attentionOfEach(List<AttentionOperands> sequences, Tensor out) {
+        try (var call = new KernelCall("attention")) {
+            call.writes(out);
+            kernels.attentionOfEach(sequences.stream().map(operands -> operands.map(call::reads)).toList(), out);
+        }
+    }
+
+    @Override
     public void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
         try (var call = new KernelCall("attentionGradient")) {
             call.writes(dq);

@@ -2,6 +2,7 @@ package kept.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -264,6 +265,35 @@ public abstract class AttentionContract extends KernelContract {
                 Run run = new Run(dtype, sizes);
                 run.scale = (float) scale;
                 run.forward().assertForwardAsGoodAsPlain();
+            }
+        }
+    }
+
+    /**
+     * Sequences with caches of different lengths, some too short for blocks to share the keys, more than a launch takes, and one whose cache has other
+     * strides.
+     */
+    @Test
+    void attentionOfEachHasTheBitsOfEachAlone() {
+        for (DType dtype : FLOATING) {
+            for (int queries : new int[] {1, 3}) {
+                int[] lengths = {600, 300, 257, 40, 256, 270, 271, 272, 513, 274, 275, 276, 277, 278, 279, 280, 281};
+                Tensor q = normal(dtype, 3, 1, lengths.length, queries, 4, 64);
+                List<AttentionOperands> each = new ArrayList<>();
+                for (int i = 0; i < lengths.length; i++) {
+                    Tensor k = normal(dtype, 10 + i, 1, 1, lengths[i], 2, 64);
+                    Tensor wide = Tensor.full(Double.NaN, dtype, Shape.of(1, lengths[i], 2, 72));
+                    Tensor v = normal(dtype, 40 + i, 1, 1, lengths[i], 2, 64);
+                    each.add(new AttentionOperands(q.slice(0, i, i + 1), i == 8 ? wide.slice(3, 0, 64).assign(k) : k, v, 0.125));
+                }
+                Tensor out = Tensor.full(Double.NaN, dtype, q.shape());
+                backend().attentionOfEach(each, out);
+                for (int i = 0; i < lengths.length; i++) {
+                    Tensor alone = Tensor.empty(dtype, Shape.of(1, queries, 4, 64));
+                    backend().attention(each.get(i), alone, Tensor.empty(DType.F32, Shape.of(1, 4, queries)));
+                    assertThat(out.slice(0, i, i + 1).toFloatArray()).as("%s, %d queries, sequence %d", dtype, queries, i)
+                            .isEqualTo(alone.toFloatArray());
+                }
             }
         }
     }

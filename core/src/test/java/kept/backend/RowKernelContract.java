@@ -2,7 +2,9 @@ package kept.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.BinaryOperator;
 import java.util.function.ToDoubleFunction;
@@ -419,6 +421,42 @@ public abstract class RowKernelContract extends KernelContract {
                 }
             }
         }
+    }
+
+    /** Eleven tokens take two launches where a launch takes eight. */
+    @Test
+    void rotaryAppendToEachHasTheBitsOfEachAlone() {
+        for (DType dtype : FLOATING) {
+            for (int width : new int[] {26, 128}) {
+                int tokens = 11;
+                Tensor q = normal(dtype, width, 2, 1, tokens, 4, width);
+                Tensor k = normal(dtype, width + 1, 2, 1, tokens, 2, width);
+                Tensor v = normal(dtype, width + 2, 2, 1, tokens, 2, width);
+                Tensor cos = normal(DType.F32, 82, 1, tokens, width / 2);
+                Tensor sin = normal(DType.F32, 83, 1, tokens, width / 2);
+                Tensor before = Tensor.empty(dtype, q.shape()).assign(q);
+                List<Tensor> caches = new ArrayList<>();
+                List<Tensor> expected = new ArrayList<>();
+                for (int i = 0; i < 2 * tokens; i++) {
+                    caches.add(out(dtype, 1, 5 + i, 2, width));
+                    expected.add(out(dtype, 1, 5 + i, 2, width));
+                }
+                backend().rotaryAppendToEach(q, k, v, cos, sin, places(caches, 0, tokens), places(caches, tokens, 2 * tokens));
+                for (int i = 0; i < tokens; i++) {
+                    backend().rotaryAppend(before.slice(1, i, i + 1), k.slice(1, i, i + 1), v.slice(1, i, i + 1), cos.slice(0, i, i + 1),
+                            sin.slice(0, i, i + 1), places(expected, i, i + 1).getFirst(), places(expected, tokens + i, tokens + i + 1).getFirst());
+                }
+                assertThat(q.toFloatArray()).as("queries, %s %d", dtype, width).isEqualTo(before.toFloatArray());
+                for (int i = 0; i < 2 * tokens; i++) {
+                    assertThat(caches.get(i).toFloatArray()).as("cache %d", i).isEqualTo(expected.get(i).toFloatArray());
+                }
+            }
+        }
+    }
+
+    /** The place of a token in each of some caches of different lengths. */
+    private static List<Tensor> places(List<Tensor> caches, int from, int to) {
+        return caches.subList(from, to).stream().map(cache -> cache.slice(1, cache.size(1) - 2, cache.size(1) - 1)).toList();
     }
 
     @Test

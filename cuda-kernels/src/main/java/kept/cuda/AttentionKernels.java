@@ -1,7 +1,10 @@
 package kept.cuda;
 
+import java.util.List;
 import kept.backend.AttentionOperands;
 import kept.backend.TensorMemory;
+import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
@@ -34,6 +37,28 @@ final class AttentionKernels {
             tensorCores.forward(operands, out, logSumExp);
         } else {
             generic.forward(operands, out, logSumExp);
+        }
+    }
+
+    /** Sequences with long caches share launches; each of the others has its own. */
+    void attentionOfEach(List<AttentionOperands> each, Tensor out) {
+        if (out.elementCount() == 0) {
+            return;
+        }
+        for (int from = 0, to; from < each.size(); from = to) {
+            to = from + 1;
+            while (to < each.size() && to - from < SplitAttention.MOST_SEQUENCES && SplitAttention.fitTogether(each.get(from), each.get(to))) {
+                to++;
+            }
+            List<AttentionOperands> some = each.subList(from, to);
+            Tensor ofSome = piece(out, from, to);
+            if (some.size() > 1) {
+                split.forwardEach(some, ofSome);
+            } else {
+                try (var _ = Scope.open(out.device())) {
+                    forward(some.getFirst(), ofSome, Tensor.empty(DType.F32, Shape.of(1, out.size(2), out.size(1))));
+                }
+            }
         }
     }
 

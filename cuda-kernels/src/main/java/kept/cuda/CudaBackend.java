@@ -319,6 +319,16 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
+    public void rotaryAppendToEach(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, List<Tensor> keys, List<Tensor> values) {
+        rotary.rotaryAppendToEach(q, k, v, cos, sin, keys, values);
+    }
+
+    @Override
+    public void attentionOfEach(List<AttentionOperands> sequences, Tensor out) {
+        attention.attentionOfEach(sequences, out);
+    }
+
+    @Override
     public void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
         attention.attentionGradient(operands, out, logSumExp, gradient, dq, dk, dv);
     }

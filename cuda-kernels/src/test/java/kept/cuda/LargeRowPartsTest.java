@@ -305,7 +305,7 @@ class LargeRowPartsTest {
         operands.sample(rows * pieces * width);
         Launch split = backend().gpu().launch("attention_split", "attention_split_128_rows_1_bf16", new Grid(pieces, heads, batch, 128, 1));
         AttentionShape.operands(split, new AttentionOperands(q, caches[0], caches[1], scale)).pointer(parts).pointer(statistics)
-                .i32(1).i32(keys).i32(heads).i32(heads).i32(width).f32(scale).run();
+                .i32(1).i32(keys).i32(heads).i32(heads).i32(width).f32(scale).longs(new long[33]).run();
 
         // Of piece and row: scores in base 2, their maximum, and sums of values weighted by powers of 2.
         var of = new Pieces(keys, pieces, width, heads, strides, scale / Math.log(2));
@@ -380,7 +380,7 @@ class LargeRowPartsTest {
         Tensor out = empty(DType.BF16, rows * width);
         Tensor logSumExp = empty(DType.F32, rows);
         backend().gpu().launch("attention_split", "attention_combine_128_bf16", Grid.of(rows, 256)).pointer(parts).pointer(statistics)
-                .pointer(out).pointer(logSumExp).i32(1).i32(keys).i32(heads).i32(heads).i32(pieces).i32(width).run();
+                .pointer(out).pointer(logSumExp).i32(1).i32(keys).i32(heads).i32(heads).i32(pieces).i32(width).longs(new long[33]).run();
         LongToDoubleFunction total = row -> weight(2 * row) * (3 + value(5, 4 * row + 1)) + weight(2 * row + 1) * (3 + value(5, 4 * row + 3));
         operands.assertElements(out, i -> {
             long row = i / width;

@@ -27,6 +27,7 @@ final class OperandChecks implements InvocationHandler {
             Map.entry("addRmsNormGradient", Set.of(4, 5, 6)), Map.entry("rotaryEmbeddingRounded", Set.of(4)),
             Map.entry("swiGluGradientRounded", Set.of(3, 4)), Map.entry("addLayerNorm", Set.of(2, 4, 5, 6)),
             Map.entry("addRmsNorm", Set.of(2, 5, 6)), Map.entry("rotaryEmbedding", Set.of(4)), Map.entry("rotaryAppend", Set.of(0, 5, 6)),
+            Map.entry("rotaryAppendToEach", Set.of(0, 5, 6)), Map.entry("attentionOfEach", Set.of(1)),
             Map.entry("attention", Set.of(1, 2)), Map.entry("attentionGradient", Set.of(4, 5, 6)), Map.entry("swiGlu", Set.of(2)),
             Map.entry("swiGluGradient", Set.of(3, 4)),
             Map.entry("distillationRows", Set.of(2, 5, 6)), Map.entry("crossEntropyRows", Set.of(0, 3)), Map.entry("adamW", Set.of(1, 3, 4)),
@@ -78,7 +79,7 @@ final class OperandChecks implements InvocationHandler {
         }
         List<Tensor> tensors = new ArrayList<>();
         if (argument instanceof List<?> list) {
-            list.forEach(element -> tensors.add((Tensor) element));
+            list.forEach(element -> tensors.addAll(tensors(element)));
         } else if (argument instanceof Record) {
             for (var component : argument.getClass().getRecordComponents()) {
                 tensors.addAll(tensors(component(argument, component.getAccessor())));

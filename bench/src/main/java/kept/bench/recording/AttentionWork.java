@@ -15,6 +15,8 @@ final class AttentionWork {
     private static final double STEP = 64;
     /** Keys of a block where blocks share the keys of a head. */
     private static final double SPLIT = 256;
+    /** Sequences of the struct of operands of several sequences. */
+    private static final int MOST_SEQUENCES = 8;
 
     private AttentionWork() {}
 
@@ -83,19 +85,38 @@ final class AttentionWork {
         double heads = launch.arguments().intAt(at + 8);
         double keyHeads = launch.arguments().intAt(at + 12);
         double width = launch.arguments().intAt(at + 16);
-        double batch = launch.grid().z();
-        double pairs = batch * heads * (queries * (keys - queries) + queries * (queries + 1) / 2);
-        double read = batch * width * bytes * (heads * queries + 2 * keyHeads * keys);
-        return new KernelWork(pairs, read + batch * heads * queries * Math.ceil(keys / SPLIT) * (width + 2) * FLOAT, 0);
+        double[] keysOfEach = keysOfEach(launch, at + 24, launch.grid().z(), keys);
+        double pairs = 0;
+        double moved = 0;
+        for (double seen : keysOfEach) {
+            pairs += heads * (queries * (seen - queries) + queries * (queries + 1) / 2);
+            moved += width * bytes * (heads * queries + 2 * keyHeads * seen) + heads * queries * Math.ceil(seen / SPLIT) * (width + 2) * FLOAT;
+        }
+        return new KernelWork(pairs, moved, 0);
+    }
+
+    /** The keys of each sequence: those of a batch have the same number, others have theirs in a struct behind its count and three addresses each. */
+    private static double[] keysOfEach(Launch launch, int struct, int batch, double keys) {
+        int count = (int) launch.arguments().longAt(struct);
+        double[] each = new double[batch];
+        for (int i = 0; i < batch; i++) {
+            each[i] = count == 0 ? keys : launch.arguments().longAt(struct + POINTER * (1 + 3 * MOST_SEQUENCES + i));
+        }
+        return each;
     }
 
     /** The results of all pieces, of which the output and one statistic is made. */
     static KernelWork combine(Launch launch, int bytes) {
         int at = 4 * POINTER;
+        double queries = launch.arguments().intAt(at);
+        double heads = launch.arguments().intAt(at + 8);
         double rows = launch.grid().x();
-        double pieces = launch.arguments().intAt(at + 16);
         double width = launch.arguments().intAt(at + 20);
-        return new KernelWork(rows * pieces * width, rows * (pieces * (width + 2) * FLOAT + width * bytes + FLOAT), 0);
+        double pieces = 0;
+        for (double keys : keysOfEach(launch, at + 24, (int) (rows / (heads * queries)), launch.arguments().intAt(at + 4))) {
+            pieces += heads * queries * Math.ceil(keys / SPLIT);
+        }
+        return new KernelWork(pieces * width, pieces * (width + 2) * FLOAT + rows * (width * bytes + FLOAT), 0);
     }
 
     /** The sum of gradient times output for each query; on tensor cores the gradient is rounded as well. */

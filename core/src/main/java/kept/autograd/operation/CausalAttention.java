@@ -1,5 +1,7 @@
 package kept.autograd.operation;
 
+import java.util.ArrayList;
+import java.util.List;
 import kept.autograd.Autograd;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
@@ -9,6 +11,7 @@ import kept.tensor.DTypeException;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
@@ -41,6 +44,43 @@ public final class CausalAttention extends Operation {
      */
     public static Tensor apply(Tensor q, Tensor k, Tensor v, double scale) {
         return Autograd.apply(new CausalAttention(scale), q, k, v);
+    }
+
+    /**
+     * Computes attention of several sequences, each to keys of its own. Not differentiable; the bits are those of {@link #apply} to each.
+     *
+     * @param q {@code [sequences, queries, heads, D]}, floating
+     * @param k for each sequence {@code [1, keys, groups, D]}, of q's dtype; at least as many keys as queries, and groups divides heads
+     * @param v for each sequence the same shape and dtype as k
+     * @param scale the factor applied to scores, usually {@code 1 / sqrt(D)}
+     * @return a contiguous tensor of q's shape and dtype
+     * @throws ShapeException if the shapes do not match
+     * @throws DTypeException if the operands are integers or of different dtypes
+     * @throws TensorException if the scale is not finite, or operations are being recorded
+     */
+    public static Tensor applyToEach(Tensor q, List<Tensor> k, List<Tensor> v, double scale) {
+        Arguments.usable("attention", q);
+        if (Autograd.isRecording()) {
+            throw new TensorException("[attention] of several caches has no gradient; use Autograd.withoutRecording");
+        }
+        if (q.rank() != 4 || q.size(0) != k.size() || k.size() != v.size()) {
+            throw new ShapeException("[attention] needs q [sequences, queries, heads, D], and k and v for each sequence, not %s, %d and %d"
+                    .formatted(q.shape(), k.size(), v.size()));
+        }
+        List<AttentionOperands> each = new ArrayList<>();
+        for (int i = 0; i < k.size(); i++) {
+            Arguments.usable("attention", q, k.get(i), v.get(i));
+            checkTypes(q, k.get(i), v.get(i));
+            each.add(new AttentionOperands(q.slice(0, i, i + 1), k.get(i), v.get(i), Arguments.finite("attention", "scale", scale))
+                    .map(Rows::unitStride));
+            if (k.get(i).size(2) != k.getFirst().size(2)) {
+                throw new ShapeException("[attention] keys of sequence %d are %s, and of the first %s: they need as many heads"
+                        .formatted(i, k.get(i).shape(), k.getFirst().shape()));
+            }
+        }
+        Tensor out = Tensor.empty(q.dtype(), q.shape());
+        out.backend().attentionOfEach(each, out);
+        return out;
     }
 
     @Override

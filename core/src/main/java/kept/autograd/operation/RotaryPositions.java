@@ -1,5 +1,6 @@
 package kept.autograd.operation;
 
+import java.util.List;
 import kept.autograd.Autograd;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
@@ -83,25 +84,72 @@ public final class RotaryPositions extends Operation {
      */
     public static void applyAndAppend(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, Tensor keys, Tensor values) {
         Arguments.usable(NAME, q, k, v, cos, sin, keys, values);
+        checkAppended(q, k, v, cos, sin);
+        checkPlace(q, k.shape(), keys, values);
+        q.backend().rotaryAppend(q, Rows.unitStride(k), Rows.unitStride(v), Operands.rows(cos), Operands.rows(sin), keys, values);
+    }
+
+    /**
+     * {@link #applyAndAppend} of one position of each of several sequences, each to a cache of its own.
+     *
+     * @param q {@code [1, sequences, heads, D]}, floating, D even and with unit stride; overwritten by the rotated queries
+     * @param k {@code [1, sequences, groups, D]} of q's dtype
+     * @param v {@code [1, sequences, groups, D]} of q's dtype
+     * @param cos {@code [sequences, D / 2]}, F32
+     * @param sin {@code [sequences, D / 2]}, F32
+     * @param keys for each sequence {@code [1, 1, groups, D]} of q's dtype, D with unit stride: receives the rotated key
+     * @param values for each sequence {@code [1, 1, groups, D]} of q's dtype, D with unit stride: receives the value
+     * @throws ShapeException if a shape does not match
+     * @throws DTypeException if the dtypes differ or are not floating, or the angles are not F32
+     * @throws TensorException if operations are being recorded
+     */
+    public static void applyAndAppendToEach(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, List<Tensor> keys, List<Tensor> values) {
+        Arguments.usable(NAME, q, k, v, cos, sin);
+        checkAppended(q, k, v, cos, sin);
+        if (q.size(0) != 1 || keys.size() != q.size(1) || values.size() != q.size(1)) {
+            throw new ShapeException("[%s] needs q [1, sequences, heads, D], and a place for the key and the value of each sequence, not %s, %d and %d"
+                    .formatted(NAME, q.shape(), keys.size(), values.size()));
+        }
+        for (int i = 0; i < keys.size(); i++) {
+            Arguments.usable(NAME, q, keys.get(i), values.get(i));
+            checkPlace(q, Shape.of(1, 1, k.size(2), k.size(3)), keys.get(i), values.get(i));
+        }
+        q.backend().rotaryAppendToEach(q, Rows.unitStride(k), Rows.unitStride(v), Operands.rows(cos), Operands.rows(sin), keys, values);
+    }
+
+    private static void checkAppended(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin) {
         if (Autograd.isRecording()) {
             throw new TensorException("[%s] appending to a cache has no gradient; use Autograd.withoutRecording".formatted(NAME));
         }
         check(q, cos, sin);
         check(k, cos, sin);
-        if (k.size(0) != q.size(0) || k.size(3) != q.size(3) || !v.shape().equals(k.shape()) || !keys.shape().equals(k.shape())
-                || !values.shape().equals(k.shape())) {
-            throw new ShapeException("[%s] k, v and their places in the cache must be [batch, sequence, groups, D] like q, not %s, %s, %s, %s and %s"
-                    .formatted(NAME, k.shape(), v.shape(), keys.shape(), values.shape(), q.shape()));
+        if (k.size(0) != q.size(0) || k.size(3) != q.size(3) || !v.shape().equals(k.shape())) {
+            throw new ShapeException("[%s] k and v must be [batch, sequence, groups, D] like q, not %s, %s and %s"
+                    .formatted(NAME, k.shape(), v.shape(), q.shape()));
         }
-        for (Tensor other : new Tensor[] {k, v, keys, values}) {
+        checkTypes(q, k, v);
+        if (q.stride(-1) != 1) {
+            throw new ShapeException("[%s] queries must have unit stride along D".formatted(NAME));
+        }
+    }
+
+    private static void checkPlace(Tensor q, Shape shape, Tensor keys, Tensor values) {
+        if (!keys.shape().equals(shape) || !values.shape().equals(shape)) {
+            throw new ShapeException("[%s] places in the cache must be %s, like k and v, not %s and %s"
+                    .formatted(NAME, shape, keys.shape(), values.shape()));
+        }
+        checkTypes(q, keys, values);
+        if (keys.stride(-1) != 1 || values.stride(-1) != 1) {
+            throw new ShapeException("[%s] places in the cache must have unit stride along D".formatted(NAME));
+        }
+    }
+
+    private static void checkTypes(Tensor q, Tensor... others) {
+        for (Tensor other : others) {
             if (other.dtype() != q.dtype()) {
                 throw new DTypeException("[%s] all must be %s, not %s".formatted(NAME, q.dtype().label(), other.dtype().label()));
             }
         }
-        if (q.stride(-1) != 1 || keys.stride(-1) != 1 || values.stride(-1) != 1) {
-            throw new ShapeException("[%s] queries and places in the cache must have unit stride along D".formatted(NAME));
-        }
-        q.backend().rotaryAppend(q, Rows.unitStride(k), Rows.unitStride(v), Operands.rows(cos), Operands.rows(sin), keys, values);
     }
 
     @Override

@@ -1,8 +1,11 @@
 package kept.backend.composition;
 
+import java.util.List;
 import kept.backend.AttentionOperands;
+import kept.backend.FusedKernels;
 import kept.tensor.DType;
 import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
@@ -128,5 +131,21 @@ public final class AttentionComposition {
         long groups = sum.size(2);
         Tensor ofGroups = ofHeads.reshape(1, groups, ofHeads.size(1) / groups, ofHeads.size(2), ofHeads.size(3)).sum(2);
         SumComposition.accumulate(sum, ofGroups.transpose(1, 2));
+    }
+
+    /**
+     * {@link FusedKernels#attentionOfEach}: one sequence after the other.
+     *
+     * @param kernels the device's kernels
+     * @param sequences operands of each sequence
+     * @param out {@code [sequences, queries, heads, D]}
+     */
+    public static void attentionOfEach(FusedKernels kernels, List<AttentionOperands> sequences, Tensor out) {
+        try (var _ = Scope.open(out.device())) {
+            Tensor logSumExp = Tensor.empty(out.dtype().arithmetic(), Shape.of(1, out.size(2), out.size(1)));
+            for (int i = 0; i < sequences.size(); i++) {
+                kernels.attention(sequences.get(i), out.slice(0, i, i + 1), logSumExp);
+            }
+        }
     }
 }
