@@ -10,6 +10,8 @@ import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import kept.bench.recording.GpuModel;
 import kept.bench.recording.MemoryReplay;
@@ -145,6 +147,38 @@ class StepBenchmarkTest {
                 .isCloseTo(128 / json.get("predicted_ms").asDouble() * 1e3, Percentage.withPercentage(1e-6));
         assertThat(json.get("rows")).extracting(row -> row.get("kernel").asText())
                 .contains("adamw_coded_bf16_bf16", "product bf16 128x256x768").doesNotHaveDuplicates();
+    }
+
+    /** The caches of several sequences are read and extended by one launch for each layer, and no result is copied. */
+    @Test
+    void decodingOfSeveralSequencesTakesTheLaunchesOfOne() throws IOException {
+        JsonNode one = json("--config", "orion-14b", "--decode");
+        JsonNode four = json("--config", "orion-14b", "--decode", "--batch", "4");
+        for (JsonNode step : List.of(one, four)) {
+            assertThat(step.get("predicted_ms").asDouble()).isLessThan(1.3 * step.get("floor_ms").asDouble());
+        }
+        assertThat(launchesByKernel(four)).isEqualTo(launchesByKernel(one));
+        assertThat(bytesOfAttention(four)).isEqualTo(4 * bytesOfAttention(one));
+    }
+
+    private static double bytesOfAttention(JsonNode step) {
+        double bytes = 0;
+        for (JsonNode row : step.get("rows")) {
+            bytes += row.get("kernel").asText().startsWith("attention_split") ? row.get("bytes").asDouble() : 0;
+        }
+        return bytes;
+    }
+
+    /** Launches of kernels; those of products differ by their shapes. */
+    private static Map<String, Integer> launchesByKernel(JsonNode step) {
+        Map<String, Integer> launches = new TreeMap<>();
+        for (JsonNode row : step.get("rows")) {
+            String kernel = row.get("kernel").asText();
+            if (!kernel.startsWith("product") && !kernel.startsWith("copy")) {
+                launches.put(kernel, row.get("launches").asInt());
+            }
+        }
+        return launches;
     }
 
     @Test
