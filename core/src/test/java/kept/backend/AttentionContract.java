@@ -270,8 +270,8 @@ public abstract class AttentionContract extends KernelContract {
     }
 
     /**
-     * Sequences with caches of different lengths, some too short for blocks to share the keys, more than a launch takes, and one whose cache has other
-     * strides.
+     * Sequences with caches of different lengths, some too short for blocks to share the keys, more than a launch takes, and one whose cache has
+     * other strides.
      */
     @Test
     void attentionOfEachHasTheBitsOfEachAlone() {

@@ -16,9 +16,10 @@ final class SplitAttention {
     /** Most queries that share a key and value head; with more, reading the keys once for each four of them costs more than it saves. */
     static final int MAX_ROWS = 32;
 
-    /** Most sequences of a launch with operands of their own; equals MOST_SEQUENCES in heads.cuh, whose struct has a count, three addresses and keys. */
+    /** Most sequences of a launch with operands of their own; equals MOST_SEQUENCES in heads.cuh. */
     static final int MOST_SEQUENCES = 8;
 
+    /** The struct of heads.cuh: a count, and three addresses and the number of keys of each sequence. */
     private static final int SEQUENCE_WORDS = 1 + 4 * MOST_SEQUENCES;
     private static final String MODULE = "attention_split";
     private static final int MAX_WIDTH = 256;
@@ -47,7 +48,7 @@ final class SplitAttention {
         return (long) shape.queries() * (shape.heads() / shape.keyValueHeads());
     }
 
-    /** Returns whether {@link #forwardEach} supports two sequences in one launch: apart from the number of keys they have the same shape and strides. */
+    /** Returns whether {@link #forwardEach} supports two sequences in one launch: they differ at most in the number of keys and in addresses. */
     static boolean fitTogether(AttentionOperands one, AttentionOperands other) {
         return fits(one) && fits(other) && rowShape(one.q()).equals(rowShape(other.q())) && rowShape(one.k()).equals(rowShape(other.k()))
                 && rowShape(one.v()).equals(rowShape(other.v())) && one.q().dtype() == other.q().dtype() && one.scale() == other.scale()

@@ -107,7 +107,7 @@ public final class RotaryPositions extends Operation {
         Arguments.usable(NAME, q, k, v, cos, sin);
         checkAppended(q, k, v, cos, sin);
         if (q.size(0) != 1 || keys.size() != q.size(1) || values.size() != q.size(1)) {
-            throw new ShapeException("[%s] needs q [1, sequences, heads, D], and a place for the key and the value of each sequence, not %s, %d and %d"
+            throw new ShapeException("[%s] needs q [1, sequences, heads, D], and a place for each sequence's key and value, not %s, %d and %d"
                     .formatted(NAME, q.shape(), keys.size(), values.size()));
         }
         for (int i = 0; i < keys.size(); i++) {
