@@ -6,17 +6,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
-import java.util.Set;
-import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
 import kept.io.OutputDirectory;
 import kept.mapping.Mapping;
-import kept.mapping.NamedMapping;
 import kept.mapping.NormProbe;
-import kept.mapping.TensorMapping;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
-import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.OrionModel;
 import kept.model.RecordedWeights;
@@ -25,7 +20,6 @@ import kept.report.ReportWriter;
 import kept.report.RunReport;
 import kept.tensor.DType;
 import kept.tensor.Device;
-import kept.text.Counts;
 import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 import kept.training.BestState;
@@ -36,11 +30,12 @@ import kept.training.StoredRounding;
 import kept.training.Trainer;
 import kept.training.TrainingOptions;
 
-/** The process of one distillation: map, evaluate, train, evaluate, write. */
+/** The process of one distillation, in rank 0: map, evaluate, train, evaluate, write. */
 final class DistillationProcess {
     private static final String MAPPED = "mapped";
     private static final String DISTILLED = "distilled";
 
+    private final DistillationTask task;
     private final DistillationRun settings;
     private final Progress progress;
     private final Measurement measurement;
@@ -49,42 +44,21 @@ final class DistillationProcess {
     private final DType stored;
     private final ParameterSelection trained;
 
-    DistillationProcess(DistillationRun settings, Progress progress) {
-        this.settings = settings;
+    DistillationProcess(DistillationTask task, Progress progress) {
+        this.task = task;
         this.progress = progress;
-        DecoderConfig config = DecoderConfig.read(settings.teacher());
-        measurement = new Measurement(settings.mapping(), config, Measurement.directoryOf(settings.output()), settings.resume(), progress);
-        mapping = measurement.table();
-        options = settings.training().options(settings.tokens(), config.maxPositions(), learningRate(settings.mapping().name()), 0);
-        stored = settings.storedType(mapping.target().dtype());
-        // Tensors without a source are constants of the mapping's construction and are not trained.
-        Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
-        trained = settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"));
-    }
-
-    /**
-     * The default peak learning rate for an initial student. AdamW changes every number by about the learning rate, however small the possible gain;
-     * a student that is closer to the teacher than that noise would only lose (docs/kept.md).
-     */
-    private static double learningRate(String mapping) {
-        return switch (NamedMapping.of(mapping)) {
-            case CALIBRATED -> 3e-5;
-            case EXACT -> 1e-6;
-            case ONES, OPM, CENTRED -> 3e-4;
-        };
-    }
-
-    /** The plan of the run. */
-    DistillationPlan plan() {
-        TrainingSettings training = settings.training();
-        var execution = new DistillationPlan.Execution(settings.device(), training.weightType(), training.checkpointActivations());
-        return DistillationPlan.of(settings.teacher(), mapping.source(), mapping.target(), trained, options, execution, stored);
+        settings = task.settings();
+        mapping = task.mapping();
+        options = task.options();
+        stored = task.stored();
+        trained = task.trained();
+        measurement = new Measurement(settings.mapping(), mapping.source(), Measurement.directoryOf(settings.output()), settings.resume(), progress);
     }
 
     DistillationRun.Result run() {
         measurement.requireNothingBegun(settings.isOverwriting());
         Device device = settings.device();
-        plan().requireRoom(MachineMemory.of(device), progress);
+        task.plan().requireRoom(MachineMemory.of(device).share(device, settings.ranks().localSize()), progress);
         try (var checkpoint = Checkpoint.open(settings.teacher());
                 Tokenizer tokenizer = Tokenizer.load(settings.teacher());
                 var directory = OutputDirectory.prepare(
@@ -190,7 +164,7 @@ final class DistillationProcess {
     private TrainingRun.Outcome train(DistillationModels models, DistillationText text, TrainingRun run) {
         models.student().setActivationCheckpointing(settings.training().checkpointActivations());
         var objective = new Distillation(models.teacher(), settings.objective());
-        try (var trainer = new Trainer(models.student(), objective, text.sequences(), options)) {
+        try (var trainer = new Trainer(models.student(), objective, text.sequences(), options, settings.ranks())) {
             var evaluation = new HeldOutEvaluation(models.best(),
                     new HeldOutEvaluation.Schedule(evaluationInterval(), settings.patience(), options.steps()));
             TrainingRun.Outcome outcome = run.train("distill", new TrainingRun.Training(trainer, options.steps(), evaluation, _ -> { }, () -> { }),

@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
 import kept.corpus.Corpus;
+import kept.distributed.Communicator;
 import kept.report.RunReport;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
@@ -45,6 +46,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     private DType dtype;
     private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private TokenizerFiles.Options tokenizer = TokenizerFiles.Options.NONE;
+    private Communicator ranks = Communicator.single();
 
     private DistillationRun(Path teacher, Path output) {
         this.teacher = teacher;
@@ -246,12 +248,24 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     }
 
     /**
+     * Sets the ranks that share the passes of each step; this process alone by default. Rank 0 does the {@link #run}, which reads the text, evaluates
+     * and writes; each other rank {@linkplain #follow follows} with the same settings. The result has the same bits for any number of ranks.
+     *
+     * @param all this rank and the others, which the caller closes
+     * @return this
+     */
+    public DistillationRun ranks(Communicator all) {
+        ranks = all;
+        return this;
+    }
+
+    /**
      * Estimates time, memory and disk without running. It reads only the teacher's config.json.
      *
      * @return the plan
      */
     public DistillationPlan plan() {
-        return new DistillationProcess(this, Progress.NONE).plan();
+        return DistillationTask.of(this).plan();
     }
 
     /**
@@ -267,7 +281,27 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
         if (corpus == null) {
             throw new RunException("[training] there is no text to distil on: give a corpus");
         }
-        return new DistillationProcess(this, progress).run();
+        if (ranks.rank() > 0) {
+            throw new RunException("[training] rank %d follows rank 0 (DistillationRun.follow)".formatted(ranks.rank()));
+        }
+        return new DistillationProcess(DistillationTask.of(this), progress).run();
+    }
+
+    /**
+     * Does the part of a rank other than 0: its passes of each training step, until rank 0 ends the training. Text and output are those of rank 0.
+     *
+     * @throws RunException in rank 0
+     * @throws kept.distributed.RankException if another rank fails
+     */
+    public void follow() {
+        if (ranks.rank() == 0) {
+            throw new RunException("[training] rank 0 leads the training (DistillationRun.run)");
+        }
+        new DistillationFollower(DistillationTask.of(this), ranks).run();
+    }
+
+    Communicator ranks() {
+        return ranks;
     }
 
     Path teacher() {

@@ -48,6 +48,17 @@ public record MachineMemory(long total, long free) {
         return bytes < 1_000_000_000 ? "%.1f MB".formatted(bytes / 1e6) : "%.2f GB".formatted(bytes / 1e9);
     }
 
+    /**
+     * The part of one of several processes on this machine.
+     *
+     * @param device the device of each process
+     * @param processes their number
+     * @return an equal share of the machine's memory; all of a device's own memory, which processes do not share
+     */
+    MachineMemory share(Device device, int processes) {
+        return device.backend().ownMemory().isPresent() ? this : new MachineMemory(total / processes, free / processes);
+    }
+
     /** On Linux, unused memory and what could be freed. */
     private static long available(long otherwise) {
         try {

@@ -112,7 +112,7 @@ final class SharedTraining {
             Tensor received = Tensor.empty(DType.I32, Shape.of(ids));
             for (int pass = 0; pass < passes; pass++) {
                 ranks.broadcast(received, 0);
-                sequences[pass] = Arrays.stream(received.toDoubleArray()).mapToInt(id -> (int) id).toArray();
+                sequences[pass] = Arrays.stream(received.toLongArray()).mapToInt(Math::toIntExact).toArray();
             }
         }
         return sequences;
@@ -128,7 +128,7 @@ final class SharedTraining {
         try (var _ = Scope.open(Device.cpu())) {
             Tensor order = Tensor.empty(DType.I64, Shape.of(2));
             ranks.broadcast(order, 0);
-            return Arrays.stream(order.toDoubleArray()).mapToLong(number -> (long) number).toArray();
+            return order.toLongArray();
         }
     }
 

@@ -1,0 +1,42 @@
+package kept.run;
+
+import kept.checkpoint.Checkpoint;
+import kept.distributed.Communicator;
+import kept.model.CheckpointWeights;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.RandomWeights;
+import kept.model.RecordedWeights;
+import kept.training.Distillation;
+import kept.training.TrainingFollower;
+
+/** A rank other than 0 in a distillation: it has a teacher and a student, does its passes of each step, and neither reads text nor writes files. */
+final class DistillationFollower {
+    private final DistillationTask task;
+    private final Communicator ranks;
+
+    DistillationFollower(DistillationTask task, Communicator ranks) {
+        this.task = task;
+        this.ranks = ranks;
+    }
+
+    /** Follows rank 0 until it ends the training. */
+    void run() {
+        DistillationRun settings = task.settings();
+        DecoderConfig target = task.mapping().target();
+        // Rank 0 sends the values.
+        var values = new RandomWeights(target, 0, settings.training().weightType());
+        try (var checkpoint = Checkpoint.open(settings.teacher())) {
+            CheckpointWeights.requireTensors(checkpoint, task.mapping().source());
+            try (Decoder teacher = Decoder.create(task.mapping().source(), new RecordedWeights(checkpoint), settings.device());
+                    Decoder student = Decoder.create(target, values, settings.device())) {
+                task.trained().apply(student);
+                student.setActivationCheckpointing(settings.training().checkpointActivations());
+                var objective = new Distillation(teacher, settings.objective());
+                try (var follower = new TrainingFollower(student, objective, task.options(), ranks)) {
+                    follower.run();
+                }
+            }
+        }
+    }
+}

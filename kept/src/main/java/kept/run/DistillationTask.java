@@ -1,0 +1,54 @@
+package kept.run;
+
+import java.util.Set;
+import java.util.stream.Collectors;
+import kept.mapping.Mapping;
+import kept.mapping.NamedMapping;
+import kept.mapping.TensorMapping;
+import kept.model.DecoderConfig;
+import kept.tensor.DType;
+import kept.text.Counts;
+import kept.training.ParameterSelection;
+import kept.training.TrainingOptions;
+
+/**
+ * What a distillation does, from its settings and the teacher's configuration: the same in each rank.
+ *
+ * @param settings of the run
+ * @param mapping from the teacher to the student
+ * @param options of the training
+ * @param stored the type of the student's stored weights
+ * @param trained the parameters to train
+ */
+record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptions options, DType stored, ParameterSelection trained) {
+    /** Reads the teacher's configuration. */
+    static DistillationTask of(DistillationRun settings) {
+        DecoderConfig config = DecoderConfig.read(settings.teacher());
+        Mapping mapping = settings.mapping().table(config);
+        TrainingOptions options =
+                settings.training().options(settings.tokens(), config.maxPositions(), learningRate(settings.mapping().name()), 0);
+        // Tensors without a source are constants of the mapping's construction and are not trained.
+        Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
+        return new DistillationTask(settings, mapping, options, settings.storedType(mapping.target().dtype()),
+                settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor")));
+    }
+
+    /**
+     * The default peak learning rate for an initial student. AdamW changes every number by about the learning rate, however small the possible gain;
+     * a student that is closer to the teacher than that noise would only lose (docs/kept.md).
+     */
+    private static double learningRate(String mapping) {
+        return switch (NamedMapping.of(mapping)) {
+            case CALIBRATED -> 3e-5;
+            case EXACT -> 1e-6;
+            case ONES, OPM, CENTRED -> 3e-4;
+        };
+    }
+
+    /** The memory and time of the run, in one of several ranks. */
+    DistillationPlan plan() {
+        TrainingSettings training = settings.training();
+        var execution = new DistillationPlan.Execution(settings.device(), training.weightType(), training.checkpointActivations());
+        return DistillationPlan.of(settings.teacher(), mapping.source(), mapping.target(), trained, options, execution, stored);
+    }
+}

@@ -1,0 +1,100 @@
+package kept.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import kept.TinyTeacher;
+import kept.distributed.Communicator;
+import kept.distributed.RankException;
+import kept.distributed.ThreadRanks;
+import kept.tensor.DType;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Distillation on several ranks, which are threads of this process, writes the files of one. */
+class DistillationRanksTest {
+    private static final int STEPS = 6;
+
+    @TempDir
+    private Path directory;
+    private Path orion;
+    private Path text;
+
+    @BeforeEach
+    void prepare() throws IOException {
+        orion = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
+        text = TinyTeacher.text(directory.resolve("text.txt"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2,opm,false", "3,opm,true", "4,calibrated,false", "2,calibrated,true"})
+    void theFilesAreThoseOfOneRank(int ranks, String mapping, boolean isShort) throws IOException {
+        distil(1, "one", mapping, isShort, false, Long.MAX_VALUE);
+        distil(ranks, "several", mapping, isShort, false, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    @Test
+    void aRunSavedOnFourRanksContinuesOnTwoAndOnOne() throws IOException {
+        distil(1, "one", "opm", true, false, Long.MAX_VALUE);
+        assertThatThrownBy(() -> distil(4, "several", "opm", true, false, 2)).hasRootCauseInstanceOf(StoppedException.class);
+        assertThatThrownBy(() -> distil(2, "several", "opm", true, true, 4)).hasRootCauseInstanceOf(StoppedException.class);
+        distil(1, "several", "opm", true, true, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    @Test
+    void moreRanksThanPassesAreRefusedByAll() {
+        assertThatThrownBy(() -> distil(5, "several", "opm", false, false, Long.MAX_VALUE)).isInstanceOf(RankException.class)
+                .hasMessageContaining("5 ranks share the passes of a step, and --accumulation is 4; give at least one pass to each, "
+                        + "such as --batch-size 1 --accumulation 8");
+    }
+
+    private void distil(int ranks, String output, String mapping, boolean isShort, boolean resume, long stopAfter) {
+        ThreadRanks.run(ranks, communicator -> {
+            DistillationRun run = run(output, mapping, isShort, stopAfter, communicator).resume(resume ? Resume.SAME_BITS : Resume.NO);
+            if (communicator.rank() == 0) {
+                run.run(Progress.NONE);
+            } else {
+                run.follow();
+            }
+            return null;
+        });
+    }
+
+    private DistillationRun run(String output, String mapping, boolean isShort, long stopAfter, Communicator communicator) {
+        var training = new TrainingSettings().sequenceLength(16).batchSize(2).accumulation(4).saveEvery(1).stopAfter(stopAfter).learningRate(3e-3);
+        if (isShort) {
+            training.trainDtype(DType.BF16).moments8Bit(true);
+        }
+        return DistillationRun.of(orion, directory.resolve(output)).corpus(text).mapping(MappingChoice.of(mapping)).tokens(STEPS * 8L * 16)
+                .evaluationTokens(64).training(training).ranks(communicator);
+    }
+
+    /** All files but the report, whose times differ. */
+    private void assertSameFiles() throws IOException {
+        List<Path> names = new ArrayList<>();
+        try (Stream<Path> files = Files.list(directory.resolve("one"))) {
+            files.map(Path::getFileName).filter(name -> !name.toString().matches("report\\..*|metrics\\.jsonl")).forEach(names::add);
+        }
+        assertThat(names).contains(Path.of("model.safetensors"), Path.of("config.json"));
+        for (Path name : names) {
+            assertThat(directory.resolve("several").resolve(name)).hasSameBinaryContentAs(directory.resolve("one").resolve(name));
+        }
+        assertThat(losses("several")).hasSizeGreaterThan(STEPS).isEqualTo(losses("one"));
+    }
+
+    private List<String> losses(String output) throws IOException {
+        return Files.readAllLines(directory.resolve(output).resolve("metrics.jsonl")).stream()
+                .map(line -> line.replaceFirst(",\"seconds\".*", "")).toList();
+    }
+}
