@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import kept.distributed.Communicator;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.OutOfMemoryException;
@@ -56,25 +57,33 @@ public abstract class Program implements Callable<Integer> {
     public static int execute(Program program, String... arguments) {
         // Numbers are printed the same everywhere, for readers and for other programs.
         Locale.setDefault(Locale.ROOT);
-        Thread.setDefaultUncaughtExceptionHandler((_, failure) -> System.err.println("kept: " + Failures.line(failure)));
+        Thread.setDefaultUncaughtExceptionHandler((_, failure) -> report(Failures.line(failure)));
         try {
-            if (!CommandLineArtifact.isPresent()) {
-                System.err.println("kept: " + CommandLineArtifact.REMEDY);
-                return FAILURE;
-            }
-            for (String argument : arguments) {
-                if (PathArgument.isUndecoded(argument)) {
-                    System.err.println("kept: '%s' holds characters that this locale's encoding, %s, does not have; set LC_ALL=C.UTF-8"
-                            .formatted(VisibleText.escaped(argument), System.getProperty("sun.jnu.encoding")));
-                    return WRONG_USAGE;
-                }
-            }
-            return ProgramLine.execute(program, arguments);
+            return RankConsole.begin().close(executeOnRank(program, arguments));
         } catch (Throwable e) {
             // Before a program runs, or while its failure is explained: the command line is not to be relied on any more.
-            System.err.println("kept: " + Failures.line(e));
+            report(Failures.line(e));
+            return RankConsole.current().close(FAILURE);
+        }
+    }
+
+    private static int executeOnRank(Program program, String... arguments) {
+        if (!CommandLineArtifact.isPresent()) {
+            report(CommandLineArtifact.REMEDY);
             return FAILURE;
         }
+        for (String argument : arguments) {
+            if (PathArgument.isUndecoded(argument)) {
+                report("'%s' holds characters that this locale's encoding, %s, does not have; set LC_ALL=C.UTF-8"
+                        .formatted(VisibleText.escaped(argument), System.getProperty("sun.jnu.encoding")));
+                return WRONG_USAGE;
+            }
+        }
+        return ProgramLine.execute(program, arguments);
+    }
+
+    private static void report(String line) {
+        RankConsole.current().report(new PrintWriter(System.err, true), line);
     }
 
     /** Creates the command line of a program; it writes to the terminal by default. */
@@ -109,6 +118,32 @@ public abstract class Program implements Callable<Integer> {
 
     /** Refuses wrong usage that the parser cannot see, before any other check. */
     protected void checkUsage() { }
+
+    /** Whether this program divides its work when a launcher such as {@code mpirun} has started it several times; it then uses {@link #ranks}. */
+    protected boolean runsOnRanks() {
+        return false;
+    }
+
+    /** The processes that share the work of a program that {@linkplain #runsOnRanks runs on ranks}. */
+    protected final Communicator ranks() {
+        return RankConsole.current().communicator();
+    }
+
+    /** Whether this program may go on in this process; wrong usage if a launcher has started several that would do the same. */
+    private boolean joinsRanks() {
+        RankConsole console = RankConsole.current();
+        if (!console.isOneOfSeveral()) {
+            return true;
+        }
+        if (runsOnRanks()) {
+            console.open();
+            return true;
+        }
+        if (console.isFirst()) {
+            throw wrongUsage("%s works in one process, but %s; start it without the launcher".formatted(spec.name(), console.origin()));
+        }
+        return false;
+    }
 
     /** Whether this command line writes the outputs it names; a plan, for one, does not. */
     protected boolean writes() {
@@ -146,6 +181,9 @@ public abstract class Program implements Callable<Integer> {
     @Override
     public final Integer call() {
         try {
+            if (!joinsRanks()) {
+                return WRONG_USAGE;
+            }
             OptionValues.require(spec);
             arguments().requireNames(spec.commandLine());
             checkUsage();

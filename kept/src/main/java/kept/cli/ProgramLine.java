@@ -16,7 +16,9 @@ final class ProgramLine {
 
     /** Runs a program from its command line, with standard output as the place of results, and returns the exit code. */
     static int execute(Program program, String... arguments) {
-        return of(program).setOut(StandardOutput.ofProcess()).execute(arguments);
+        RankConsole console = RankConsole.current();
+        CommandLine line = of(program).setOut(console.ofFirst(StandardOutput.ofProcess()));
+        return line.setErr(console.ofFirst(line.getErr())).execute(arguments);
     }
 
     /** Creates the command line of a program; it writes to the terminal by default. */
@@ -48,7 +50,7 @@ final class ProgramLine {
     private static int refuse(ParameterException wrong) {
         CommandLine command = wrong.getCommandLine();
         PrintWriter err = Terminal.error(command.getErr());
-        err.println("kept: " + wrong.getMessage().strip().replaceAll("\\s*\\R\\s*", "; "));
+        RankConsole.current().report(err, wrong.getMessage().strip().replaceAll("\\s*\\R\\s*", "; "));
         UnmatchedArgumentException.printSuggestions(wrong, err);
         err.println("See '%s --help'.".formatted(command.getCommandSpec().qualifiedName()));
         return Program.WRONG_USAGE;
@@ -63,24 +65,26 @@ final class ProgramLine {
                 command.getOut().flush();
             }
         } catch (StandardOutput.Failure e) {
-            command.getErr().println("kept: " + e.getMessage());
+            RankConsole.current().report(command.getErr(), e.getMessage());
             return Program.FAILURE;
         }
     }
 
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
         Program program = command.getCommand();
+        RankConsole console = RankConsole.current();
         if (failure instanceof StoppedException) {
+            console.communicator().fail("interrupted");
             return Program.INTERRUPTED;
         }
         if (Interruption.isProcessEnding()) {
-            command.getErr().println("kept: interrupted");
+            console.report(command.getErr(), "interrupted");
             return Program.INTERRUPTED;
         }
         if (program.showsStackTrace()) {
-            failure.printStackTrace(Terminal.error(command.getErr()));
+            failure.printStackTrace(Terminal.error(console.isFirst() ? command.getErr() : new PrintWriter(System.err, true)));
         }
-        command.getErr().println("kept: " + Failures.line(failure));
+        console.report(command.getErr(), Failures.line(failure));
         return Program.FAILURE;
     }
 }

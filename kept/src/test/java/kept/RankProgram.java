@@ -1,0 +1,39 @@
+package kept;
+
+import java.util.Locale;
+import kept.cli.Program;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** A program that runs on ranks; {@code RanksOfProgramsTest} starts it by the launchers of the machine. */
+@Command(name = "rank-program")
+public final class RankProgram extends Program {
+    @Option(names = "--failing-rank")
+    private int failingRank = -1;
+
+    public static void main(String[] arguments) {
+        System.exit(execute(new RankProgram(), arguments));
+    }
+
+    @Override
+    protected boolean runsOnRanks() {
+        return true;
+    }
+
+    @Override
+    protected int run() {
+        err().println("a note");
+        if (ranks().rank() == failingRank) {
+            throw new TensorException("the disk is full");
+        }
+        try (var _ = Scope.open()) {
+            Tensor sum = Tensor.of(new float[] {ranks().rank() + 1, Integer.parseInt(System.getProperty("kept.threads", "0"))});
+            ranks().allReduce(sum);
+            out().println("sum %.0f, threads %.0f".formatted(sum.get(0), sum.get(1)).toLowerCase(Locale.ROOT));
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,103 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Programs that {@code mpirun} has started several times, with the engines of this machine whose launcher is on the PATH as {@code mpirun.openmpi} or
+ * {@code mpirun.mpich}. Without one there is nothing to start, and the test says so.
+ */
+class RanksOfProgramsTest {
+    private static final Map<String, String> ENVIRONMENT = Map.of("OMPI_ALLOW_RUN_AS_ROOT", "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1",
+            "OMPI_MCA_rmaps_base_oversubscribe", "1");
+
+    @TempDir
+    Path directory;
+
+    static List<String> engines() {
+        List<String> found = Stream.of("mpirun.openmpi", "mpirun.mpich")
+                .filter(name -> Stream.of(System.getenv("PATH").split(File.pathSeparator)).anyMatch(path -> Files.isExecutable(Path.of(path, name))))
+                .toList();
+        if (found.isEmpty()) {
+            System.out.println("no MPI engine on this machine: install openmpi-bin or mpich to run its tests");
+        }
+        return found;
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("engines")
+    void rank0AlonePrintsAndTheRanksShareTheProcessors(String engine) throws IOException, InterruptedException {
+        Result result = run(engine, 2, "kept.RankProgram");
+        int share = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+        assertThat(result.out).containsExactly("sum 3, threads %d".formatted(2 * share));
+        assertThat(result.err).containsExactly("a note");
+        assertThat(result.status).isZero();
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("engines")
+    void theErrorOfEveryRankCarriesItsNumber(String engine) throws IOException, InterruptedException {
+        Result result = run(engine, 3, "kept.RankProgram", "--failing-rank", "1");
+        assertThat(result.status).isEqualTo(1);
+        assertThat(result.out).isEmpty();
+        assertThat(result.err).contains("[rank 1] kept: the disk is full").filteredOn(line -> line.startsWith("[rank"))
+                .isSubsetOf("[rank 1] kept: the disk is full", "[rank 0] kept: [ranks] rank 1 has failed: the disk is full",
+                        "[rank 2] kept: [ranks] rank 1 has failed: the disk is full");
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("engines")
+    void aProgramForOneProcessSaysSoOnce(String engine) throws IOException, InterruptedException {
+        Result result = run(engine, 2, "kept.Main", "info", "src/main/resources/kept/demo/teacher");
+        assertThat(result.out).isEmpty();
+        assertThat(result.err).filteredOn(line -> line.startsWith("kept:")).singleElement().asString()
+                .startsWith("kept: info works in one process, but mpirun of").contains("has started 2 of it");
+        assertThat(result.status).isEqualTo(2);
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("engines")
+    void oneRankIsAProcessByItself(String engine) throws IOException, InterruptedException {
+        Result result = run(engine, 1, "kept.Main", "info", "src/main/resources/kept/demo/teacher");
+        assertThat(result.out).isNotEmpty();
+        assertThat(result.status).isZero();
+    }
+
+    private record Result(int status, List<String> out, List<String> err) {}
+
+    private Result run(String engine, int ranks, String... program) throws IOException, InterruptedException {
+        Path tests = Path.of("target", "test-classes").toAbsolutePath();
+        String path = Stream.of(tests.toString(), System.getProperty("jdk.module.path", ""), System.getProperty("java.class.path"))
+                .filter(part -> !part.isEmpty()).reduce((a, b) -> a + File.pathSeparator + b).orElseThrow();
+        List<String> command = Stream.concat(
+                Stream.of(engine, "-n", Integer.toString(ranks), Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-XX:+UseSerialGC", "-Xmx512m", "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED",
+                        "-Dkept.ranks.timeout=120", "-cp", path),
+                Stream.of(program)).toList();
+        Path output = directory.resolve("output");
+        Path errors = directory.resolve("errors");
+        var builder = new ProcessBuilder(command).redirectOutput(output.toFile()).redirectError(errors.toFile());
+        builder.environment().putAll(ENVIRONMENT);
+        Process process = builder.start();
+        try {
+            process.getOutputStream().close();
+            assertThat(process.waitFor(5, TimeUnit.MINUTES)).as("ends").isTrue();
+        } finally {
+            process.destroyForcibly();
+        }
+        // Java's own warnings about incubating modules are no output of the program.
+        return new Result(process.exitValue(), Files.readAllLines(output),
+                Files.readAllLines(errors).stream().filter(line -> !line.startsWith("WARNING")).toList());
+    }
+}

@@ -1,0 +1,79 @@
+package kept.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import kept.distributed.TransportProvider.Launch;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine.Command;
+
+/** What a program does that a launcher has started several times, before it opens an engine. */
+class RankConsoleTest {
+    @AfterEach
+    void single() {
+        RankConsole.begin(new RankConsole(null));
+    }
+
+    @Command(name = "stub")
+    private static final class Stub extends Program {
+        @Override
+        protected int run() {
+            out().println("ran");
+            return 0;
+        }
+    }
+
+    private record Result(int status, String out, String err) {}
+
+    private static Result run(Launch launch, String... arguments) {
+        RankConsole console = RankConsole.begin(new RankConsole(launch));
+        var out = new StringWriter();
+        var err = new StringWriter();
+        int status = Program.commandLine(new Stub()).setOut(console.ofFirst(new PrintWriter(out, true)))
+                .setErr(console.ofFirst(new PrintWriter(err, true))).execute(arguments);
+        return new Result(console.close(status), out.toString(), err.toString());
+    }
+
+    @Test
+    void aProcessByItselfRuns() {
+        assertThat(run(null)).isEqualTo(new Result(0, "ran\n", ""));
+    }
+
+    @Test
+    void aProgramForOneProcessSaysOnceThatItIsStartedSeveralTimes() {
+        assertThat(run(new Launch("mpirun of MPICH", 0, 3))).isEqualTo(new Result(2, "",
+                "kept: stub works in one process, but mpirun of MPICH has started 3 of it; start it without the launcher\nSee 'stub --help'.\n"));
+        assertThat(run(new Launch("mpirun of MPICH", 2, 3))).isEqualTo(new Result(2, "", ""));
+    }
+
+    @Test
+    void wrongUsageAndHelpArePrintedByRank0Alone() {
+        assertThat(run(new Launch("srun", 0, 2), "--no-such").err()).startsWith("kept: Unknown option: '--no-such'");
+        assertThat(run(new Launch("srun", 1, 2), "--no-such")).isEqualTo(new Result(2, "", ""));
+        assertThat(run(new Launch("srun", 0, 2), "--help").out()).startsWith("Usage: stub");
+        assertThat(run(new Launch("srun", 1, 2), "--help")).isEqualTo(new Result(0, "", ""));
+    }
+
+    /** Available to Java, allowed to the process, allowed to the launcher, ranks on the machine. */
+    @ParameterizedTest
+    @CsvSource({
+        "8, 8, 8, 1, 8", "8, 8, 8, 2, 4", "8, 8, 8, 3, 2", "2, 2, 2, 4, 1",
+        // Each rank bound to one processor of 64, or four to the 32 of a socket.
+        "1, 1, 64, 2, 1", "32, 32, 64, 4, 16", "32, 32, 64, 2, 32",
+        // A container that may use the time of two of 64 processors.
+        "2, 64, 64, 2, 1",
+    })
+    void ranksShareTheProcessorsOfTheirMachine(int available, int own, int launchers, int ranks, int expected) {
+        assertThat(new Processors(available, own, launchers).share(ranks)).isEqualTo(expected);
+    }
+
+    @Test
+    void processorsAreCountedInTheMask() {
+        assertThat(Processors.count("Cpus_allowed:\tff,0000000f\n")).isEqualTo(12);
+        assertThat(Processors.count("Cpus_allowed:\t3")).isEqualTo(2);
+    }
+}
