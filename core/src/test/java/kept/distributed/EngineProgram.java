@@ -1,8 +1,7 @@
 package kept.distributed;
 
-import java.lang.management.ManagementFactory;
+import java.time.Duration;
 import java.util.Arrays;
-import java.util.concurrent.TimeUnit;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -139,13 +138,13 @@ final class EngineProgram {
         if (ranks.rank() == 1) {
             Thread.sleep(2000);
         }
-        long before = cpuTime();
+        Duration before = cpuTime();
         ranks.barrier();
-        require(ranks.rank() == 1 || cpuTime() - before < TimeUnit.MILLISECONDS.toNanos(1000), "a waiting rank sleeps");
+        require(ranks.rank() == 1 || cpuTime().minus(before).toMillis() < 1000, "a waiting rank sleeps");
     }
 
-    private static long cpuTime() {
-        return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+    private static Duration cpuTime() {
+        return ProcessHandle.current().info().totalCpuDuration().orElse(Duration.ZERO);
     }
 
     private static void require(boolean condition, String what) {

@@ -9,8 +9,8 @@ import kept.distributed.Ranks;
 import kept.distributed.TransportProvider.Launch;
 
 /**
- * What a program prints when a launcher has started it several times: results, progress and notes come from rank 0 alone, and each failure carries the
- * rank that it happened in. A failing rank tells the others, which end too.
+ * What a program prints when a launcher has started it several times: results, progress and notes come from rank 0 alone, and each failure carries
+ * the rank that it happened in. A failing rank tells the others, which end too.
  */
 final class RankConsole {
     private static volatile RankConsole current = new RankConsole(null);
@@ -76,7 +76,10 @@ final class RankConsole {
         communicator.fail(line);
     }
 
-    /** The command line is understood, and what fails from now on may fail in one rank alone: starts the engine between the ranks, and gives this one its share of the machine's processors. */
+    /**
+     * The command line is understood, and what fails from now on may fail in one rank alone: starts the engine between the ranks, and gives this one
+     * its share of the machine's processors.
+     */
     void open() {
         begun = true;
         communicator = Ranks.open();
