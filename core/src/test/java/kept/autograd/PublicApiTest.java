@@ -97,7 +97,7 @@ class PublicApiTest {
         List<String> exported = Files.readAllLines(Path.of("src/main/java/module-info.java")).stream().map(String::strip)
                 .filter(line -> line.startsWith("exports ")).map(line -> line.substring("exports ".length())).toList();
         assertThat(exported).containsExactlyInAnyOrderElementsOf(
-                Stream.concat(PACKAGES.stream(), Stream.of("kept.backend")).map(name -> name + ";").toList());
+                Stream.concat(PACKAGES.stream(), Stream.of("kept.backend", "kept.distributed")).map(name -> name + ";").toList());
     }
 
     @Test
