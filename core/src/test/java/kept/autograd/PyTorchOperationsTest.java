@@ -20,7 +20,10 @@ import kept.tensor.Tensor;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Values and gradients beside those of PyTorch 2.13, written down by {@code make_operations.py} and {@code make_types.py} beside the data. */
+/**
+ * Values and gradients beside those of PyTorch 2.13, written down by {@code make_operations.py}, {@code make_types.py} and {@code make_layouts.py}
+ * beside the data.
+ */
 class PyTorchOperationsTest {
 
     /** A call with its operands, results and gradients, each a line of the file. */
@@ -44,7 +47,8 @@ class PyTorchOperationsTest {
 
     private static Tensor tensor(String line) {
         String[] words = line.split(" ");
-        long[] shape = words[1].equals("-") ? new long[0] : Arrays.stream(words[1].split(",")).mapToLong(Long::parseLong).toArray();
+        String extents = words[1].split(";")[0];
+        long[] shape = extents.equals("-") ? new long[0] : numbers(extents);
         String[] values = Arrays.copyOfRange(words, 2, words.length);
         DType type = DType.valueOf(words[0].toUpperCase(Locale.ROOT));
         if (type.isFloating()) {
@@ -57,6 +61,25 @@ class PyTorchOperationsTest {
             return Tensor.of(numbers).reshape(shape).cast(type);
         }
         return Tensor.of(Arrays.stream(values).mapToLong(Long::parseLong).toArray()).reshape(shape).cast(type);
+    }
+
+    private static long[] numbers(String text) {
+        return Arrays.stream(text.split(",")).mapToLong(Long::parseLong).toArray();
+    }
+
+    /** The operand of a line: views of its tensor, in the order that the line names. */
+    private static Tensor viewed(Tensor x, String line) {
+        Tensor view = x;
+        for (String step : Arrays.stream(line.split(" ")[1].split(";")).skip(1).toList()) {
+            long[] n = numbers(step.substring(1));
+            view = switch (step.charAt(0)) {
+                case 'T' -> view.transpose((int) n[0], (int) n[1]);
+                case 'S' -> view.slice((int) n[0], n[1], n[2], n[3]);
+                case 'E' -> view.expand(n);
+                default -> view.unsqueeze((int) n[0]);
+            };
+        }
+        return view;
     }
 
     private static Tensor[] both(Sorted sorted) {
@@ -177,7 +200,7 @@ class PyTorchOperationsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"operations.txt, 300", "types.txt, 1000"})
+    @CsvSource({"operations.txt, 300", "types.txt, 1000", "layouts.txt, 700"})
     void valuesAndGradientsArePyTorchs(String file, int most) throws IOException {
         List<Case> cases = cases(file);
         assertThat(cases).hasSizeGreaterThan(most);
@@ -194,12 +217,12 @@ class PyTorchOperationsTest {
 
     private static void compare(Case each) {
         boolean differentiated = !each.gradients.isEmpty();
-        Tensor[] operands = each.in.stream().map(PyTorchOperationsTest::tensor).toArray(Tensor[]::new);
-        Tensor[] leaves = differentiated ? Arrays.stream(operands).filter(x -> x.dtype().isFloating()).toArray(Tensor[]::new) : new Tensor[0];
+        Tensor[] viewed = each.in.stream().map(PyTorchOperationsTest::tensor).toArray(Tensor[]::new);
+        Tensor[] leaves = differentiated ? Arrays.stream(viewed).filter(x -> x.dtype().isFloating()).toArray(Tensor[]::new) : new Tensor[0];
         for (Tensor leaf : leaves) {
             leaf.requireGradient();
         }
-        Tensor[] results = call(each.what, operands);
+        Tensor[] results = call(each.what, IntStream.range(0, viewed.length).mapToObj(i -> viewed(viewed[i], each.in.get(i))).toArray(Tensor[]::new));
         assertThat(results).hasSameSizeAs(each.out);
         for (int i = 0; i < results.length; i++) {
             assertClose("result " + i, results[i], tensor(each.out.get(i)));
