@@ -93,6 +93,7 @@ public final class Scope implements AutoCloseable {
      * @param <T> the type of the code's result
      * @param code the code
      * @return the code's result
+     * @throws ScopeException if this scope is closed or already open, on this thread or another
      */
     public <T> T run(Supplier<T> code) {
         Arguments.present("scope", "the code", code);
@@ -240,7 +241,8 @@ public final class Scope implements AutoCloseable {
         return true;
     }
 
-    private void push() {
+    /** Synchronized, because several threads may try to run code in one detached scope. */
+    private synchronized void push() {
         if (closed || onStack) {
             throw new ScopeException(closed ? "[scope] this scope is closed" : "[scope] this scope is open already");
         }

@@ -3,6 +3,8 @@ package kept.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import kept.backend.TensorMemory;
 import org.junit.jupiter.api.Test;
@@ -214,6 +216,32 @@ class ScopeTest {
             assertThat(close.get()).isInstanceOf(ScopeException.class).hasMessageContaining("another thread");
             assertThat(Tensor.ones(2).toFloatArray()).containsOnly(1);
         }
+    }
+
+    @Test
+    void oneThreadAtATimeRunsInADetachedScope() throws InterruptedException {
+        var detached = Scope.detached(Device.cpu());
+        var inside = new AtomicInteger();
+        var wrong = new AtomicInteger();
+        var threads = new ArrayList<Thread>();
+        for (int t = 0; t < 4; t++) {
+            threads.add(Thread.ofPlatform().start(() -> {
+                try (var own = Scope.open()) {
+                    for (int round = 0; round < 100_000; round++) {
+                        failure(() -> detached.run(() -> {
+                            boolean alone = inside.incrementAndGet() == 1;
+                            wrong.addAndGet(alone && Scope.current() == detached ? 0 : 1);
+                            return inside.decrementAndGet();
+                        }));
+                        wrong.addAndGet(Scope.current() == own ? 0 : 1);
+                    }
+                }
+            }));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(wrong).hasValue(0);
     }
 
     private static Throwable failure(Runnable code) {
