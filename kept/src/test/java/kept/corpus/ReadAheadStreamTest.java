@@ -15,8 +15,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Decompressing in a thread beside the one that reads. */
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ReadAheadStreamTest {
     private static final int LARGE = 5_000_000;
     /** The most bytes of text that can have been decompressed when the first chunk of the thread is read: those, the waiting, the one in making. */
@@ -143,10 +145,14 @@ class ReadAheadStreamTest {
                 await(blocked);
                 reader.interrupt();
             });
-            assertThatThrownBy(ahead::readAllBytes).isInstanceOf(InterruptedIOException.class).hasMessage("reading was interrupted");
-            assertThat(Thread.interrupted()).isTrue();
-            interrupter.join();
-            release.countDown();
+            try {
+                assertThatThrownBy(ahead::readAllBytes).isInstanceOf(InterruptedIOException.class).hasMessage("reading was interrupted");
+                assertThat(Thread.interrupted()).isTrue();
+                interrupter.join();
+            } finally {
+                // Closing waits for the thread, also if this fails.
+                release.countDown();
+            }
         }
     }
 
