@@ -81,6 +81,29 @@ public final class ConfigNotes {
         code(values.get("auto_map"));
         values();
         rope();
+        contradictions();
+    }
+
+    /** Reports settings that a config.json has twice with different values; as in transformers 5, one of them counts. */
+    private void contradictions() {
+        overruled("torch_dtype", "dtype", json.has("torch_dtype") && json.has("dtype") && !named("torch_dtype").equals(named("dtype")));
+        JsonObject old = json.has("rope_scaling") ? json.object("rope_scaling") : null;
+        JsonObject rope = json.has("rope_parameters") ? json.object("rope_parameters") : null;
+        boolean isOld = old != null && !old.keys().isEmpty();
+        overruled("rope_parameters", "rope_scaling", isOld && rope != null && !old.toMap().equals(rope.toMap()));
+        JsonObject counts = isOld ? old : rope;
+        overruled("rope_theta", (isOld ? "rope_scaling" : "rope_parameters") + ".rope_theta", counts != null && counts.has("rope_theta")
+                && json.has("rope_theta") && counts.number("rope_theta") != json.number("rope_theta", 0));
+    }
+
+    private String named(String key) {
+        return json.string(key, "");
+    }
+
+    private void overruled(String key, String by, boolean isSo) {
+        if (isSo) {
+            notes.add("config.json: %s does not count beside %s, which differs".formatted(key, by));
+        }
     }
 
     private void code(Object autoMap) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
 
 /**
@@ -151,6 +153,34 @@ class ConfigKeysTest {
             config.write(folder);
             assertThat(new ObjectMapper().readTree(folder.resolve("config.json").toFile()).get(key)).isEqualTo(value);
         }
+    }
+
+    /** Which of two values counts is what transformers 5.18 makes of the same file. */
+    @ParameterizedTest
+    @CsvSource(delimiter = ';', quoteCharacter = '~', value = {
+        "'dtype':'bfloat16','torch_dtype':'float16'; torch_dtype does not count beside dtype; torch_dtype; 'bfloat16'",
+        "'rope_theta':5000.0,'rope_parameters':{'rope_type':'default','rope_theta':7.0}; "
+                + "rope_theta does not count beside rope_parameters.rope_theta; rope_theta; 7.0",
+        "'rope_theta':5000.0,'rope_scaling':{'type':'linear','factor':2.0,'rope_theta':7.0}; "
+                + "rope_theta does not count beside rope_scaling.rope_theta; rope_theta; 7.0",
+        "'rope_theta':3.0,'rope_scaling':{'type':'linear','factor':2.0},'rope_parameters':{'rope_type':'default','rope_theta':9.0}; "
+                + "rope_parameters does not count beside rope_scaling; rope_theta; 3.0",
+        "'dtype':'float16','torch_dtype':'float16'; ; torch_dtype; 'float16'",
+        "'rope_theta':7.0,'rope_parameters':{'rope_type':'default','rope_theta':7}; ; rope_theta; 7.0",
+        "'rope_theta':7.0,'rope_scaling':{},'rope_parameters':{'rope_type':'default','rope_theta':7.0}; ; rope_theta; 7.0"})
+    void ofTwoValuesOneCountsAndTheOtherIsNoted(String keys, String note, String carried, String value) throws IOException {
+        ObjectNode config = config("dtype", new TextNode("float32"));
+        config.remove("dtype");
+        new ObjectMapper().readTree("{" + keys.replace('\'', '"') + "}").properties().forEach(key -> config.set(key.getKey(), key.getValue()));
+        write(config);
+        List<String> notes = ConfigNotes.of(source);
+        if (note == null) {
+            assertThat(notes).isEmpty();
+        } else {
+            assertThat(notes).singleElement().asString().isEqualTo("config.json: " + note + ", which differs");
+        }
+        DecoderConfig.read(source).write(folder);
+        assertThat(new ObjectMapper().readTree(folder.resolve("config.json").toFile()).get(carried).toString()).isEqualTo(value.replace('\'', '"'));
     }
 
     @Test
