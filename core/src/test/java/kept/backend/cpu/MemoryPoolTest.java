@@ -176,6 +176,35 @@ class MemoryPoolTest {
     }
 
     @Test
+    void theLimitItselfMayBeReached() {
+        var limited = new MemoryPool(2 << 20);
+        limited.release(limited.allocate(2 << 20));
+        limited.trim();
+        limited.release(limited.allocate(1 << 20));
+        assertThat(limited.allocate(2 << 20).byteSize()).isEqualTo(2 << 20);
+        assertThat(limited.usage().reserved()).isEqualTo(2 << 20);
+    }
+
+    /** The new peak counts: 3/2 of 64 MiB and 8 MiB are just what both blocks take. */
+    @Test
+    void aFreeBlockStaysUpToTheBound() {
+        pool.release(pool.allocate(40 << 20));
+        pool.release(pool.allocate(64 << 20));
+        assertThat(pool.usage().reserved()).isEqualTo(104 << 20);
+        pool.allocate(112 << 20);
+        assertThat(pool.usage().reserved()).as("beyond the bound the older block is given back").isEqualTo((64 << 20) + (112 << 20));
+        pool.trim();
+    }
+
+    @Test
+    void aBlockOfAMebibyteSharesAndASmallerOneDoesNot() {
+        CpuBuffer large = pool.allocate(5 << 18);
+        pool.release(large);
+        assertThat(pool.allocate((1 << 20) - (1 << 17))).isNotSameAs(large);
+        assertThat(pool.allocate(1 << 20)).isSameAs(large);
+    }
+
+    @Test
     void whatTheSystemCannotGiveIsATypedError() {
         CpuBuffer held = pool.allocate(64);
         assertThatThrownBy(() -> pool.allocate(1L << 60))
