@@ -18,10 +18,16 @@ struct AdamW {
     }
 };
 
+// Keys of the rounds of Philox4x32, which the host derives from the seed.
+struct RoundKeys {
+    unsigned first[10], second[10];
+};
+
 // Rounding of BF16 parameters, as kept.backend.AdamWStep.Rounding.
 struct Rounding {
     int stochastic;
-    unsigned long long seed, stream;
+    const RoundKeys& keys;
+    unsigned long long stream;
 };
 
 // a ^ b ^ c, and (a & mask) | c, in one instruction.
@@ -33,6 +39,20 @@ __device__ __forceinline__ unsigned xor_three(unsigned a, unsigned b, unsigned c
 __device__ __forceinline__ unsigned masked_or(unsigned a, unsigned mask, unsigned c) {
     unsigned d;
     asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(d) : "r"(a), "r"(mask), "r"(c));
+    return d;
+}
+
+// a * b + c in one instruction.
+__device__ __forceinline__ unsigned multiply_add(unsigned a, unsigned b, unsigned c) {
+    unsigned d;
+    asm("mad.lo.u32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+    return d;
+}
+
+// The larger number, or NaN if one is NaN.
+__device__ __forceinline__ float larger_or_nan(float a, float b) {
+    float d;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
     return d;
 }
 
@@ -52,11 +72,10 @@ __device__ __forceinline__ uint4 philox_round(uint4 c, unsigned k0, unsigned k1)
 // Random bits of the N elements from i, a multiple of N: 16 bits per element, the first in the lower half of a word.
 template <int N> __device__ __forceinline__ void random_words(const Rounding& rounding, long long i, unsigned (&words)[N / 2]) {
     static_assert(N == 4 || N == 8, "half a Philox block or a whole one");
-    const unsigned long long block = i / 8;
+    const unsigned long long block = (unsigned long long)i / 8;
     uint4 c = make_uint4((unsigned)block, (unsigned)(block >> 32), (unsigned)rounding.stream, (unsigned)(rounding.stream >> 32));
-    unsigned k0 = (unsigned)rounding.seed, k1 = (unsigned)(rounding.seed >> 32);
 #pragma unroll
-    for (int round = 0; round < 10; round++, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) c = philox_round(c, k0, k1);
+    for (int round = 0; round < 10; round++) c = philox_round(c, rounding.keys.first[round], rounding.keys.second[round]);
     if constexpr (N == 8) {
         words[0] = c.x, words[1] = c.y, words[2] = c.z, words[3] = c.w;
     } else {
@@ -177,10 +196,10 @@ __device__ __forceinline__ void adamw(const AdamW& numbers, const Rounding& roun
 
 // Tables of both 8-bit codes in shared memory, built by kept.cuda.CodeTables from kept.backend.BlockCodes: the values of the signed and of the
 // unsigned code, then their cells. A cell is an interval of numbers with the same exponent and leading bits of the mantissa, so short that at most
-// one bound between codes is in it. Its word is the number of bounds below it, and in the low bits what must be added to a number's other bits so
-// that a carry says whether the number is above that bound.
+// one bound between codes is in it. Added to a number's bits from the cell's on, its word has the number of bounds below the number in the highest
+// byte.
 constexpr int SIGNED_CELL_BITS = 18, SIGNED_FIRST_CELL = ((127 - 22) << 6) - 1, SIGNED_CELLS = 22 * 64 + 2;
-constexpr int UNSIGNED_CELL_BITS = 17, UNSIGNED_FIRST_CELL = ((127 - 21) << 7) - 1, UNSIGNED_CELLS = 21 * 128 + 2;
+constexpr int UNSIGNED_CELL_BITS = 16, UNSIGNED_FIRST_CELL = ((127 - 21) << 7) - 1, UNSIGNED_CELLS = 21 * 128 + 2;
 constexpr int VALUES = 256, TABLE_WORDS = 2 * VALUES + SIGNED_CELLS + UNSIGNED_CELLS;
 static_assert(TABLE_WORDS % 4 == 0, "copied in accesses of 16 bytes");
 
@@ -195,23 +214,19 @@ struct Tables {
         return value;
     }
 
-    // Bounds below a number: its bits without the sign, times two, and one more where equality counts as above.
+    // The number of bounds below a number, in the highest byte. The bits are those of one from the first cell on.
     template <bool SIGNED> __device__ __forceinline__ unsigned rank(unsigned bits) const {
         constexpr int BITS = SIGNED ? SIGNED_CELL_BITS : UNSIGNED_CELL_BITS, FIRST = SIGNED ? SIGNED_FIRST_CELL : UNSIGNED_FIRST_CELL;
         constexpr int OFFSET = 4 * (2 * VALUES + (SIGNED ? 0 : SIGNED_CELLS) - FIRST);
-        const int cell = max((int)(bits >> BITS), FIRST);
         unsigned word;
-        asm volatile("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(4 * cell + ((int)at + OFFSET)));
-        return word + (bits & ((1u << BITS) - 1));
+        asm volatile("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(multiply_add(bits >> BITS, 4, at + (unsigned)OFFSET)));
+        return multiply_add(bits, 1u << (24 - BITS), word);
     }
 };
 
 // Four ranks in a word.
-template <int BITS> __device__ __forceinline__ unsigned packed(const unsigned (&ranks)[4]) {
-    unsigned word = ranks[0] >> BITS;
-    word = masked_or(ranks[1] >> (BITS - 8), 0xff00u, word);
-    word = masked_or(ranks[2] >> (BITS - 16), 0xff0000u, word);
-    return masked_or(ranks[3] << (24 - BITS), 0xff000000u, word);
+__device__ __forceinline__ unsigned packed(const unsigned (&ranks)[4]) {
+    return __byte_perm(__byte_perm(ranks[0], ranks[1], 0x0073), __byte_perm(ranks[2], ranks[3], 0x0073), 0x5410);
 }
 
 // The codes of four numbers from -1 to 1: how many bounds are below each. A NaN has code 0.
@@ -223,35 +238,34 @@ template <bool SIGNED> __device__ __forceinline__ unsigned codes_of(const Tables
         for (int j = 0; j < 4; j++) {
             // Codes below 127 are those of negative numbers, whose ranks end at 127: above the last bound of positive numbers is 1 alone.
             signs[j] = __float_as_uint(fmaxf(numbers[j], -0.99f));
-            // Bounds have the code of the smaller number beside them, so that for negative ones equality counts.
-            ranks[j] = tables.rank<true>(__funnelshift_l(signs[j], signs[j], 1));
+            // The magnitude times two, and one more for negative numbers: bounds have the code of the smaller number beside them, so that for negative
+            // ones equality counts. Smaller numbers than those of the first cell are above no bound, like its own.
+            ranks[j] = tables.rank<true>(max(__funnelshift_l(signs[j], signs[j], 1), (unsigned)SIGNED_FIRST_CELL << SIGNED_CELL_BITS));
         }
         // Codes are 127 + rank, or 127 - rank, which is 127 ^ rank.
         const unsigned low = sign_bytes(signs[0], signs[1]), high = sign_bytes(signs[2], signs[3]);
         const unsigned negative = __byte_perm(low, high, 0x5410) & 0x7f7f7f7fu;
-        return (packed<SIGNED_CELL_BITS>(ranks) ^ negative) + (negative ^ 0x7f7f7f7fu);
+        return (packed(ranks) ^ negative) + (negative ^ 0x7f7f7f7fu);
     } else {
-        // Only 0 has code 0, which is its own bound: all other numbers are odd here.
+        // Only 0 has code 0. One less is the largest integer, whose cell is the last, beside that of numbers below 1; for others equality counts then.
+        constexpr unsigned FIRST = (unsigned)UNSIGNED_FIRST_CELL << UNSIGNED_CELL_BITS, CELLS = (UNSIGNED_CELLS - 1u) << UNSIGNED_CELL_BITS;
 #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const unsigned bits = __float_as_uint(numbers[j]);
-            ranks[j] = tables.rank<false>(2 * bits + min(bits, 1u));
-        }
-        return packed<UNSIGNED_CELL_BITS>(ranks);
+        for (int j = 0; j < 4; j++) ranks[j] = tables.rank<false>(min(max(__float_as_uint(numbers[j]) - 1, FIRST), FIRST + CELLS));
+        return packed(ranks);
     }
 }
 
-// Divides a lane's numbers by the largest magnitude of their block, correctly rounded as by __fdiv_rn. A product with the rounded reciprocal,
-// corrected twice, is correctly rounded where the remainders are exact (Markstein 1990): for quotients from 2^-23 on, if the divisor is within these
-// bounds. Smaller quotients have the code of 0 or of the least value, whatever their last bits.
+// Divides a lane's numbers by the largest magnitude of their block, if that is within these bounds by its rounded reciprocal, with one correction. A
+// quotient may then have another last bit than that of __fdiv_rn, but is on the same side of each bound between codes: CodeQuotientsTest compares
+// them for the significands of divisors and the numbers around each bound. Numbers below all bounds have the code of 0 or of the least value,
+// whatever their last bits.
 template <int N> __device__ __forceinline__ void divide(float (&numbers)[N], float scale, float of_nan) {
     if (scale >= 0x1p-60f && scale <= 0x1p100f) {
         const float reciprocal = __frcp_rn(scale);
 #pragma unroll
         for (int j = 0; j < N; j++) {
             const float x = numbers[j], close = __fmul_rn(x, reciprocal);
-            const float closer = __fmaf_rn(__fmaf_rn(-close, scale, x), reciprocal, close);
-            numbers[j] = __fmaf_rn(__fmaf_rn(-closer, scale, x), reciprocal, closer);
+            numbers[j] = __fmaf_rn(__fmaf_rn(-close, scale, x), reciprocal, close);
         }
     } else {
 #pragma unroll
@@ -293,18 +307,18 @@ __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding
         }
         // Elements beyond the count are 0 and stay 0.
         operands.step(numbers, rounding, block * BLOCK + 8 * lane, m, v);
-        // The bits of the largest magnitudes; those of NaN are above those of infinity.
-        unsigned first_largest = 0, second_largest = 0;
+        // The largest magnitudes. The bits of NaN are above those of infinity.
+        float first_most = 0.0f, second_most = 0.0f;
 #pragma unroll
         for (int j = 0; j < 8; j++) {
             v[j] = __fsqrt_rn(v[j]);
-            first_largest = max(first_largest, __float_as_uint(m[j]) & 0x7fffffffu);
-            second_largest = max(second_largest, __float_as_uint(v[j]) & 0x7fffffffu);
+            first_most = larger_or_nan(first_most, fabsf(m[j]));
+            second_most = larger_or_nan(second_most, v[j]);
         }
         // All lanes have read the old words, among them the scales, before any is overwritten; reductions order no memory accesses.
         __syncwarp();
-        first_largest = __reduce_max_sync(ALL_LANES, first_largest);
-        second_largest = __reduce_max_sync(ALL_LANES, second_largest);
+        unsigned first_largest = __reduce_max_sync(ALL_LANES, __float_as_uint(first_most));
+        unsigned second_largest = __reduce_max_sync(ALL_LANES, __float_as_uint(second_most));
         // A NaN in one moment makes both scales NaN.
         if (max(first_largest, second_largest) > 0x7f800000u) first_largest = second_largest = 0x7fc00000u;
         divide(m, __uint_as_float(first_largest), -1.0f);
@@ -343,15 +357,15 @@ __device__ __forceinline__ double total_of_block(double x) {
 // The 8-bit moments' kernels take the tables of the codes as their last argument.
 #define PARAMETERS(TYPE, GRADIENT, MOMENT)                                                                                                          \
     TYPE *parameter, const GRADIENT *gradient, MOMENT *first, MOMENT *second, long long count, float gradient_scale, float beta1, float rest1,      \
-            float beta2, float rest2, float keep, float rate, float root_factor, float epsilon, int stochastic, unsigned long long seed,            \
-            unsigned long long stream
+            float beta2, float rest2, float keep, float rate, float root_factor, float epsilon, int stochastic,                                    \
+            unsigned long long stream, const __grid_constant__ RoundKeys keys
 #define ADAMW(NAME, TYPE, GRADIENT)                                                                                                                 \
     extern "C" __global__ void __launch_bounds__(256, 4) adamw_##NAME(PARAMETERS(TYPE, GRADIENT, float)) {                                          \
-        adamw<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, seed, stream},           \
+        adamw<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, keys, stream},           \
                               {parameter, gradient, count}, first, second);                                                                         \
     }                                                                                                                                               \
     extern "C" __global__ void __launch_bounds__(256, 4) adamw_coded_##NAME(PARAMETERS(TYPE, GRADIENT, unsigned), const uint4* tables) {            \
-        adamw_coded<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, seed, stream},     \
+        adamw_coded<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, keys, stream},     \
                                     {parameter, gradient, count}, first, second, tables);                                                           \
     }
 

@@ -271,7 +271,7 @@ final class CountedCases {
             Tensor gradient = normal(DType.BF16, count);
             Tensor first = Tensor.full(0, DType.I32, BlockCodes.shape(count));
             Tensor second = Tensor.full(0, DType.I32, BlockCodes.shape(count));
-            var step = new AdamWStep(1, 1e-4, 0.9, 0.999, 1e-8, 0.01, 1);
+            var step = new AdamWStep(1, 1e-4, 0.9, 0.999, 1e-8, 0.01, 1, new AdamWStep.Rounding(true, 1, 2));
             return List.of(() -> backend.adamW(step, parameter, gradient, first, second));
         });
     }
@@ -298,7 +298,7 @@ final class CountedCases {
             Tensor parameter = normal(DType.BF16, WIDTH);
             Tensor first = Tensor.full(0, DType.I32, BlockCodes.shape(WIDTH));
             Tensor second = Tensor.full(0, DType.I32, BlockCodes.shape(WIDTH));
-            var step = new AdamWStep(1, 1e-4, 0.9, 0.999, 1e-8, 0.01, 1);
+            var step = new AdamWStep(1, 1e-4, 0.9, 0.999, 1e-8, 0.01, 1, new AdamWStep.Rounding(true, 1, 2));
             return List.of(() -> backend.reduce(Reduction.SUM, gradient, Tensor.empty(DType.F32, Shape.of())),
                     () -> backend.sumOfSquares(List.of(gradient)), () -> backend.adamW(step, parameter, gradient, first, second));
         });

@@ -177,7 +177,7 @@ final class GpuCases {
         Tensor gradient = normal(DType.F32, elements);
         Tensor first = Tensor.zeros(elements);
         Tensor second = Tensor.zeros(elements);
-        var step = new AdamWStep(1, 1e-4, 0.9, 0.999, 1e-8, 0.01, 1);
+        var step = new AdamWStep(1, 1e-4, 0.9, 0.999, 1e-8, 0.01, 1, new AdamWStep.Rounding(true, 1, 2));
         return List.of(new Case("adamw, f32 state", Long.toString(elements), 24.0 * elements, BYTES,
                 () -> parameter.backend().adamW(step, parameter, gradient, first, second)));
     }

@@ -6,10 +6,13 @@ import kept.backend.BlockCodes;
 /**
  * The tables of {@code optimizer.cu} for the 8-bit codes of moments: values of the signed and of the unsigned code, then their cells.
  *
- * <p>The magnitudes of numbers are divided into cells of equal exponent and leading mantissa bits, so short that at most one bound is in each. The
- * word of a cell is the number of bounds below it, above as many low bits as a number has beyond its cell. In these is what carries when it is added
- * to those of a number above the bound. Cell 0 is that of all smaller numbers, the last one that of 1. A number's bits are taken twice: the lowest
- * bit is 1 for a negative number of the signed code, for which equality with the bound counts, and for a number above 0 of the unsigned code.
+ * <p>The magnitudes of numbers are divided into cells of equal exponent and leading mantissa bits, so short that at most one bound is in each. Cell 0
+ * is that of all smaller numbers. A number's bits are shifted so that the lowest bit of its cell is the lowest of the highest byte. The word of a cell
+ * is what must be added for the highest byte to become the number of bounds below the number: that of the cell, less the cell's own bits, and below
+ * them what carries when it is added to those of a number above the bound.
+ *
+ * <p>Of the signed code the bits are taken twice, with 1 for a negative number, for which equality with the bound counts. Of the unsigned code they
+ * are one less, so that equality counts for all; 0 thus becomes the largest integer, and has the last cell for itself.
  */
 final class CodeTables {
     private static final int EXPONENT_BIAS = 127;
@@ -39,9 +42,8 @@ final class CodeTables {
     }
 
     private static int[] cells(boolean signed, int leading, int binades) {
-        int bits = MANTISSA - leading + 1;
+        int bits = MANTISSA - leading + (signed ? 1 : 0);
         int first = (EXPONENT_BIAS - binades << leading) - 1;
-        int all = (1 << bits) - 1;
         int[] cells = new int[(binades << leading) + 2];
         int next = 0;
         int rank = 0;
@@ -49,19 +51,32 @@ final class CodeTables {
             if (signed && bound < 0) {
                 continue;
             }
-            int twice = 2 * Float.floatToRawIntBits(bound) + (signed || bound == 0 ? 0 : 1);
-            int cell = Math.max((twice >>> bits) - first, 0);
-            if (cell < next) {
-                throw new IllegalStateException("[codes] two bounds are in one cell, the second is %s".formatted(bound));
+            if (bound == 0) {
+                rank++;
+                continue;
+            }
+            int number = signed ? 2 * Float.floatToRawIntBits(bound) : Float.floatToRawIntBits(bound) - 1;
+            int cell = (number >>> bits) - first;
+            // Smaller numbers are raised to the beginning of cell 0.
+            if (cell <= 0 || cell < next) {
+                throw new IllegalStateException("[codes] the bound %s is not the only one in its cell, which is not the first".formatted(bound));
             }
             for (; next < cell; next++) {
-                cells[next] = rank << bits;
+                cells[next] = word(rank, first + next, 0, bits);
             }
-            cells[next++] = (rank++ << bits) + all - (twice & all);
+            int all = (1 << bits) - 1;
+            cells[next++] = word(rank++, first + cell, all - (number & all), bits);
         }
         for (; next < cells.length; next++) {
-            cells[next] = rank << bits;
+            cells[next] = word(rank, first + next, 0, bits);
+        }
+        if (!signed) {
+            cells[next - 1] = word(0, first + next - 1, 0, bits);
         }
         return cells;
+    }
+
+    private static int word(int rank, int cell, int carrying, int bits) {
+        return (rank - cell << 24) + (carrying << 24 - bits);
     }
 }

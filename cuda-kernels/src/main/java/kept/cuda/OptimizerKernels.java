@@ -20,6 +20,8 @@ final class OptimizerKernels {
     private static final int CODED_BLOCKS = 4;
     /** Elements per block of the sum of squares. */
     private static final int CHUNK = 1 << 16;
+    private static final int PHILOX_ROUNDS = 10;
+    private static final int[] PHILOX_STEPS = {0x9e3779b9, 0xbb67ae85};
     private static final int TOTAL_THREADS = 1024;
 
     private final Gpu gpu;
@@ -42,8 +44,21 @@ final class OptimizerKernels {
                 .pointer(parameter).pointer(gradient).pointer(firstMoment).pointer(secondMoment).i64(count)
                 .f32(factors.gradientScale()).f32(factors.beta1()).f32(factors.rest1()).f32(factors.beta2()).f32(factors.rest2())
                 .f32(factors.keep()).f32(factors.rate()).f32(factors.rootFactor())
-                .f32(factors.epsilon()).i32(rounding.stochastic() ? 1 : 0).i64(rounding.seed()).i64(rounding.stream());
+                .f32(factors.epsilon()).i32(rounding.stochastic() ? 1 : 0).i64(rounding.stream()).longs(roundKeys(rounding.seed()));
         (coded ? launch.i64(gpu.constant("codes", CodeTables::words)) : launch).run();
+    }
+
+    /** The keys of the rounds of Philox4x32, two words in each long: the first of all rounds, then the second. */
+    private static long[] roundKeys(long seed) {
+        long[] keys = new long[PHILOX_ROUNDS];
+        for (int i = 0; i < 2; i++) {
+            int key = (int) (seed >>> 32 * i);
+            for (int round = 0; round < PHILOX_ROUNDS; round++, key += PHILOX_STEPS[i]) {
+                int word = i * PHILOX_ROUNDS + round;
+                keys[word / 2] |= Integer.toUnsignedLong(key) << 32 * (word % 2);
+            }
+        }
+        return keys;
     }
 
     /** Elements are independent, so the result does not depend on the number of blocks. */

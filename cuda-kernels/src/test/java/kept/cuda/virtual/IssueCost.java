@@ -38,6 +38,8 @@ record IssueCost(Pipe pipe, int count) {
             case "div", "rem" -> division(opcode, type, isLong);
             // Packing and unpacking of registers is an instruction; zeroing the upper half is not.
             case "mov" -> new IssueCost(Pipe.INTEGER, words.length > 1 && words[1].contains("{") ? 1 : 0);
+            // The upper half of a 64-bit integer is a register.
+            case "shr" -> new IssueCost(Pipe.INTEGER, !isLong ? 1 : words[1].replaceFirst(";.*", "").endsWith(", 32") ? 0 : 2);
             case "cvta", "neg", "abs", "copysign" -> new IssueCost(Pipe.INTEGER, isLong ? 2 : type.matches("[bsu]32") ? 1 : 0);
             case "cvt" -> conversion(opcode, type);
             case "mul", "mad" -> type.startsWith("f") || type.startsWith("bf") ? floating(type)
