@@ -6,13 +6,13 @@ import kept.backend.BlockCodes;
 /**
  * The tables of {@code optimizer.cu} for the 8-bit codes of moments: values of the signed and of the unsigned code, then their cells.
  *
- * <p>The magnitudes of numbers are divided into cells of equal exponent and leading mantissa bits, so short that at most one bound is in each. Cell
- * 0 is that of all smaller numbers. A number's bits are shifted so that the lowest bit of its cell is the lowest of the highest byte. The word of a cell
- * is what must be added for the highest byte to become the number of bounds below the number: that of the cell, less the cell's own bits, and below
- * them what carries when it is added to those of a number above the bound.
+ * <p>The magnitudes of numbers are divided into cells of equal exponent and leading mantissa bits, so short that at most one bound is in
+ * each. Cell 0 is that of all smaller numbers. A number's bits are shifted so that the lowest bit of its cell is the lowest of the highest
+ * byte. The word of a cell is what must be added for the highest byte to become the number of bounds below the number: that of the cell,
+ * less the cell's own bits, and below them what carries when it is added to those of a number above the bound.
  *
- * <p>Of the signed code the bits are taken twice, with 1 for a negative number, for which equality with the bound counts. Of the unsigned code they
- * are one less, so that equality counts for all; 0 thus becomes the largest integer, and has the last cell for itself.
+ * <p>Of the signed code the bits are taken twice, with 1 for a negative number, for which equality with the bound counts. Of the unsigned
+ * code they are one less, so that equality counts for all; 0 thus becomes the largest integer, and has the last cell for itself.
  */
 final class CodeTables {
     private static final int EXPONENT_BIAS = 127;
