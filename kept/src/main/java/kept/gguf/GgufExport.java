@@ -25,6 +25,7 @@ import kept.text.Counts;
 import kept.tokenizer.TokenizerException;
 import kept.tokenizer.Vocabulary;
 import kept.tokenizer.Vocabulary.Kind;
+import kept.tokenizer.Vocabulary.Token;
 
 /**
  * Converts a Llama checkpoint to a GGUF file. Everything that does not require reading weights is validated at construction; {@link #write} then
@@ -134,6 +135,13 @@ public final class GgufExport {
         if (dropped > 0) {
             notes.add(Counts.of(dropped,
                 "added token is left out: the model has no embedding for it", "added tokens are left out: the model has no embeddings for them"));
+        }
+        List<Token> distinct = tokenizer.distinct(config.vocabSize());
+        long repeated = IntStream.range(0, config.vocabSize()).filter(id -> !distinct.get(id).equals(tokenizer.token(id))
+                && tokenizer.token(id).kind() != Kind.UNUSED).count();
+        if (repeated > 0) {
+            notes.add(Counts.of(repeated, "token is left out: its text is that of another with a lower id",
+                    "tokens are left out: their texts are those of others with lower ids"));
         }
         long userDefined = tokenizer.tokens().stream().filter(token -> token.kind() == Kind.USER_DEFINED).count();
         if (userDefined > 0 && tokenizer.byteLevel().isEmpty()) {

@@ -2,7 +2,6 @@ package kept.gguf;
 
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.stream.IntStream;
 import kept.model.DecoderConfig;
 import kept.nn.RopeScaling;
 import kept.tokenizer.Vocabulary;
@@ -67,7 +66,7 @@ final class LlamaMetadata {
     }
 
     private static void addTokenizer(GgufMetadata metadata, DecoderConfig config, Vocabulary tokenizer) {
-        List<Token> tokens = IntStream.range(0, config.vocabSize()).mapToObj(tokenizer::token).toList();
+        List<Token> tokens = tokenizer.distinct(config.vocabSize());
         metadata.text("tokenizer.ggml.model", tokenizer.byteLevel().isPresent() ? "gpt2" : "llama");
         metadata.text("tokenizer.ggml.pre", tokenizer.byteLevel().map(LlamaMetadata::preTokenizer).orElse("default"));
         metadata.texts("tokenizer.ggml.tokens", tokens.stream().map(Token::text).toList());

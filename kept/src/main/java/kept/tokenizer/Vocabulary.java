@@ -1,9 +1,12 @@
 package kept.tokenizer;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * A BPE tokenizer as data, for formats that contain the vocabulary themselves: SentencePiece, whose merges follow from scores, or byte-level BPE,
@@ -87,6 +90,35 @@ public record Vocabulary(List<Token> tokens, OptionalInt bos, OptionalInt eos, O
      */
     public Token token(int id) {
         return id < tokens.size() ? tokens.get(id) : unused(id);
+    }
+
+    /**
+     * Returns the tokens of the first ids with distinct texts, without which llama.cpp does not load a file: of several tokens with one text the
+     * first keeps it, as in a search for the text, and the others become unused.
+     *
+     * @param count how many ids
+     * @return their tokens
+     */
+    public List<Token> distinct(int count) {
+        Set<String> used = new HashSet<>();
+        tokens.stream().filter(token -> token.kind() != Kind.UNUSED).map(Token::text).forEach(used::add);
+        Set<String> given = new HashSet<>();
+        List<Token> distinct = new ArrayList<>();
+        for (int id = 0; id < count; id++) {
+            Token token = token(id);
+            boolean isUsed = token.kind() != Kind.UNUSED;
+            if (isUsed && given.add(token.text())) {
+                distinct.add(token);
+                continue;
+            }
+            Token unused = isUsed ? unused(id) : token;
+            String name = unused.text();
+            while (used.contains(name) || !given.add(name)) {
+                name += "_";
+            }
+            distinct.add(new Token(name, unused.score(), Kind.UNUSED));
+        }
+        return distinct;
     }
 
     /** A token for an unused id; name and score are those of llama.cpp's converter. */

@@ -186,6 +186,25 @@ class GgufExportTest {
     }
 
     @Test
+    void textsAreDistinctAndTokensThatRepeatOneAreTold() {
+        List<Token> tokens = new ArrayList<>(plain(5).tokens());
+        String piece = tokens.get(3).text();
+        tokens.set(2, new Token("[PAD4]", -1000, Kind.CONTROL));
+        tokens.set(4, new Token(piece, -1000, Kind.CONTROL));
+        DecoderConfig padded = SMALL.toBuilder().vocabSize(7).build();
+        Path source = write(padded, DType.F32, Map.of());
+        tokens.add(new Token("[PAD6]", -1000, Kind.USER_DEFINED));
+        try (Checkpoint checkpoint = Checkpoint.open(source)) {
+            GgufExport export = GgufExport.of(checkpoint, padded, vocabulary(tokens, OptionalInt.empty()), "a model", GgufType.F32);
+            assertThat(export.notes()).anyMatch(note -> note.equals("1 token is left out: its text is that of another with a lower id"));
+            assertThat(write(export).metadata()).containsEntry("tokenizer.ggml.tokens",
+                    List.of(tokens.get(0).text(), tokens.get(1).text(), "[PAD4]", piece, "[PAD4]_", "[PAD6]", "[PAD6]_"))
+                    .containsEntry("tokenizer.ggml.token_type", List.of(tokens.get(0).kind().ordinal() + 1, tokens.get(1).kind().ordinal() + 1, 3,
+                            tokens.get(3).kind().ordinal() + 1, 5, 4, 5));
+        }
+    }
+
+    @Test
     void userDefinedTokensAreTold() {
         List<Token> tokens = List.of(new Token("a", 0, Kind.NORMAL), new Token("<sep>", 0, Kind.USER_DEFINED));
         try (Checkpoint checkpoint = Checkpoint.open(write(SMALL, DType.F32, Map.of()))) {
