@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 import kept.nn.Functional;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -120,6 +121,41 @@ class ActivationCheckpointTest {
         List<float[]> seen = results(marked, true);
         for (int i = 0; i < expected.size(); i++) {
             assertThat(seen.get(i)).as("result %d", i).isEqualTo(expected.get(i));
+        }
+    }
+
+    @Test
+    void aGatedProjectionNeedsNotBeComputedAgain() {
+        for (boolean isBiased : new boolean[] {false, true}) {
+            for (DType ofUp : new DType[] {DType.F32, DType.BF16}) {
+                List<float[]> plain = gated(UnaryOperator::apply, isBiased, ofUp);
+                List<float[]> seen = gated(Autograd::checkpoint, isBiased, ofUp);
+                for (int i = 0; i < plain.size(); i++) {
+                    assertThat(seen.get(i)).as("bias %s, up in %s, result %d", isBiased, ofUp, i).isEqualTo(plain.get(i));
+                }
+            }
+        }
+    }
+
+    private static List<float[]> gated(Runner runner, boolean isBiased, DType ofUp) {
+        try (var _ = Scope.open()) {
+            Tensor weight = Tensor.normal(3, 1, 4, 6).requireGradient();
+            Tensor bias = Tensor.normal(3, 2, 4).requireGradient();
+            Tensor x = Tensor.normal(3, 3, 5, 6).requireGradient();
+            Tensor y = runner.run(input -> {
+                Tensor gate = input.mul(2);
+                Tensor up = input.exp().cast(ofUp);
+                return Autograd.segmentResult(() -> isBiased
+                        ? Functional.swiGluLinear(gate, up, weight, bias) : Functional.swiGluLinear(gate, up, weight));
+            }, x);
+            List<float[]> results = new ArrayList<>(List.of(y.detach().toFloatArray()));
+            Autograd.backward(y, Tensor.normal(3, 4, 5, 4));
+            results.add(x.gradient().toFloatArray());
+            results.add(weight.gradient().toFloatArray());
+            if (isBiased) {
+                results.add(bias.gradient().toFloatArray());
+            }
+            return results;
         }
     }
 

@@ -183,6 +183,10 @@ class MemoryPoolTest {
         limited.release(limited.allocate(1 << 20));
         assertThat(limited.allocate(2 << 20).byteSize()).isEqualTo(2 << 20);
         assertThat(limited.usage().reserved()).isEqualTo(2 << 20);
+        var roomy = new MemoryPool(3 << 20);
+        roomy.release(roomy.allocate(1 << 20));
+        roomy.allocate(2 << 20);
+        assertThat(roomy.usage().reserved()).as("the free block need not go").isEqualTo(3 << 20);
     }
 
     /** The new peak counts: 3/2 of 64 MiB and 8 MiB are just what both blocks take. */
