@@ -188,6 +188,11 @@ public final class Distill extends Program {
     }
 
     @Override
+    protected boolean runsOnRanks() {
+        return true;
+    }
+
+    @Override
     protected void checkUsage() {
         if (!mode.demo && !plan) {
             require("--output=DIR", output);
@@ -231,8 +236,11 @@ public final class Distill extends Program {
     }
 
     private void distil(DistillationRun run, Path teacher, Device target) {
+        run.ranks(ranks());
         if (plan) {
             printPlan(run, teacher, target);
+        } else if (ranks().rank() > 0) {
+            run.follow();
         } else {
             print(run.run(progress()));
         }

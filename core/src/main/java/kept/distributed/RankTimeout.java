@@ -2,16 +2,15 @@ package kept.distributed;
 
 import java.util.concurrent.TimeUnit;
 
-/** How long a rank waits for a message: the system property {@code kept.ranks.timeout}, in seconds. */
+/** After what time a rank that is not heard of is missing: the system property {@code kept.ranks.timeout}, in seconds. */
 public final class RankTimeout {
     private static final String PROPERTY = "kept.ranks.timeout";
-    /** Longer than any rank needs to read or write the files of a large model while the others wait. */
-    private static final long DEFAULT_SECONDS = 1800;
+    private static final long DEFAULT_SECONDS = 600;
 
     private RankTimeout() {}
 
     /**
-     * The time after which a rank that waits for another gives up.
+     * The time after which a rank that waits for another gives up, if it does not hear of it.
      *
      * @return nanoseconds, above 0
      * @throws RankException if the property is not a whole number of seconds above 0
@@ -40,7 +39,7 @@ public final class RankTimeout {
      * @return the error, with the remedy
      */
     public static RankException missing(int peer, long nanoseconds) {
-        return new RankException(("[ranks] rank %d has not answered for %d s: it has ended, hangs, or its machine is not reached; "
+        return new RankException(("[ranks] rank %d has not been heard of for %d s: it has ended, or its machine is not reached; "
                 + "-D%s=SECONDS waits longer").formatted(peer, Math.ceilDiv(nanoseconds, TimeUnit.SECONDS.toNanos(1)), PROPERTY));
     }
 }

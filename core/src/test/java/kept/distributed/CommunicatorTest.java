@@ -204,7 +204,7 @@ class CommunicatorTest {
                 given.countDown();
             }
         });
-        assertThat(messages.get(0)).isEqualTo("[ranks] rank 1 has not answered for 1 s: it has ended, hangs, or its machine is not reached; "
+        assertThat(messages.get(0)).isEqualTo("[ranks] rank 1 has not been heard of for 1 s: it has ended, or its machine is not reached; "
                 + "-Dkept.ranks.timeout=SECONDS waits longer");
     }
 

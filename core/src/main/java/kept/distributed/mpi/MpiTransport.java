@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -16,12 +17,14 @@ import kept.distributed.Transport;
 /**
  * Messages by MPI. Before the bytes of an exchange each side sends the other the two sizes that it expects, so that bytes move only when both are
  * there and agree: a rank that waits for another sleeps between its looks, and one whose bytes move looks without pause. A rank that fails or ends
- * sends a message of another tag to all others, which look for it while they wait.
+ * sends a message of another tag to all others, which look for it while they wait. Every rank says now and then that it lives, also while it
+ * computes: only one that is not heard of is missing.
  */
 final class MpiTransport implements Transport {
     private static final int DATA = 1;
     private static final int FAILURE = 2;
     private static final int GOODBYE = 3;
+    private static final int LIVES = 4;
 
     private static final long NOTHING = -1;
     /** The rank that fails and the length of its reason, then the reason. */
@@ -33,6 +36,9 @@ final class MpiTransport implements Transport {
     private static final long SHORTEST_NANOS = TimeUnit.MICROSECONDS.toNanos(20);
     private static final long LONGEST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final long FAREWELL_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** A rank says so many times within the timeout that it lives, but not more often than every few milliseconds. */
+    private static final int BEATS = 10;
+    private static final long SHORTEST_BEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
     private final MpiCalls mpi;
     private final long timeoutNanos;
@@ -46,7 +52,14 @@ final class MpiTransport implements Transport {
     private final MemorySegment peerSizes = arena.allocate(2 * Long.BYTES, 8);
     private final MemorySegment failureBytes = arena.allocate(FAILURE_BYTES, 8);
     private final MemorySegment empty = arena.allocate(8);
+    private final MemorySegment ownNumber = arena.allocate(ValueLayout.JAVA_INT);
+    private final MemorySegment peerNumber = arena.allocate(ValueLayout.JAVA_INT);
     private final List<MpiCalls.Request> pending = new ArrayList<>();
+    private final List<MpiCalls.Request> beats = new ArrayList<>();
+    /** When each rank was last heard of. */
+    private final long[] heard;
+    private long lastBeat = System.nanoTime();
+    private boolean closed;
     private RankException failure;
 
     /**
@@ -66,6 +79,49 @@ final class MpiTransport implements Transport {
         int[] machine = mpi.machine();
         localRank = machine[0];
         localSize = machine[1];
+        ownNumber.set(ValueLayout.JAVA_INT, 0, rank);
+        heard = new long[size];
+        Arrays.fill(heard, System.nanoTime());
+        Thread.ofPlatform().name("kept-rank").daemon().start(this::live);
+    }
+
+    /** Says that this rank lives, while it does something else than to wait for another, which says it too. */
+    private void live() {
+        while (true) {
+            LockSupport.parkNanos(beatNanos());
+            synchronized (this) {
+                if (closed) {
+                    return;
+                }
+                try {
+                    beat();
+                } catch (RankException e) {
+                    return; // The next exchange reports it.
+                }
+            }
+        }
+    }
+
+    private long beatNanos() {
+        return Math.max(timeoutNanos / BEATS, SHORTEST_BEAT_NANOS);
+    }
+
+    /** Says that this rank lives if it is time, and hears who else does. */
+    private void beat() {
+        while (mpi.hasCome(LIVES)) {
+            mpi.take(peerNumber, LIVES);
+            heard[peerNumber.get(ValueLayout.JAVA_INT, 0)] = System.nanoTime();
+        }
+        if (System.nanoTime() - lastBeat >= beatNanos() / 2) {
+            lastBeat = System.nanoTime();
+            beats.removeIf(MpiCalls.Request::isDone);
+            // A rank that does not take them is not sent more.
+            for (int peer = 0; peer < size && beats.size() < 4 * size; peer++) {
+                if (peer != rank) {
+                    beats.add(mpi.send(ownNumber, peer, LIVES));
+                }
+            }
+        }
     }
 
     @Override
@@ -131,13 +187,21 @@ final class MpiTransport implements Transport {
 
     /** Waits until the pending messages are done; {@code peer} is whom they are to and from. */
     private void await(int peer, long watchfulNanos, long longestNanos) {
-        waitFor(this::areDone, watchfulNanos, longestNanos, timeoutNanos, () -> {
+        waitFor(this::areDone, watchfulNanos, longestNanos, () -> {
             checkFailure();
+            beat();
+            requireLiving(peer);
             // A rank that has ended has sent all its messages before.
             if (mpi.hasCome(peer, GOODBYE) && !areDone()) {
                 throw new RankException("[ranks] rank %d has ended without the message that is awaited".formatted(peer));
             }
-        }, () -> RankTimeout.missing(peer, timeoutNanos));
+        });
+    }
+
+    private void requireLiving(int peer) {
+        if (System.nanoTime() - heard[peer] > timeoutNanos) {
+            throw RankTimeout.missing(peer, timeoutNanos);
+        }
     }
 
     private boolean areDone() {
@@ -145,12 +209,8 @@ final class MpiTransport implements Transport {
         return pending.isEmpty();
     }
 
-    private interface Failing {
-        RankException error();
-    }
-
-    /** Looks at first without pause, giving other processes the core; then with pauses that grow. */
-    private static void waitFor(BooleanSupplier done, long watchfulNanos, long longestNanos, long timeoutNanos, Runnable look, Failing failing) {
+    /** Looks at first without pause, giving other processes the core; then with pauses that grow, before each of which {@code look} may throw. */
+    private static void waitFor(BooleanSupplier done, long watchfulNanos, long longestNanos, Runnable look) {
         long start = System.nanoTime();
         long pause = SHORTEST_NANOS;
         while (!done.getAsBoolean()) {
@@ -160,9 +220,6 @@ final class MpiTransport implements Transport {
                 continue;
             }
             look.run();
-            if (waited > timeoutNanos) {
-                throw failing.error();
-            }
             if (Thread.currentThread().isInterrupted()) {
                 throw new RankException("[ranks] interrupted while waiting for another rank");
             }
@@ -213,8 +270,12 @@ final class MpiTransport implements Transport {
                 messages.add(mpi.send(bytes, peer, tag));
             }
         }
-        waitFor(() -> messages.stream().allMatch(MpiCalls.Request::isDone), WATCHFUL_NANOS, LONGEST_NANOS, FAREWELL_NANOS, () -> {
-        }, () -> new RankException("[ranks] rank %d cannot reach all others".formatted(rank)));
+        long start = System.nanoTime();
+        waitFor(() -> messages.stream().allMatch(MpiCalls.Request::isDone), WATCHFUL_NANOS, LONGEST_NANOS, () -> {
+            if (System.nanoTime() - start > FAREWELL_NANOS) {
+                throw new RankException("[ranks] rank %d cannot reach all others".formatted(rank));
+            }
+        });
     }
 
     /**
@@ -226,12 +287,14 @@ final class MpiTransport implements Transport {
         boolean[] gone = new boolean[size];
         gone[rank] = true;
         try {
+            closed = true;
             pending.forEach(MpiCalls.Request::cancel);
             pending.clear();
             sendAll(empty.asSlice(0, 0), GOODBYE);
-            waitFor(() -> areGone(gone), WATCHFUL_NANOS, LONGEST_NANOS, timeoutNanos, () -> {
-            },
-                    () -> RankTimeout.missing(first(gone), timeoutNanos));
+            waitFor(() -> areGone(gone), WATCHFUL_NANOS, LONGEST_NANOS, () -> {
+                beat();
+                requireLiving(first(gone));
+            });
             takeUnread();
             mpi.end();
             arena.close();
@@ -245,6 +308,9 @@ final class MpiTransport implements Transport {
     private void takeUnread() {
         while (mpi.hasCome(FAILURE)) {
             mpi.take(failureBytes, FAILURE);
+        }
+        while (mpi.hasCome(LIVES)) {
+            mpi.take(peerNumber, LIVES);
         }
         try {
             while (mpi.hasCome(DATA)) {

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * The functions of an MPI library as one rank sees them, with the handles of one of the three interfaces: native code that calls back into Java. The
@@ -77,7 +78,7 @@ final class FakeMpi implements SymbolLookup {
 
     /** What a test sees. */
     final Set<String> hidden = new HashSet<>();
-    final List<String> called = new ArrayList<>();
+    final List<String> called = new CopyOnWriteArrayList<>();
 
     FakeMpi(World world, MpiAbi abi, int rank, int size) {
         this.world = world;
