@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -64,6 +66,34 @@ class RanksOfProgramsTest {
         assertThat(result.err).filteredOn(line -> line.startsWith("kept:")).singleElement().asString()
                 .startsWith("kept: info works in one process, but mpirun of").contains("has started 2 of it");
         assertThat(result.status).isEqualTo(2);
+    }
+
+    /** In the thorough form (-Dkept.thorough) every engine, else one. */
+    static List<String> enginesToDistil() {
+        return System.getProperty("kept.thorough") == null ? engines().stream().limit(1).toList() : engines();
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("enginesToDistil")
+    void distillationWritesTheSameBytesOnOneAndOnTwoRanks(String engine) throws IOException, InterruptedException {
+        Path teacher = Files.createDirectory(directory.resolve("teacher"));
+        Path demo = Path.of("src/main/resources/kept/demo");
+        for (String file : List.of("teacher/config.json", "teacher/model.safetensors", "tokenizer.model")) {
+            Files.copy(demo.resolve(file), teacher.resolve(Path.of(file).getFileName()));
+        }
+        Path text = directory.resolve("text.txt");
+        Files.writeString(text, IntStream.range(0, 2000).mapToObj(i -> "Line %d of %d is %d.".formatted(i, i * 7919 % 1009, i * i % 97))
+                .collect(Collectors.joining("\n")));
+        byte[][] checkpoints = new byte[2][];
+        for (int ranks = 1; ranks <= 2; ranks++) {
+            Path output = directory.resolve("student" + ranks);
+            Result result = run(engine, ranks, "kept.Distill", "--teacher", teacher.toString(), "--corpus", text.toString(), "--mapping", "opm",
+                    "--tokens", "1024", "--sequence-length", "64", "--batch-size", "2", "--accumulation", "2", "--evaluation-tokens", "256",
+                    "--output", output.toString());
+            assertThat(result.status).as(() -> "standard error: " + result.err).isZero();
+            checkpoints[ranks - 1] = Files.readAllBytes(output.resolve("model.safetensors"));
+        }
+        assertThat(checkpoints[1]).isEqualTo(checkpoints[0]);
     }
 
     @ParameterizedTest(allowZeroInvocations = true)

@@ -92,8 +92,16 @@ final class RankConsole {
         return communicator;
     }
 
-    /** Ends the messages after the program; returns its exit code, or failure if the others do not end. */
+    /**
+     * Ends the messages after the program.
+     *
+     * @return its exit code, or failure if the others do not end; what rank 0 alone reports is its alone, since a launcher ends all ranks as soon as
+     *     one fails, and rank 0 may not have printed it yet
+     */
     int close(int status) {
+        if (!begun && !isFirst()) {
+            return 0;
+        }
         try {
             communicator.close();
             return status;
