@@ -70,7 +70,7 @@ class RanksOfProgramsTest {
 
     /** In the thorough form (-Dkept.thorough) every engine, else one. */
     static List<String> enginesToDistil() {
-        return System.getProperty("kept.thorough") == null ? engines().stream().limit(1).toList() : engines();
+        return Boolean.getBoolean("kept.thorough") ? engines() : engines().stream().limit(1).toList();
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
