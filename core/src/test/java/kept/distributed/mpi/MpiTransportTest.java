@@ -125,7 +125,8 @@ class MpiTransportTest {
         var library = new FakeMpi(new FakeMpi.World(), MpiAbi.STANDARD, 0, 2);
         var transport = new MpiTransport(new MpiCalls(new MpiLibrary("libmpi_abi.so.0", MpiAbi.STANDARD, library)), 1_000_000);
         assertThatThrownBy(() -> transport.exchange(null, Arena.ofAuto().allocate(8), 1)).isInstanceOf(RankException.class)
-                .hasMessageStartingWith("[ranks] rank 1 has not been heard of for 1 s").hasMessageEndingWith("-Dkept.ranks.timeout=SECONDS waits longer");
+                .hasMessageStartingWith("[ranks] rank 1 has not been heard of for 1 s")
+                .hasMessageEndingWith("-Dkept.ranks.timeout=SECONDS waits longer");
         assertThat(library.called).doesNotContain("MPI_Abort");
         assertThatThrownBy(transport::close).isInstanceOf(RankException.class).hasMessageStartingWith("[ranks] rank 1 has not been heard of");
         assertThat(library.called).endsWith("MPI_Abort").contains("MPI_Cancel", "MPI_Request_free").doesNotContain("MPI_Finalize");
