@@ -183,8 +183,13 @@ public final class Distill extends Program {
     }
 
     @Override
+    protected boolean runsOnRanks() {
+        return true;
+    }
+
+    @Override
     protected boolean writes() {
-        return !plan;
+        return !plan && ranks().rank() == 0;
     }
 
     @Override
@@ -217,7 +222,7 @@ public final class Distill extends Program {
     protected int run() {
         Device target = device.open(); // Before the texts are prepared, which takes a while.
         if (!mode.demo) {
-            DistillationRun run = settings(mode.source.teacher, tokens == null ? 1_000_000 : tokens, null).device(target);
+            DistillationRun run = settings(mode.source.teacher, tokens == null ? 1_000_000 : tokens, null, passes()).device(target);
             if (!plan) {
                 run.corpus(Corpus.of(mode.source.corpus, field));
                 evaluate.forEach((name, file) -> run.heldOut(name, Corpus.of(List.of(file), field)));
@@ -226,13 +231,23 @@ public final class Distill extends Program {
             return 0;
         }
         try (var demo = Demo.prepare(err())) {
-            DistillationRun run = settings(demo.teacher(), tokens == null ? Demo.TOKENS : tokens, Demo.SEQUENCE_LENGTH).device(target);
+            DistillationRun run = settings(demo.teacher(), tokens == null ? Demo.TOKENS : tokens, Demo.SEQUENCE_LENGTH, Demo.PASSES).device(target);
             run.corpus(demo.trainingText());
             demo.domains().forEach(run::heldOut);
             Demo.MAPPINGS.forEach(run::compare);
             distil(run, demo.teacher(), target);
         }
         return 0;
+    }
+
+    /** The passes of a step where the user leaves them open; several ranks share them. */
+    private OptimizerOptions.Passes passes() {
+        var passes = OptimizerOptions.Passes.of(ranks().size());
+        if (ranks().size() > 1 && optimizer.leavesPassesOpen()) {
+            err().println("a step has %s, for %d ranks; with these options any number of ranks trains to the same bits".formatted(
+                    passes, ranks().size()));
+        }
+        return passes;
     }
 
     private void distil(DistillationRun run, Path teacher, Device target) {
@@ -277,11 +292,11 @@ public final class Distill extends Program {
         return new DistillationObjective(loss.divergence, temperature, crossEntropyWeight);
     }
 
-    private DistillationRun settings(Path teacher, long count, Integer usualLength) {
+    private DistillationRun settings(Path teacher, long count, Integer usualLength, OptimizerOptions.Passes passes) {
         DistillationRun run = DistillationRun.of(teacher, output == null ? Path.of("kept-demo") : output).mapping(mapping.choice()).tokens(count)
-                .train(ParameterSelection.parse(train)).objective(objective()).training(optimizer.settings(usualLength))
+                .train(ParameterSelection.parse(train)).objective(objective()).training(optimizer.settings(usualLength, passes))
                 .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).maxShardSize(maxShardSize)
-                .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs());
+                .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(ranks());
         return evaluateEvery == null ? run : run.evaluateEvery(evaluateEvery);
     }
 }

@@ -104,6 +104,48 @@ class RanksOfProgramsTest {
         assertThat(result.status).isZero();
     }
 
+    /** What the ranks write, and nothing beside it; {@code -Dkept.thorough} with one rank more than divides the passes evenly, and with four. */
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("engines")
+    void distillationOnRanksWritesTheFilesOfOne(String engine) throws IOException, InterruptedException {
+        Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Path alone = directory.resolve("alone");
+        ProgramRun one = ProgramRun.of((Object[]) distillation(teacher, text, alone, "--batch-size", "2", "--accumulation", "4"));
+        assertThat(one.code()).as(one.err()).isZero();
+        for (int ranks : Boolean.getBoolean("kept.thorough") ? new int[] {2, 3, 4} : new int[] {2}) {
+            Path output = directory.resolve("ranks" + ranks);
+            Result result = run(engine, ranks, Stream.concat(Stream.of("kept.Main"),
+                    Stream.of(distillation(teacher, text, output, "--batch-size", "2", "--accumulation", "4"))).toArray(String[]::new));
+            assertThat(result.status).as(() -> String.join("\n", result.err)).isZero();
+            assertThat(output.resolve("model.safetensors")).hasSameBinaryContentAs(alone.resolve("model.safetensors"));
+            assertThat(result.out).filteredOn(line -> line.startsWith("Llama checkpoint:")).hasSize(1);
+            assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial,calibration}");
+        }
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("engines")
+    void passesThatAreLeftOpenAreDividedAndSaid(String engine) throws IOException, InterruptedException {
+        Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Result result = run(engine, 2, Stream.concat(Stream.of("kept.Main"),
+                Stream.of(distillation(teacher, text, directory.resolve("open")))).toArray(String[]::new));
+        assertThat(result.status).as(() -> String.join("\n", result.err)).isZero();
+        assertThat(result.err).contains("a step has --batch-size 4 --accumulation 2, for 2 ranks; with these options any number of ranks trains to "
+                + "the same bits");
+        Result refused = run(engine, 2, Stream.concat(Stream.of("kept.Main"),
+                Stream.of(distillation(teacher, text, directory.resolve("refused"), "--batch-size", "8"))).toArray(String[]::new));
+        assertThat(refused.status).isEqualTo(1);
+        assertThat(refused.err).anyMatch(line -> line.startsWith("[rank ") && line.contains("2 ranks share the passes of a step, and --accumulation "
+                + "is 1; give at least one pass to each, such as --batch-size 1 --accumulation 8"));
+    }
+
+    private static String[] distillation(Path teacher, Path text, Path output, String... more) {
+        return Stream.concat(Stream.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--tokens", 512, "--sequence-length", 16,
+                "--evaluation-tokens", 64).map(Object::toString), Stream.of(more)).toArray(String[]::new);
+    }
+
     private record Result(int status, List<String> out, List<String> err) {}
 
     private Result run(String engine, int ranks, String... program) throws IOException, InterruptedException {

@@ -29,6 +29,9 @@ public final class Demo implements AutoCloseable {
     /** Tokens of a sequence where the user leaves that open. */
     public static final int SEQUENCE_LENGTH = 256;
 
+    /** Passes of a step where the user leaves them open: up to four ranks can share them. */
+    public static final OptimizerOptions.Passes PASSES = new OptimizerOptions.Passes(2, 4);
+
     /** The mappings whose students are evaluated beside the trained one. */
     public static final List<MappingChoice> MAPPINGS = Stream.of("opm", "calibrated", "exact")
             .map(name -> MappingChoice.of(name).withTokens(CALIBRATION_TOKENS)).toList();

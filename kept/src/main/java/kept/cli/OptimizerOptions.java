@@ -42,13 +42,14 @@ public final class OptimizerOptions {
             order = 20)
     private Integer sequenceLength;
 
-    @Option(names = "--batch-size", paramLabel = "N", defaultValue = "8", order = 21,
-            description = "Sequences in one forward and backward pass (default: ${DEFAULT-VALUE}).")
-    private int batchSize;
+    @Option(names = "--batch-size", paramLabel = "N", order = 21,
+            description = "Sequences in one forward and backward pass (default: 8; the demo's: 2).")
+    private Integer batchSize;
 
-    @Option(names = "--accumulation", paramLabel = "N", defaultValue = "1", order = 22,
-            description = "Passes whose gradients are accumulated for one step (default: ${DEFAULT-VALUE}).")
-    private int accumulation;
+    @Option(names = "--accumulation", paramLabel = "N", order = 22,
+            description = "Passes of a step, whose gradients are added and which several ranks share "
+                    + "(default: 1; the demo's: 4; for several ranks so many that each has one, of 8 sequences in all if that suffices).")
+    private Integer accumulation;
 
     @Option(names = "--reduction", paramLabel = "ORDER", defaultValue = "tree", order = 22,
             description = "Order in which the gradients of a step's passes are added: tree, which has the same bits on any number of ranks, "
@@ -105,12 +106,46 @@ public final class OptimizerOptions {
     private Optimizer kind = Optimizer.ADAMW;
 
     /**
+     * The passes of a step.
+     *
+     * @param batchSize sequences of a pass
+     * @param accumulation their number
+     */
+    public record Passes(int batchSize, int accumulation) {
+        private static final int SEQUENCES = 8;
+
+        /** One pass of 8 sequences; for several ranks, the fewest smaller ones, a power of two up to 8, of which each rank has one. */
+        public static Passes of(int ranks) {
+            int passes = 1;
+            while (passes < ranks && passes < SEQUENCES) {
+                passes *= 2;
+            }
+            return new Passes(SEQUENCES / passes, Math.max(passes, ranks));
+        }
+
+        /** As the options of the command line say them. */
+        @Override
+        public String toString() {
+            return "--batch-size %d --accumulation %d".formatted(batchSize, accumulation);
+        }
+    }
+
+    /** Whether the user has left the passes of a step open. */
+    public boolean leavesPassesOpen() {
+        return batchSize == null && accumulation == null;
+    }
+
+    /**
      * The settings that the options describe.
      *
      * @param usualLength tokens of a sequence where the user leaves that open; null for as many as suit the model
+     * @param usual the passes of a step where the user leaves both their size and their number open
      */
-    public TrainingSettings settings(Integer usualLength) {
-        var settings = new TrainingSettings().batchSize(batchSize).accumulation(accumulation).reduction(reduction).schedule(schedule).beta2(beta2)
+    public TrainingSettings settings(Integer usualLength, Passes usual) {
+        Passes passes = leavesPassesOpen() ? usual
+                : new Passes(batchSize == null ? Passes.SEQUENCES : batchSize, accumulation == null ? 1 : accumulation);
+        var settings = new TrainingSettings().batchSize(passes.batchSize).accumulation(passes.accumulation).reduction(reduction)
+                .schedule(schedule).beta2(beta2)
                 .maxGradientNorm(maxGradientNorm).seed(seed).saveEvery(saveEvery).checkpointActivations(checkpointActivations)
                 .trainDtype(trainingType.dtype()).moments8Bit(kind == Optimizer.ADAMW_8BIT);
         set(sequenceLength == null ? usualLength : sequenceLength, settings::sequenceLength);
