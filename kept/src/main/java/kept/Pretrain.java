@@ -123,7 +123,8 @@ public final class Pretrain extends Program {
             return 0;
         }
         PretrainingRun run = PretrainingRun.of(sizes::resolve, tokenizerDirectory, output).corpora(corpora()).holdOutDocuments(text.jdkSources)
-                .tokens(tokens).training(optimizer.settings(null, OptimizerOptions.Passes.of(1))).dtype(dtype.dtype()).format(format, maxShardSize).snapshotEvery(snapshotEvery)
+                .tokens(tokens).training(optimizer.settings(null, OptimizerOptions.Passes.of(1)))
+                .dtype(dtype.dtype()).format(format, maxShardSize).snapshotEvery(snapshotEvery)
                 .resume(resume.resume()).overwrite(overwrite).device(device.open()).command(commandLine()).keep(inputs());
         run.run(progress()).perplexities().forEach((name, perplexity) ->
                 out().println("held-out perplexity %.2f on %s".formatted(perplexity, name)));

@@ -142,8 +142,8 @@ class RanksOfProgramsTest {
     }
 
     private static String[] distillation(Path teacher, Path text, Path output, String... more) {
-        return Stream.concat(Stream.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--tokens", 512, "--sequence-length", 16,
-                "--evaluation-tokens", 64).map(Object::toString), Stream.of(more)).toArray(String[]::new);
+        return Stream.concat(Stream.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--tokens", 512,
+                "--sequence-length", 16, "--evaluation-tokens", 64).map(Object::toString), Stream.of(more)).toArray(String[]::new);
     }
 
     private record Result(int status, List<String> out, List<String> err) {}

@@ -26,6 +26,7 @@ import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.training.GradientReduction;
 import kept.training.ParameterSelection;
 import kept.training.StepPlan;
 import picocli.CommandLine.Command;
@@ -240,7 +241,7 @@ final class GpuBenchmark implements Callable<Integer> {
         for (int depth = 40; depth > 1; depth--) {
             DecoderConfig teacher = orion(depth).config(Architecture.ORION);
             var plan = new StepPlan(teacher, ModelTensor.of(teacher).stream().mapToLong(tensor -> tensor.shape().elementCount() * DType.BF16.bytes())
-                    .sum(), teacher.toLlama(), ParameterSelection.parse("all"), 1, 1, sequence, true, precision);
+                    .sum(), teacher.toLlama(), ParameterSelection.parse("all"), 1, 1, sequence, true, precision, GradientReduction.TREE);
             if (plan.peakBytes() <= available) {
                 return depth;
             }

@@ -26,6 +26,7 @@ import kept.model.Architecture;
 import kept.optim.AdamW;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.training.GradientReduction;
 import kept.training.ParameterSelection;
 import kept.training.StepPlan;
 import org.assertj.core.data.Offset;
@@ -81,7 +82,8 @@ class StepBenchmarkTest {
 
         var teacher = size.config(Architecture.ORION);
         var plan = new StepPlan(teacher, 2 * StepPlan.bytesByConfig(teacher) / teacher.dtype().bytes(), teacher.toLlama(),
-                ParameterSelection.parse("all"), 1, 1, 4096, false, StepPlan.Precision.on(RecordedDevice.of(GPU), DType.BF16, true));
+                ParameterSelection.parse("all"), 1, 1, 4096, false, StepPlan.Precision.on(RecordedDevice.of(GPU), DType.BF16, true),
+                GradientReduction.TREE);
         MemoryReplay memory = MemoryReplay.of(events.getLast());
         assertThat((double) memory.liveBytes()).isCloseTo(plan.peakBytes(), Percentage.withPercentage(1));
         assertFits(memory);

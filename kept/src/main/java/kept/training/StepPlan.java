@@ -51,24 +51,6 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * A step whose gradients are added in a tree.
-     *
-     * @param teacher the teacher's sizes
-     * @param teacherBytes bytes of the teacher's stored weights
-     * @param student the student's sizes
-     * @param train the student's parameters to train
-     * @param batchSize sequences in a forward and backward pass
-     * @param accumulation passes whose gradients are accumulated in a step
-     * @param length tokens of a sequence
-     * @param checkpointing whether activations are recomputed in the backward pass
-     * @param precision the types of numbers
-     */
-    public StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
-            int length, boolean checkpointing, Precision precision) {
-        this(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, GradientReduction.TREE);
-    }
-
-    /**
      * The types of the numbers of a step.
      *
      * @param weights the type of the student's weights in training and of the gradients of its matrices: F32 or BF16
