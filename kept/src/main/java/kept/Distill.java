@@ -183,11 +183,6 @@ public final class Distill extends Program {
     }
 
     @Override
-    protected boolean runsOnRanks() {
-        return true;
-    }
-
-    @Override
     protected boolean writes() {
         return !plan && ranks().rank() == 0;
     }
@@ -251,7 +246,6 @@ public final class Distill extends Program {
     }
 
     private void distil(DistillationRun run, Path teacher, Device target) {
-        run.ranks(ranks());
         if (plan) {
             printPlan(run, teacher, target);
         } else if (ranks().rank() > 0) {

@@ -9,8 +9,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -74,29 +72,6 @@ class RanksOfProgramsTest {
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("enginesToDistil")
-    void distillationWritesTheSameBytesOnOneAndOnTwoRanks(String engine) throws IOException, InterruptedException {
-        Path teacher = Files.createDirectory(directory.resolve("teacher"));
-        Path demo = Path.of("src/main/resources/kept/demo");
-        for (String file : List.of("teacher/config.json", "teacher/model.safetensors", "tokenizer.model")) {
-            Files.copy(demo.resolve(file), teacher.resolve(Path.of(file).getFileName()));
-        }
-        Path text = directory.resolve("text.txt");
-        Files.writeString(text, IntStream.range(0, 2000).mapToObj(i -> "Line %d of %d is %d.".formatted(i, i * 7919 % 1009, i * i % 97))
-                .collect(Collectors.joining("\n")));
-        byte[][] checkpoints = new byte[2][];
-        for (int ranks = 1; ranks <= 2; ranks++) {
-            Path output = directory.resolve("student" + ranks);
-            Result result = run(engine, ranks, "kept.Distill", "--teacher", teacher.toString(), "--corpus", text.toString(), "--mapping", "opm",
-                    "--tokens", "1024", "--sequence-length", "64", "--batch-size", "2", "--accumulation", "2", "--evaluation-tokens", "256",
-                    "--output", output.toString());
-            assertThat(result.status).as(() -> "standard error: " + result.err).isZero();
-            checkpoints[ranks - 1] = Files.readAllBytes(output.resolve("model.safetensors"));
-        }
-        assertThat(checkpoints[1]).isEqualTo(checkpoints[0]);
-    }
-
-    @ParameterizedTest(allowZeroInvocations = true)
     @MethodSource("engines")
     void oneRankIsAProcessByItself(String engine) throws IOException, InterruptedException {
         Result result = run(engine, 1, "kept.Main", "info", "src/main/resources/kept/demo/teacher");
@@ -125,7 +100,7 @@ class RanksOfProgramsTest {
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("engines")
+    @MethodSource("enginesToDistil")
     void passesThatAreLeftOpenAreDividedAndSaid(String engine) throws IOException, InterruptedException {
         Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
