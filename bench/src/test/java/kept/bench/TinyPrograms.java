@@ -70,7 +70,7 @@ final class TinyPrograms {
                 """);
         try (Tokenizer tokenizer = Tokenizer.load(TOKENIZER)) {
             DecoderConfig config = DecoderConfig.builder(Architecture.ORION).vocabSize(tokenizer.vocabularySize()).hiddenSize(64).intermediateSize(96)
-                    .layers(2).heads(1).keyValueHeads(1).headDimension(64).maxPositions(128).dtype(DType.F32).initializerRange(0.15)
+                    .layers(2).heads(1).keyValueHeads(1).headDimension(64).maxPositions(256).dtype(DType.F32).initializerRange(0.15)
                     .bosTokenId(tokenizer.bos()).eosTokenIds(tokenizer.eos().stream().boxed().toList()).build();
             Weights matrices = new RandomWeights(config, 5);
             Weights weights = (name, shape) -> TensorName.parse(name).orElseThrow().role().isNorm() ? norm(name, shape) : matrices.get(name, shape);
