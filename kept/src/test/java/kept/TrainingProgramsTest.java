@@ -296,7 +296,7 @@ class TrainingProgramsTest {
     void whatAKilledRunLeftIsClearedAway() throws IOException {
         Path output = directory.resolve("llama");
         distill(teacher, output, "--stop-after", 3);
-        Files.writeString(directory.resolve("llama.training/.state.safetensors.1.tmp"), "half a state");
+        Files.writeString(directory.resolve("llama.training/.state.safetensors.0a0a0a0a-1111-2222-3333-444444444444.tmp"), "half a state");
         Files.writeString(directory.resolve("llama.training/metrics.jsonl"), "{\"step\":4,\"st", StandardOpenOption.APPEND);
         ProgramRun resumed = distill(teacher, output, "--resume");
         assertThat(resumed.code()).as(resumed.err()).isZero();
