@@ -35,6 +35,15 @@ class RanksOfProgramsTest {
         return found;
     }
 
+    /** In the thorough form (-Dkept.thorough) every engine, else one. */
+    static List<String> enginesToDistil() {
+        return Boolean.getBoolean("kept.thorough") ? engines() : engines().stream().limit(1).toList();
+    }
+
+    static List<String> thoroughEngines() {
+        return Boolean.getBoolean("kept.thorough") ? engines() : List.of();
+    }
+
     @ParameterizedTest(allowZeroInvocations = true)
     @MethodSource("engines")
     void rank0AlonePrintsAndTheRanksShareTheProcessors(String engine) throws IOException, InterruptedException {
@@ -81,7 +90,7 @@ class RanksOfProgramsTest {
 
     /** What the ranks write, and nothing beside it; {@code -Dkept.thorough} with one rank more than divides the passes evenly, and with four. */
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("engines")
+    @MethodSource("enginesToDistil")
     void distillationOnRanksWritesTheFilesOfOne(String engine) throws IOException, InterruptedException {
         Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
@@ -100,7 +109,7 @@ class RanksOfProgramsTest {
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("enginesToDistil")
+    @MethodSource("thoroughEngines")
     void passesThatAreLeftOpenAreDividedAndSaid(String engine) throws IOException, InterruptedException {
         Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));

@@ -35,7 +35,7 @@ public abstract class KernelContract {
     /**
      * Whether kernels run so slowly that the largest operands are left to the thorough form of the tests.
      *
-     * @return false, except where kernels are interpreted
+     * @return false, except where kernels are interpreted, or composed of others
      */
     protected boolean isSlow() {
         return false;

@@ -51,6 +51,11 @@ class PrimitiveContractTest {
         protected Device device() {
             return PrimitiveDevice.get();
         }
+
+        @Override
+        protected boolean isSlow() {
+            return !Boolean.getBoolean("kept.thorough");
+        }
     }
 
     @Nested
