@@ -97,8 +97,8 @@ class VirtualGpuProgramsTest {
 
     @Test
     void evaluateHasTheScoresOfTheCpu() throws IOException {
-        requireSameJson(1e-3, 1e-5, "evaluate", "--model", student("opm"), "--teacher", programs.teacher(), "--tasks", programs.task(), "--passkey", 240,
-                "--passkey-depths", "0,100", "--passkey-trials", 1);
+        requireSameJson(1e-3, 1e-5, "evaluate", "--model", student("opm"), "--teacher", programs.teacher(), "--tasks", programs.task(),
+                "--passkey", 240, "--passkey-depths", "0,100", "--passkey-trials", 1);
     }
 
     @Test
