@@ -75,11 +75,6 @@ class RanksOfProgramsTest {
         assertThat(result.status).isEqualTo(2);
     }
 
-    /** In the thorough form (-Dkept.thorough) every engine, else one. */
-    static List<String> enginesToDistil() {
-        return Boolean.getBoolean("kept.thorough") ? engines() : engines().stream().limit(1).toList();
-    }
-
     @ParameterizedTest(allowZeroInvocations = true)
     @MethodSource("engines")
     void oneRankIsAProcessByItself(String engine) throws IOException, InterruptedException {
