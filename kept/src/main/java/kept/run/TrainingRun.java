@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
 import kept.corpus.TextCoverage;
+import kept.distributed.RankException;
 import kept.io.FileException;
 import kept.io.OutputDirectory;
 import kept.io.OwnFiles;
@@ -190,6 +191,7 @@ final class TrainingRun implements AutoCloseable {
      * @return the outcome
      * @throws NonFiniteException if a model that is not trained is at fault
      * @throws StoppedException if it was stopped; the state is saved
+     * @throws RankException if another rank fails; the state is saved
      */
     Outcome train(String task, Training training, TrainingSettings schedule) {
         makeDirectory();
@@ -211,6 +213,10 @@ final class TrainingRun implements AutoCloseable {
                     throw e;
                 }
                 return new Outcome(log.steps(), goBack(training, log, e));
+            } catch (RankException e) {
+                // Another rank has failed within a step; the state is still that of the step before.
+                save(training, log, null);
+                throw e;
             }
             if (stop.isWanted() || schedule.isStopAfter(trainer.step())) {
                 save(training, log, null);

@@ -4,15 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import kept.TinyTeacher;
 import kept.distributed.Communicator;
 import kept.distributed.RankException;
 import kept.distributed.ThreadRanks;
+import kept.safetensors.SafetensorsFile;
 import kept.tensor.DType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -52,6 +56,44 @@ class DistillationRanksTest {
         assertSameFiles();
     }
 
+    /** Rank 0 saves the state of the last step when another rank fails in the middle of one, and any number of ranks resumes from it. */
+    @Test
+    void aRankThatFailsLosesNoFinishedStep() throws IOException {
+        distil(1, "one", "opm", false, false, Long.MAX_VALUE);
+        assertThatThrownBy(() -> ThreadRanks.run(3, communicator -> {
+            DistillationRun run = run("several", "opm", false, Long.MAX_VALUE, failing(communicator, 60))
+                    .training(training(false, Long.MAX_VALUE).saveEvery(0));
+            if (communicator.rank() == 0) {
+                run.run(Progress.NONE);
+            } else {
+                run.follow();
+            }
+            return null;
+        })).isInstanceOf(RankException.class).hasRootCauseMessage("the disk is full");
+        try (var state = SafetensorsFile.open(directory.resolve("several.training").resolve("state.safetensors"))) {
+            assertThat(state.metadata().get("kept.step")).isEqualTo("2");
+        }
+        assertThat(directory.resolve("several")).doesNotExist();
+        distil(2, "several", "opm", false, true, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    /** In rank 1 sums fail after some calls, in the middle of a step. */
+    private static Communicator failing(Communicator communicator, int calls) {
+        var left = new AtomicInteger(communicator.rank() == 1 ? calls : Integer.MAX_VALUE);
+        var types = new Class<?>[] {Communicator.class};
+        return (Communicator) Proxy.newProxyInstance(Communicator.class.getClassLoader(), types, (_, method, arguments) -> {
+            if (method.getName().equals("allReduce") && left.decrementAndGet() < 0) {
+                throw new IllegalStateException("the disk is full");
+            }
+            try {
+                return method.invoke(communicator, arguments);
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        });
+    }
+
     @Test
     void moreRanksThanPassesAreRefusedByAll() {
         assertThatThrownBy(() -> distil(5, "several", "opm", false, false, Long.MAX_VALUE)).isInstanceOf(RankException.class)
@@ -72,12 +114,13 @@ class DistillationRanksTest {
     }
 
     private DistillationRun run(String output, String mapping, boolean isShort, long stopAfter, Communicator communicator) {
-        var training = new TrainingSettings().sequenceLength(16).batchSize(2).accumulation(4).saveEvery(1).stopAfter(stopAfter).learningRate(3e-3);
-        if (isShort) {
-            training.trainDtype(DType.BF16).moments8Bit(true);
-        }
         return DistillationRun.of(orion, directory.resolve(output)).corpus(text).mapping(MappingChoice.of(mapping)).tokens(STEPS * 8L * 16)
-                .evaluationTokens(64).training(training).ranks(communicator);
+                .evaluationTokens(64).training(training(isShort, stopAfter)).ranks(communicator);
+    }
+
+    private static TrainingSettings training(boolean isShort, long stopAfter) {
+        var training = new TrainingSettings().sequenceLength(16).batchSize(2).accumulation(4).saveEvery(1).stopAfter(stopAfter).learningRate(3e-3);
+        return isShort ? training.trainDtype(DType.BF16).moments8Bit(true) : training;
     }
 
     /** All files but the report, whose times differ. */
