@@ -263,7 +263,7 @@ public final class Distill extends Program {
             PlanText.printMeasuring(choice, DecoderConfig.read(teacher), target, out());
             out().println();
         }
-        PlanText.printMemory(found, MachineMemory.of(target), out());
+        PlanText.printMemory(found, MachineMemory.of(target, ranks().localSize()), out());
         PlanText.printTime(found, out());
     }
 

@@ -16,7 +16,7 @@ import kept.tensor.internal.Arguments;
  */
 public final class RotaryEmbedding implements AutoCloseable {
     /** Far more than any model has. */
-    private static final int MOST_DIMENSIONS = 1 << 16;
+    private static final int MAX_DIMENSIONS = 1 << 16;
 
     private final int headDimension;
     private final double theta;
@@ -37,9 +37,9 @@ public final class RotaryEmbedding implements AutoCloseable {
      * @throws TensorException if a number is out of range
      */
     public RotaryEmbedding(int headDimension, double theta, RopeScaling scaling, long maxPositions) {
-        if (headDimension < 2 || headDimension % 2 != 0 || headDimension > MOST_DIMENSIONS) {
+        if (headDimension < 2 || headDimension % 2 != 0 || headDimension > MAX_DIMENSIONS) {
             throw new TensorException("[rotary embedding] the head dimension must be even, from 2 to %d, not %d"
-                    .formatted(MOST_DIMENSIONS, headDimension));
+                    .formatted(MAX_DIMENSIONS, headDimension));
         }
         if (!(theta > 0) || Double.isInfinite(theta)) {
             throw new TensorException("[rotary embedding] theta must be a finite number above 0, not " + theta);

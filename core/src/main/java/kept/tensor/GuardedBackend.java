@@ -370,7 +370,7 @@ final class GuardedBackend implements Backend {
     @Override
     public void rotaryAppendToEach(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, List<Tensor> keys, List<Tensor> values) {
         try (var call = new KernelCall("rotary positions")) {
-            call.writes(q);
+            call.updates(q);
             keys.forEach(call::writes);
             values.forEach(call::writes);
             kernels.rotaryAppendToEach(q, call.reads(k), call.reads(v), call.reads(cos), call.reads(sin), keys, values);

@@ -26,7 +26,7 @@ public final class Tensor extends TensorCreation
     }
 
     /** The most bytes that a tensor can have, if there were a device with as many. */
-    private static final long MOST_BYTES = 1L << 60;
+    private static final long MAX_BYTES = 1L << 60;
 
     private final Storage storage;
     private final DType dtype;
@@ -70,7 +70,7 @@ public final class Tensor extends TensorCreation
         }
         long bytes = shape.elementCount() * dtype.bytes();
         // Devices round up to their blocks, in 64 bits.
-        if (shape.elementCount() > MOST_BYTES / dtype.bytes()) {
+        if (shape.elementCount() > MAX_BYTES / dtype.bytes()) {
             throw new ShapeException("[empty] too many bytes for a 64-bit count: %s %s".formatted(dtype.label(), shape));
         }
         var storage = new Storage(scope.device(), scope.device().backend().allocate(bytes), bytes);

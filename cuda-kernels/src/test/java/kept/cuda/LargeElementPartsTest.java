@@ -8,40 +8,17 @@ import kept.backend.Distribution;
 import kept.backend.composition.Philox;
 import kept.cuda.driver.Grid;
 import kept.tensor.DType;
-import kept.tensor.Scope;
-import kept.tensor.Shape;
 import kept.tensor.Tensor;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * Random numbers, the first parts of sums, and the kernels of least squares, with indices beyond 2^31 or the largest operands that they have. The
  * kernels are launched by themselves, so that a part of their blocks can run without what the others compute.
  */
-@ExtendWith(LargeKernels.class)
-class LargeElementPartsTest {
+class LargeElementPartsTest extends OnLargeOperands {
     private static final long TWO_TO_31 = 1L << 31;
     private static final long MORE = (1L << 32) + 1000;
     private static final int THREADS = 256;
-
-    private final LargeOperands operands = new LargeOperands();
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open(SizedCudaProvider.large());
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
-    private static Tensor empty(DType dtype, long... shape) {
-        return Tensor.empty(dtype, Shape.of(shape));
-    }
 
     private static int word(long i, long seed, long stream) {
         int[] words = new int[4];

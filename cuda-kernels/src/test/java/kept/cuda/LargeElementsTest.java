@@ -10,35 +10,13 @@ import kept.backend.Reduction;
 import kept.backend.TensorMemory;
 import kept.backend.Unary;
 import kept.tensor.DType;
-import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Elementwise, index, reduction and optimizer kernels on operands whose indices and offsets need more than 32 bits. */
-@ExtendWith(LargeKernels.class)
-class LargeElementsTest {
+class LargeElementsTest extends OnLargeOperands {
     private static final long MORE = (1L << 32) + (1 << 20) + 3;
-
-    private final LargeOperands operands = new LargeOperands();
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open(SizedCudaProvider.large());
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
-    private static Tensor empty(DType dtype, long... shape) {
-        return Tensor.empty(dtype, Shape.of(shape));
-    }
 
     @Test
     void denseOperandsOfMoreThanTwoToThe32Elements() {

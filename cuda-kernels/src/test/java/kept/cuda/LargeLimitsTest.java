@@ -10,36 +10,19 @@ import kept.backend.LayerNormParameters;
 import kept.backend.TensorMemory;
 import kept.tensor.DType;
 import kept.tensor.DeviceException;
-import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Extents that a kernel, cuBLAS or a grid cannot take are refused by name; more results than a grid has blocks take several launches. */
-@ExtendWith(LargeKernels.class)
-class LargeLimitsTest {
+class LargeLimitsTest extends OnLargeOperands {
     private static final long MANY = 1L << 31;
 
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open(SizedCudaProvider.large());
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
     private static Tensor f32(long... shape) {
-        return Tensor.empty(DType.F32, Shape.of(shape));
+        return empty(DType.F32, shape);
     }
 
     private static void refused(Class<? extends TensorException> type, String text, ThrowingCallable call) {

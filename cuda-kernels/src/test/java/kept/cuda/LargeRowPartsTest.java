@@ -12,55 +12,17 @@ import kept.backend.Divergence;
 import kept.backend.TensorMemory;
 import kept.cuda.driver.Grid;
 import kept.tensor.DType;
-import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * Kernels with a block per row, or whose blocks loop over rows, beyond 2^31 elements. The latter are launched with so many blocks that each takes
  * two turns; the backend's launches would take minutes.
  */
-@ExtendWith(LargeKernels.class)
-class LargeRowPartsTest {
+class LargeRowPartsTest extends OnLargeOperands {
     private static final double BF16 = 0x1p-8;
     private static final double F32 = 1e-5;
-
-    private final LargeOperands operands = new LargeOperands();
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open(SizedCudaProvider.large());
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
-    private static Tensor empty(DType dtype, long... shape) {
-        return Tensor.empty(dtype, Shape.of(shape));
-    }
-
-    /** A number for each row, computed when it is first needed. */
-    private static LongToDoubleFunction byRow(LongToDoubleFunction of) {
-        Map<Long, Double> known = new HashMap<>();
-        return row -> known.computeIfAbsent(row, of::applyAsDouble);
-    }
-
-    private static LongToDoubleFunction sum(long width, LongToDoubleFunction element) {
-        return byRow(row -> {
-            double sum = 0;
-            for (long i = row * width; i < (row + 1) * width; i++) {
-                sum += element.applyAsDouble(i);
-            }
-            return sum;
-        });
-    }
 
     /** What the backward passes of norms compute: n is the normalised input, w the weight, g the gradient. */
     private static final class NormGradient {

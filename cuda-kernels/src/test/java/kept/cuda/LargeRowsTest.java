@@ -3,8 +3,6 @@ package kept.cuda;
 import static kept.cuda.LargeOperands.backend;
 import static kept.cuda.LargeOperands.value;
 
-import java.util.HashMap;
-import java.util.Map;
 import java.util.function.LongToDoubleFunction;
 import kept.backend.AttentionOperands;
 import kept.backend.DistillationObjective;
@@ -12,54 +10,21 @@ import kept.backend.LayerNormParameters;
 import kept.backend.TensorMemory;
 import kept.cuda.driver.Grid;
 import kept.tensor.DType;
-import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Kernels with a block per row on rows that begin beyond 2^31 elements, and attention with more sequences than a grid has blocks along z. */
-@ExtendWith(LargeKernels.class)
-class LargeRowsTest {
+class LargeRowsTest extends OnLargeOperands {
     /** A long sequence, and the width of Orion-14B's MLP. */
     private static final int TOKENS = 200_000;
     private static final int WIDTH = 15_360;
     private static final double BF16 = 0x1p-8;
     private static final double F32 = 1e-5;
 
-    private final LargeOperands operands = new LargeOperands();
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open(SizedCudaProvider.large());
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
-    private static Tensor empty(DType dtype, long... shape) {
-        return Tensor.empty(dtype, Shape.of(shape));
-    }
-
-    /** A number for each row, computed when it is first needed. */
-    private static LongToDoubleFunction byRow(LongToDoubleFunction of) {
-        Map<Long, Double> known = new HashMap<>();
-        return row -> known.computeIfAbsent(row, of::applyAsDouble);
-    }
-
     private static LongToDoubleFunction mean(int width, LongToDoubleFunction element) {
-        return byRow(row -> {
-            double sum = 0;
-            for (long i = row * width; i < (row + 1) * width; i++) {
-                sum += element.applyAsDouble(i);
-            }
-            return sum / width;
-        });
+        LongToDoubleFunction sum = sum(width, element);
+        return row -> sum.applyAsDouble(row) / width;
     }
 
     @Test

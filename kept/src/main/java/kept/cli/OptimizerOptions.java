@@ -145,9 +145,8 @@ public final class OptimizerOptions {
         Passes passes = leavesPassesOpen() ? usual
                 : new Passes(batchSize == null ? Passes.SEQUENCES : batchSize, accumulation == null ? 1 : accumulation);
         var settings = new TrainingSettings().batchSize(passes.batchSize).accumulation(passes.accumulation).reduction(reduction)
-                .schedule(schedule).beta2(beta2)
-                .maxGradientNorm(maxGradientNorm).seed(seed).saveEvery(saveEvery).checkpointActivations(checkpointActivations)
-                .trainDtype(trainingType.dtype()).moments8Bit(kind == Optimizer.ADAMW_8BIT);
+                .schedule(schedule).beta2(beta2).maxGradientNorm(maxGradientNorm).seed(seed).saveEvery(saveEvery)
+                .checkpointActivations(checkpointActivations).trainDtype(trainingType.dtype()).moments8Bit(kind == Optimizer.ADAMW_8BIT);
         set(sequenceLength == null ? usualLength : sequenceLength, settings::sequenceLength);
         set(learningRate, settings::learningRate);
         set(warmUp, settings::warmUp);

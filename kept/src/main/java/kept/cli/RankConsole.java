@@ -65,7 +65,6 @@ final class RankConsole {
         return isFirst() ? writer : new PrintWriter(Writer.nullWriter());
     }
 
-
     /** Prints the line of a failure, with the program's name and the rank, and tells the other ranks. */
     void report(PrintWriter errors, String line) {
         if (launch != null && begun) {

@@ -1,5 +1,6 @@
 /**
- * The common parts of the programs: their base class, options, progress and plans as text, exit codes, and failures as one line.
+ * The common parts of the programs: their base class, options, progress and plans as text, exit codes, failures as one line, and
+ * which of several ranks prints what.
  *
  * <p>The work of a program is in {@code kept.run}. Only the programs, in {@code kept}, use this package.
  */

@@ -58,7 +58,7 @@ final class DistillationProcess {
     DistillationRun.Result run() {
         measurement.requireNothingBegun(settings.isOverwriting());
         Device device = settings.device();
-        task.plan().requireRoom(MachineMemory.of(device).share(device, settings.ranks().localSize()), progress);
+        task.plan().requireRoom(MachineMemory.of(device, settings.ranks().localSize()), progress);
         try (var checkpoint = Checkpoint.open(settings.teacher());
                 Tokenizer tokenizer = Tokenizer.load(settings.teacher());
                 var directory = OutputDirectory.prepare(

@@ -45,7 +45,7 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
         };
     }
 
-    /** The memory and time of the run, in one of several ranks. */
+    /** The memory and time of the run; memory is that of each rank. */
     DistillationPlan plan() {
         TrainingSettings training = settings.training();
         var execution = new DistillationPlan.Execution(settings.device(), training.weightType(), training.checkpointActivations());

@@ -35,7 +35,21 @@ public record MachineMemory(long total, long free) {
      * @return its own memory, or the machine's
      */
     public static MachineMemory of(Device device) {
-        return device.backend().ownMemory().map(own -> new MachineMemory(own.total(), own.free())).orElseGet(MachineMemory::now);
+        return of(device, 1);
+    }
+
+    /**
+     * The memory that holds the tensors of a device for one of several processes on this machine.
+     *
+     * @param device the device of each process
+     * @param processes their number, 1 or more
+     * @return the device's own memory, which the processes do not share, or an equal share of the machine's
+     */
+    public static MachineMemory of(Device device, int processes) {
+        return device.backend().ownMemory().map(own -> new MachineMemory(own.total(), own.free())).orElseGet(() -> {
+            MachineMemory all = now();
+            return new MachineMemory(all.total / processes, all.free / processes);
+        });
     }
 
     /**
@@ -46,17 +60,6 @@ public record MachineMemory(long total, long free) {
      */
     public static String inWords(long bytes) {
         return bytes < 1_000_000_000 ? "%.1f MB".formatted(bytes / 1e6) : "%.2f GB".formatted(bytes / 1e9);
-    }
-
-    /**
-     * The part of one of several processes on this machine.
-     *
-     * @param device the device of each process
-     * @param processes their number
-     * @return an equal share of the machine's memory; all of a device's own memory, which processes do not share
-     */
-    MachineMemory share(Device device, int processes) {
-        return device.backend().ownMemory().isPresent() ? this : new MachineMemory(total / processes, free / processes);
     }
 
     /** On Linux, unused memory and what could be freed. */

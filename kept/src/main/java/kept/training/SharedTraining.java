@@ -22,8 +22,8 @@ final class SharedTraining {
     private final TrainingStep work;
     /** Whether the other ranks have the state of this one. */
     private boolean isKnown;
-    /** Whether this rank is in calls that all ranks make. */
-    private boolean isInStep;
+    /** Whether this rank, the first, has failed in calls that all ranks make, and has told the others. */
+    private boolean hasFailed;
 
     SharedTraining(Communicator ranks, TrainingStep work) {
         this.ranks = ranks;
@@ -36,7 +36,7 @@ final class SharedTraining {
     }
 
     /**
-     * Does the passes of a step in all ranks; called in rank 0.
+     * Does the passes of a step in all ranks; called in rank 0. If they fail here, the others are told why, since they wait for these passes.
      *
      * @param before the number of steps done
      * @param sequences token ids of each pass
@@ -45,31 +45,29 @@ final class SharedTraining {
         if (ranks.size() == 1) {
             return work.run(sequences);
         }
-        isInStep = true;
-        if (!isKnown) {
-            order(STATE, before);
-            sendState();
-            isKnown = true;
-        }
-        order(STEP, before);
-        try (var _ = Scope.open(Device.cpu())) {
-            for (int[] ids : sequences) {
-                ranks.broadcast(Tensor.of(ids, ids.length), 0);
+        try {
+            if (!isKnown) {
+                order(STATE, before);
+                shareState();
+                isKnown = true;
             }
+            order(STEP, before);
+            try (var _ = Scope.open(Device.cpu())) {
+                for (int[] ids : sequences) {
+                    ranks.broadcast(Tensor.of(ids, ids.length), 0);
+                }
+            }
+            return work.run(sequences);
+        } catch (RuntimeException | Error e) {
+            hasFailed = true;
+            ranks.fail(String.valueOf(e.getMessage()));
+            throw e;
         }
-        TrainingStep.Passes passes = work.run(sequences);
-        isInStep = false;
-        return passes;
     }
 
-    /** Ends the other ranks' training; called in rank 0. If it has failed within a step they are told so, since they wait for its passes. */
+    /** Ends the other ranks' training, unless a failure has; called in rank 0. */
     void end() {
-        if (ranks.size() == 1) {
-            return;
-        }
-        if (isInStep) {
-            ranks.fail("the training has failed in rank 0");
-        } else {
+        if (ranks.size() > 1 && !hasFailed) {
             order(END, 0);
         }
     }
@@ -89,7 +87,7 @@ final class SharedTraining {
             if (order[0] == STATE) {
                 // For the number of steps, on which the correction of the moments depends; the moments follow.
                 work.optimizer().clearMoments(order[1]);
-                sendState();
+                shareState();
             } else {
                 step(order[1] + 1, receive(passes, ids));
             }
@@ -133,7 +131,7 @@ final class SharedTraining {
     }
 
     /** Parameters, trained or not, and moments: sent by rank 0, received by the others. */
-    private void sendState() {
+    private void shareState() {
         work.model().parameters().values().forEach(parameter -> ranks.broadcast(parameter.value().detach(), 0));
         work.optimizer().moments().values().forEach(moments -> {
             ranks.broadcast(moments.first(), 0);

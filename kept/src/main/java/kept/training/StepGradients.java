@@ -41,7 +41,7 @@ final class StepGradients implements AutoCloseable {
         if (ranks.size() > options.accumulation()) {
             throw new TrainingException(("[training] %d ranks share the passes of a step, and --accumulation is %d; give at least one pass to each, "
                     + "such as --batch-size 1 --accumulation %d").formatted(
-                            ranks.size(), options.accumulation(), Math.max(ranks.size(), options.batchSize() * options.accumulation())));
+                            ranks.size(), options.accumulation(), Math.max(ranks.size(), (long) options.batchSize() * options.accumulation())));
         }
         if (ranks.size() > 1 && options.reduction() == GradientReduction.SERIAL) {
             throw new TrainingException("[training] --reduction serial adds the gradients of one rank; %d ranks need tree".formatted(ranks.size()));

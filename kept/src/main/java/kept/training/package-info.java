@@ -2,6 +2,9 @@
  * Training of a decoder: the training loop and its objectives (cross-architecture distillation, XKD, and language modelling), the plan of its
  * steps, and the saved state from which a run resumes.
  *
+ * <p>Several ranks ({@code kept.distributed}) share the passes of a step: the {@link kept.training.Trainer} of rank 0 leads, and each other rank has
+ * a {@link kept.training.TrainingFollower}.
+ *
  * <p>Elsewhere: text ({@code kept.corpus}), models ({@code kept.model}), evaluation of a student ({@code kept.evaluation}), and tables and pages
  * ({@code kept.report}).
  */

@@ -318,6 +318,38 @@ class TrainerTest {
         assertThat(results.getFirst().values()).allSatisfy(values -> assertThat(values).doesNotContain(Float.NaN));
     }
 
+    /** The other ranks end with the reason of the one that leads. */
+    @Test
+    void theReasonOfRank0ReachesTheOthers() {
+        List<String> messages = ThreadRanks.run(3, communicator -> {
+            try (Decoder student = student(); Decoder teacher = teacher()) {
+                if (communicator.rank() > 0) {
+                    return message(() -> follow(student, teacher, options(2, 1, 5), communicator));
+                }
+                student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+                TrainingObjective failing = (_, _, _) -> {
+                    throw new IllegalStateException("the disk is full");
+                };
+                return message(() -> {
+                    try (var trainer = new Trainer(student, failing, new RandomTokens(ORION.vocabSize(), 9), options(2, 1, 5), communicator)) {
+                        trainer.next();
+                    }
+                });
+            }
+        });
+        assertThat(messages).containsExactly("the disk is full", "[ranks] rank 0 has failed: the disk is full",
+                "[ranks] rank 0 has failed: the disk is full");
+    }
+
+    private static String message(Runnable task) {
+        try {
+            task.run();
+            return "finished";
+        } catch (IllegalStateException | RankException e) {
+            return e.getMessage();
+        }
+    }
+
     /** A rank that fails in its passes takes the others along, each with the reason. */
     @Test
     void aFailureOfOneRankEndsTheOthers() {
