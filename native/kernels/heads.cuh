@@ -13,13 +13,13 @@ struct AttentionSizes {
 };
 
 // Operands of several sequences that do not lie at the strides of a batch; none if count is 0.
-constexpr int MOST_SEQUENCES = 8;
+constexpr int MAX_SEQUENCES = 8;
 struct Sequences {
     long long count;
-    const void *q[MOST_SEQUENCES], *k[MOST_SEQUENCES], *v[MOST_SEQUENCES];
-    long long keys[MOST_SEQUENCES];
+    const void *q[MAX_SEQUENCES], *k[MAX_SEQUENCES], *v[MAX_SEQUENCES];
+    long long keys[MAX_SEQUENCES];
 };
 struct Places {
     long long count;
-    void *keys[MOST_SEQUENCES], *values[MOST_SEQUENCES];
+    void *keys[MAX_SEQUENCES], *values[MAX_SEQUENCES];
 };

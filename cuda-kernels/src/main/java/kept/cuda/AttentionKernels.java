@@ -47,7 +47,7 @@ final class AttentionKernels {
         }
         for (int from = 0, to; from < each.size(); from = to) {
             to = from + 1;
-            while (to < each.size() && to - from < SplitAttention.MOST_SEQUENCES && SplitAttention.fitTogether(each.get(from), each.get(to))) {
+            while (to < each.size() && to - from < SplitAttention.MAX_SEQUENCES && SplitAttention.fitTogether(each.get(from), each.get(to))) {
                 to++;
             }
             List<AttentionOperands> some = each.subList(from, to);

@@ -10,7 +10,7 @@ import kept.tensor.Tensor;
 final class RotaryKernels {
     private static final int MAX_THREADS = 256;
     /** A count, and places of keys and of values: the struct of heads.cuh. */
-    private static final int PLACE_WORDS = 1 + 2 * SplitAttention.MOST_SEQUENCES;
+    private static final int PLACE_WORDS = 1 + 2 * SplitAttention.MAX_SEQUENCES;
 
     private final Gpu gpu;
 
@@ -41,11 +41,11 @@ final class RotaryKernels {
         append(q, k, v, cos, sin, List.of(keys), List.of(values), new long[PLACE_WORDS]);
     }
 
-    /** Up to {@value SplitAttention#MOST_SEQUENCES} tokens in a launch, each with places of its own; all places have the same strides. */
+    /** Up to {@value SplitAttention#MAX_SEQUENCES} tokens in a launch, each with places of its own; all places have the same strides. */
     void rotaryAppendToEach(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, List<Tensor> keys, List<Tensor> values) {
         for (int from = 0, to; from < keys.size(); from = to) {
             to = from + 1;
-            while (to < keys.size() && to - from < SplitAttention.MOST_SEQUENCES && keys.get(to).stride(2) == keys.get(from).stride(2)
+            while (to < keys.size() && to - from < SplitAttention.MAX_SEQUENCES && keys.get(to).stride(2) == keys.get(from).stride(2)
                     && values.get(to).stride(2) == values.get(from).stride(2)) {
                 to++;
             }
@@ -53,7 +53,7 @@ final class RotaryKernels {
             words[0] = to - from;
             for (int i = from; i < to; i++) {
                 words[1 + i - from] = Gpu.address(keys.get(i));
-                words[1 + SplitAttention.MOST_SEQUENCES + i - from] = Gpu.address(values.get(i));
+                words[1 + SplitAttention.MAX_SEQUENCES + i - from] = Gpu.address(values.get(i));
             }
             append(tokens(q, 1, from, to), tokens(k, 1, from, to), tokens(v, 1, from, to), tokens(cos, 0, from, to), tokens(sin, 0, from, to),
                     keys.subList(from, to), values.subList(from, to), words);

@@ -16,11 +16,11 @@ final class SplitAttention {
     /** Most queries that share a key and value head; with more, reading the keys once for each four of them costs more than it saves. */
     static final int MAX_ROWS = 32;
 
-    /** Most sequences of a launch with operands of their own; equals MOST_SEQUENCES in heads.cuh. */
-    static final int MOST_SEQUENCES = 8;
+    /** Most sequences of a launch with operands of their own; equals MAX_SEQUENCES in heads.cuh. */
+    static final int MAX_SEQUENCES = 8;
 
     /** The struct of heads.cuh: a count, and three addresses and the number of keys of each sequence. */
-    private static final int SEQUENCE_WORDS = 1 + 4 * MOST_SEQUENCES;
+    private static final int SEQUENCE_WORDS = 1 + 4 * MAX_SEQUENCES;
     private static final String MODULE = "attention_split";
     private static final int MAX_WIDTH = 256;
     private static final int MAX_ROWS_OF_BLOCK = 4;
@@ -67,7 +67,7 @@ final class SplitAttention {
     /**
      * Attention of several sequences in one launch.
      *
-     * @param each their operands, each a batch of 1; at most {@value #MOST_SEQUENCES}, which {@linkplain #fitTogether fit together}
+     * @param each their operands, each a batch of 1; at most {@value #MAX_SEQUENCES}, which {@linkplain #fitTogether fit together}
      * @param out {@code [sequences, queries, heads, D]}, contiguous
      */
     void forwardEach(List<AttentionOperands> each, Tensor out) {
@@ -77,10 +77,10 @@ final class SplitAttention {
         for (int i = 0; i < each.size(); i++) {
             AttentionOperands operands = each.get(i);
             words[1 + i] = Gpu.address(operands.q());
-            words[1 + MOST_SEQUENCES + i] = Gpu.address(operands.k());
-            words[1 + 2 * MOST_SEQUENCES + i] = Gpu.address(operands.v());
+            words[1 + MAX_SEQUENCES + i] = Gpu.address(operands.k());
+            words[1 + 2 * MAX_SEQUENCES + i] = Gpu.address(operands.v());
             AttentionShape of = AttentionShape.of(operands);
-            words[1 + 3 * MOST_SEQUENCES + i] = of.keys();
+            words[1 + 3 * MAX_SEQUENCES + i] = of.keys();
             shape = new AttentionShape(each.size(), of.queries(), Math.max(shape.keys(), of.keys()), of.heads(), of.keyValueHeads(), of.width());
         }
         try (Gpu.Scratch logSumExp = gpu.scratch(shape.rows() * Float.BYTES)) {

@@ -16,7 +16,7 @@ final class AttentionWork {
     /** Keys of a block where blocks share the keys of a head. */
     private static final double SPLIT = 256;
     /** Sequences of the struct of operands of several sequences. */
-    private static final int MOST_SEQUENCES = 8;
+    private static final int MAX_SEQUENCES = 8;
 
     private AttentionWork() {}
 
@@ -100,7 +100,7 @@ final class AttentionWork {
         int count = (int) launch.arguments().longAt(struct);
         double[] each = new double[batch];
         for (int i = 0; i < batch; i++) {
-            each[i] = count == 0 ? keys : launch.arguments().longAt(struct + POINTER * (1 + 3 * MOST_SEQUENCES + i));
+            each[i] = count == 0 ? keys : launch.arguments().longAt(struct + POINTER * (1 + 3 * MAX_SEQUENCES + i));
         }
         return each;
     }
