@@ -44,7 +44,7 @@ class ArchitectureTest {
                 "kept.tensor", "kept.tensor.internal", "kept.autograd", "kept.autograd.operation", "kept.nn", "kept.optim", "kept.backend",
                         "kept.backend.composition", "kept.backend.cpu",
                 "kept.linalg", "kept.distributed", "kept.distributed.mpi",
-                "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.library", "kept.cuda.bindings",
+                "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.nccl", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.corpus", "kept.training",
                 "kept.evaluation", "kept.report", "kept.run", "kept.cli", "kept.commandline",
                 "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text", "kept.template",

@@ -82,6 +82,11 @@ final class RecordingDriver implements Driver {
     }
 
     @Override
+    public byte[] uuid(int device) {
+        return new byte[16];
+    }
+
+    @Override
     public long retainPrimaryContext(int device) {
         return 1;
     }
@@ -129,6 +134,11 @@ final class RecordingDriver implements Driver {
     @Override
     public void synchronizeEvent(long event) {
         // Nothing to wait for.
+    }
+
+    @Override
+    public boolean isReached(long event) {
+        return true;
     }
 
     @Override

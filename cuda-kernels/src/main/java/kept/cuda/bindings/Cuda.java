@@ -121,6 +121,15 @@ public class Cuda extends Cuda$shared {
     public static int CUDA_ERROR_UNSUPPORTED_PTX_VERSION() {
         return CUDA_ERROR_UNSUPPORTED_PTX_VERSION;
     }
+    private static final int CUDA_ERROR_NOT_READY = (int)600L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_NOT_READY = 600
+     * }
+     */
+    public static int CUDA_ERROR_NOT_READY() {
+        return CUDA_ERROR_NOT_READY;
+    }
     private static final int CUDA_ERROR_ILLEGAL_ADDRESS = (int)700L;
     /**
      * {@snippet lang=c :
@@ -711,6 +720,67 @@ public class Cuda extends Cuda$shared {
                 traceDowncall("cuDeviceGetName", name, len, dev);
             }
             return (int)mh$.invokeExact(name, len, dev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuDeviceGetUuid_v2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDeviceGetUuid_v2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
+     * }
+     */
+    public static FunctionDescriptor cuDeviceGetUuid_v2$descriptor() {
+        return cuDeviceGetUuid_v2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
+     * }
+     */
+    public static MethodHandle cuDeviceGetUuid_v2$handle() {
+        return cuDeviceGetUuid_v2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
+     * }
+     */
+    public static MemorySegment cuDeviceGetUuid_v2$address() {
+        return cuDeviceGetUuid_v2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
+     * }
+     */
+    public static int cuDeviceGetUuid_v2(MemorySegment uuid, int dev) {
+        var mh$ = cuDeviceGetUuid_v2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDeviceGetUuid_v2", uuid, dev);
+            }
+            return (int)mh$.invokeExact(uuid, dev);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2374,6 +2444,66 @@ public class Cuda extends Cuda$shared {
                 traceDowncall("cuEventCreate", phEvent, Flags);
             }
             return (int)mh$.invokeExact(phEvent, Flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuEventQuery {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuEventQuery");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuEventQuery(CUevent hEvent)
+     * }
+     */
+    public static FunctionDescriptor cuEventQuery$descriptor() {
+        return cuEventQuery.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuEventQuery(CUevent hEvent)
+     * }
+     */
+    public static MethodHandle cuEventQuery$handle() {
+        return cuEventQuery.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuEventQuery(CUevent hEvent)
+     * }
+     */
+    public static MemorySegment cuEventQuery$address() {
+        return cuEventQuery.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuEventQuery(CUevent hEvent)
+     * }
+     */
+    public static int cuEventQuery(MemorySegment hEvent) {
+        var mh$ = cuEventQuery.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuEventQuery", hEvent);
+            }
+            return (int)mh$.invokeExact(hEvent);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -52,6 +52,14 @@ public interface Driver {
     long totalMemory(int device);
 
     /**
+     * Returns what tells a device from all others of the world, however they are numbered (cuDeviceGetUuid).
+     *
+     * @param device device ordinal
+     * @return 16 bytes
+     */
+    byte[] uuid(int device);
+
+    /**
      * Retains the primary context of a device, which all libraries of the process share (cuDevicePrimaryCtxRetain).
      *
      * @param device device ordinal
@@ -117,6 +125,14 @@ public interface Driver {
      * @param event event handle
      */
     void synchronizeEvent(long event);
+
+    /**
+     * Returns whether an event has completed, without waiting (cuEventQuery).
+     *
+     * @param event event handle
+     * @return true if the work that was queued before it has finished
+     */
+    boolean isReached(long event);
 
     /**
      * Returns the time between two completed events (cuEventElapsedTime).

@@ -19,6 +19,7 @@ public final class FfmDriver implements Driver {
     /** Handle of cuBLAS products in the launch history. */
     private static final long PRODUCT = -1;
     private static final int LOG_BYTES = 8192;
+    private static final int UUID_BYTES = 16;
 
     private final int version;
     private final boolean checkLaunches;
@@ -66,6 +67,15 @@ public final class FfmDriver implements Driver {
             MemorySegment name = arena.allocate(256);
             check(Cuda.cuDeviceGetName(name, (int) name.byteSize(), handle(device)), "cuDeviceGetName");
             return name.getString(0);
+        }
+    }
+
+    @Override
+    public byte[] uuid(int device) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate(UUID_BYTES);
+            check(Cuda.cuDeviceGetUuid_v2(bytes, handle(device)), "cuDeviceGetUuid");
+            return bytes.toArray(ValueLayout.JAVA_BYTE);
         }
     }
 
@@ -151,6 +161,15 @@ public final class FfmDriver implements Driver {
     @Override
     public void synchronizeEvent(long event) {
         check(Cuda.cuEventSynchronize(MemorySegment.ofAddress(event)), "cuEventSynchronize");
+    }
+
+    @Override
+    public boolean isReached(long event) {
+        int status = Cuda.cuEventQuery(MemorySegment.ofAddress(event));
+        if (status != Cuda.CUDA_ERROR_NOT_READY()) {
+            check(status, "cuEventQuery");
+        }
+        return status == 0;
     }
 
     @Override

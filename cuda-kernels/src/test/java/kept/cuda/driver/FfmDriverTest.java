@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -55,6 +56,8 @@ class FfmDriverTest {
         assertThat(driver.attribute(1, DeviceAttribute.MEMORY_POOLS)).isEqualTo(115_041);
         fake.on("cuDeviceTotalMem_v2", call -> answer(() -> call.put(0, 150_000_000_000L + call.i32(1))));
         assertThat(driver.totalMemory(2)).isEqualTo(150_000_000_042L);
+        fake.on("cuDeviceGetUuid_v2", call -> answer(() -> call.at(0).setString(0, "GPU of handle %d".formatted(call.i32(1)).substring(0, 15))));
+        assertThat(driver.uuid(2)).isEqualTo("GPU of handle 4\0".getBytes(StandardCharsets.UTF_8));
         fake.on("cuDevicePrimaryCtxRetain", call -> answer(() -> call.put(0, ADDRESS + call.i32(1))));
         assertThat(driver.retainPrimaryContext(1)).isEqualTo(ADDRESS + 41);
         called.addAll(names());
@@ -79,6 +82,11 @@ class FfmDriverTest {
         expect(called, "cuEventRecord", 77L, STREAM);
         driver.synchronizeEvent(77);
         expect(called, "cuEventSynchronize", 77L);
+        assertThat(driver.isReached(77)).isTrue();
+        expect(called, "cuEventQuery", 77L);
+        fake.on("cuEventQuery", _ -> 600);
+        assertThat(driver.isReached(77)).isFalse();
+        fake.calls();
         driver.destroyEvent(77);
         expect(called, "cuEventDestroy_v2", 77L);
         for (String function : List.of("cuEventElapsedTime_v2", "cuEventElapsedTime")) {

@@ -10,6 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -25,7 +26,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * them are the real ones; only NVIDIA's library is replaced.
  *
  * <p>Signatures are taken from NVIDIA's documentation, not from the bindings. Each is a string with the result first: {@code i} is 32 bits wide,
- * {@code l} 64 bits, {@code b} a byte, {@code p} a pointer.
+ * {@code l} 64 bits, {@code b} a byte, {@code p} a pointer, {@code u} a struct of 128 bytes by value, which is recorded as a text.
  */
 public final class FakeLibrary implements SymbolLookup {
     /** A recorded call: the function and its arguments, pointers as addresses. */
@@ -74,6 +75,8 @@ public final class FakeLibrary implements SymbolLookup {
         }
     }
 
+    private static final int STRUCT_BYTES = 128;
+
     private final Map<String, String> signatures;
     private final Map<String, Optional<MemorySegment>> functions = new ConcurrentHashMap<>();
     private final Map<String, Behaviour> behaviours = new HashMap<>();
@@ -87,6 +90,14 @@ public final class FakeLibrary implements SymbolLookup {
     private static final FakeLibrary DRIVER = new FakeLibrary(FakeSignatures.DRIVER);
     private static final FakeLibrary CUBLAS = new FakeLibrary(FakeSignatures.CUBLAS);
 
+    private static final FakeLibrary NCCL = new FakeLibrary(FakeSignatures.NCCL);
+
+    /** Installs the fake NCCL in this process and resets it. */
+    public static FakeLibrary nccl() {
+        NativeLibrary.NCCL.loadNccl(_ -> NCCL, LibrarySearch.nccl(null, null, _ -> null, Path.of("/")));
+        return NCCL.installedIn(NativeLibrary.NCCL, "ncclSend");
+    }
+
     /** Installs the fake driver in this process and resets it: every call succeeds and does nothing. */
     public static FakeLibrary driver() {
         NativeLibrary.DRIVER.loadDriver(_ -> DRIVER, "Linux");
@@ -95,7 +106,7 @@ public final class FakeLibrary implements SymbolLookup {
 
     /** Installs the fake cuBLAS in this process and resets it. */
     public static FakeLibrary cublas() {
-        NativeLibrary.CUBLAS.loadCublas(_ -> CUBLAS, 13, new CublasSearch(null, null, _ -> null, Path.of("/")));
+        NativeLibrary.CUBLAS.loadCublas(_ -> CUBLAS, 13, LibrarySearch.cublas(null, null, _ -> null, Path.of("/")));
         return CUBLAS.installedIn(NativeLibrary.CUBLAS, "cublasCreate_v2");
     }
 
@@ -161,6 +172,7 @@ public final class FakeLibrary implements SymbolLookup {
             case 'l' -> ValueLayout.JAVA_LONG;
             case 'b' -> ValueLayout.JAVA_BYTE;
             case 'p' -> ValueLayout.ADDRESS;
+            case 'u' -> MemoryLayout.structLayout(MemoryLayout.sequenceLayout(STRUCT_BYTES, ValueLayout.JAVA_BYTE));
             default -> throw new IllegalArgumentException(Character.toString(letter));
         };
     }
@@ -177,7 +189,9 @@ public final class FakeLibrary implements SymbolLookup {
     private synchronized long called(long wrong, String function, Object... arguments) {
         List<Object> values = new ArrayList<>();
         for (Object argument : arguments) {
-            values.add(argument instanceof MemorySegment pointer ? (Object) pointer.address() : argument);
+            values.add(!(argument instanceof MemorySegment memory) ? argument
+                    : memory.byteSize() == STRUCT_BYTES ? new String(memory.toArray(ValueLayout.JAVA_BYTE), StandardCharsets.ISO_8859_1)
+                    : (Object) memory.address());
         }
         calls.add(new Call(function, List.copyOf(values)));
         try {

@@ -15,6 +15,7 @@ final class FakeSignatures {
             cuDeviceGetName ipii
             cuDeviceGetAttribute ipii
             cuDeviceTotalMem_v2 ipi
+            cuDeviceGetUuid_v2 ipi
             cuDevicePrimaryCtxRetain ipi
             cuDevicePrimaryCtxRelease_v2 ii
             cuCtxSetCurrent ip
@@ -25,6 +26,7 @@ final class FakeSignatures {
             cuEventDestroy_v2 ip
             cuEventRecord ipp
             cuEventSynchronize ip
+            cuEventQuery ip
             cuEventElapsedTime_v2 ippp
             cuEventElapsedTime ippp
             cuMemGetInfo_v2 ipp
@@ -69,6 +71,22 @@ final class FakeSignatures {
             cublasSetMathMode ipi
             cublasGemmEx ipiiiiippiipiippiiii
             cublasGemmStridedBatchedEx ipiiiiippiilpiilppiiliii
+            """);
+
+    static final Map<String, String> NCCL = table("""
+            ncclGetVersion ip
+            ncclGetErrorString pi
+            ncclGetLastError pp
+            ncclGetUniqueId ip
+            ncclCommInitRankConfig ipiuip
+            ncclCommFinalize ip
+            ncclCommDestroy ip
+            ncclCommAbort ip
+            ncclCommGetAsyncError ipp
+            ncclGroupStart i
+            ncclGroupEnd i
+            ncclSend ipliipp
+            ncclRecv ipliipp
             """);
 
     private FakeSignatures() {}

@@ -133,11 +133,11 @@ class NativeLibraryTest {
         String thirteen = file("venv/lib/python3.12/site-packages/nvidia/cu13/lib/libcublas.so.13");
         String thirteenLt = file("venv/lib/python3.12/site-packages/nvidia/cu13/lib/libcublasLt.so.13");
         String twelve = file("venv/lib/python3.12/site-packages/nvidia/cublas/lib/libcublas.so.12");
-        library.loadCublas(having(thirteen, thirteenLt, twelve, "libcublas.so.13"), 13, new CublasSearch(null, python, _ -> null, directory));
+        library.loadCublas(having(thirteen, thirteenLt, twelve, "libcublas.so.13"), 13, LibrarySearch.cublas(null, python, _ -> null, directory));
         assertThat(library.origin()).isEqualTo(thirteen);
         assertThat(asked).containsExactly(thirteenLt, thirteen);
         var older = new NativeLibrary();
-        older.loadCublas(having(thirteen, twelve), 12, new CublasSearch(null, directory.resolve("venv").toString(), _ -> null, directory));
+        older.loadCublas(having(thirteen, twelve), 12, LibrarySearch.cublas(null, directory.resolve("venv").toString(), _ -> null, directory));
         assertThat(older.origin()).as("the driver cannot run the newer one").isEqualTo(twelve);
         for (String variable : List.of("VIRTUAL_ENV", "CONDA_PREFIX")) {
             var active = new NativeLibrary();
@@ -146,8 +146,27 @@ class NativeLibraryTest {
         }
         String system = file("usr/local/lib/python3.11/dist-packages/nvidia/cublas/lib/libcublas.so.12");
         var ofTheSystem = new NativeLibrary();
-        ofTheSystem.loadCublas(having(system), 12, new CublasSearch(null, file("usr/bin/python3"), _ -> null, directory));
+        ofTheSystem.loadCublas(having(system), 12, LibrarySearch.cublas(null, file("usr/bin/python3"), _ -> null, directory));
         assertThat(ofTheSystem.origin()).isEqualTo(system);
+    }
+
+    @Test
+    void ncclIsSearchedForAsCublasIs() {
+        library.loadNccl(having("libnccl.so.2"), LibrarySearch.nccl(null, null, _ -> null, directory));
+        assertThat(library.origin()).isEqualTo("libnccl.so.2");
+        String python = file("venv/bin/python3");
+        String wheel = file("venv/lib/python3.12/site-packages/nvidia/nccl/lib/libnccl.so.2");
+        var ofAWheel = new NativeLibrary();
+        ofAWheel.loadNccl(having(wheel, "libnccl.so.2"), LibrarySearch.nccl(null, python, _ -> null, directory));
+        assertThat(ofAWheel.origin()).isEqualTo(wheel);
+        String named = file("own/libnccl.so.2");
+        var ofAFolder = new NativeLibrary();
+        ofAFolder.loadNccl(having(named, "libnccl.so.2"), LibrarySearch.nccl(directory.resolve("own").toString(), python, _ -> null, directory));
+        assertThat(ofAFolder.origin()).isEqualTo(named);
+        assertThatThrownBy(() -> new NativeLibrary().loadNccl(having(), LibrarySearch.nccl(null, null, _ -> null, directory)))
+                .isInstanceOf(MissingLibraryException.class).hasMessage("no NCCL: looked for libnccl.so.2 in the linker's path, the directories of "
+                        + "CUDA toolkits (/usr/local/cuda*, /opt/cuda) (libnccl.so.2: no such thing); install libnccl2 or the wheel "
+                        + "nvidia-nccl-cu13, or name its file by -Dkept.nccl=FILE");
     }
 
     /** For an existing library the linker names the missing dependency, which is the helpful message. */
@@ -159,8 +178,8 @@ class NativeLibraryTest {
         assertThatThrownBy(() -> library.loadCublas(lacking, 13, search(null, _ -> null))).hasMessageContaining("(libcublasLt.so.12: cannot open)");
     }
 
-    private CublasSearch search(String cublas, UnaryOperator<String> environment) {
-        return new CublasSearch(cublas, null, environment, directory);
+    private LibrarySearch search(String cublas, UnaryOperator<String> environment) {
+        return LibrarySearch.cublas(cublas, null, environment, directory);
     }
 
     private LibraryLoader having(String... libraries) {

@@ -121,6 +121,12 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     }
 
     @Override
+    public byte[] uuid(int device) {
+        device("cuDeviceGetUuid", device);
+        return gpu.uuid();
+    }
+
+    @Override
     public int attribute(int device, DeviceAttribute attribute) {
         device("cuDeviceGetAttribute", device);
         return switch (attribute) {
@@ -215,6 +221,18 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         if (!awaited.reached) {
             await("cuEventSynchronize", awaited.stream);
         }
+    }
+
+    /** {@inheritDoc} A query is a time at which the work may have been done: all that can be done now is. */
+    @Override
+    public boolean isReached(long event) {
+        begin("cuEventQuery");
+        Event queried = event("cuEventQuery", event);
+        if (!queried.reached) {
+            gpu.streams().advance(queried.stream);
+            begin("cuEventQuery");
+        }
+        return queried.reached;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package kept.cuda.virtual;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -23,9 +24,14 @@ public final class VirtualGpu {
     private static final long MAX_INSTRUCTIONS = 1L << 32;
     private static final int MAX_THREADS = 8;
 
+    private static final int UUID_BYTES = 16;
+
     /** Minimum number of blocks to run on several threads; a smaller launch finishes before another thread starts. */
     private static final int BLOCKS_OF_A_THREAD = 4;
 
+    private static final AtomicInteger OPENED = new AtomicInteger();
+
+    private final int number = OPENED.incrementAndGet();
     private final DeviceMemory memory;
     private final VirtualDriver driver;
     private final VirtualBlas blas;
@@ -228,6 +234,11 @@ public final class VirtualGpu {
      */
     public MemoryCheck check(String work) {
         return new MemoryCheck(this, work);
+    }
+
+    /** What tells this device from all others of the process. */
+    byte[] uuid() {
+        return ByteBuffer.allocate(UUID_BYTES).putInt(number).array();
     }
 
     DeviceMemory memory() {

@@ -11,12 +11,12 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
- * Where people have cuBLAS, in the order of the search:
+ * Where people have a library of NVIDIA's beside the driver, in the order of the search:
  *
  * <ol>
- * <li>the file or directory of the property {@value NativeLibrary#CUBLAS_PROPERTY}, and then nowhere else
- * <li>the packages of the Python of the property {@value NativeLibrary#PYTHON_PROPERTY} (the wheels {@code nvidia-cublas} and
- * {@code nvidia-cublas-cu12}, which PyTorch installs too)
+ * <li>the file or directory of the library's own property, and then nowhere else
+ * <li>the packages of the Python of the property {@value NativeLibrary#PYTHON_PROPERTY} (wheels such as {@code nvidia-cublas}, {@code
+ * nvidia-cublas-cu12} and {@code nvidia-nccl-cu13}, which PyTorch installs too)
  * <li>the toolkits of CUDA_HOME and CUDA_PATH
  * <li>the dynamic linker's path
  * <li>the directories that toolkits are installed to: {@code /usr/local/cuda}, {@code /usr/local/cuda-*} from the newest version on,
@@ -24,27 +24,33 @@ import java.util.function.UnaryOperator;
  * <li>the packages of the active Python environment (VIRTUAL_ENV, CONDA_PREFIX)
  * </ol>
  *
- * @param cublas value of the property {@value NativeLibrary#CUBLAS_PROPERTY}, or null
+ * @param property the library's own property
+ * @param named its value, or null
+ * @param wheel folder of the library's wheel among the packages of NVIDIA
  * @param python value of the property {@value NativeLibrary#PYTHON_PROPERTY}, or null
  * @param environment value of an environment variable, or null
  * @param root directory that the toolkits' directories are below: the file system's root
  */
-record CublasSearch(String cublas, String python, UnaryOperator<String> environment, Path root) {
+record LibrarySearch(String property, String named, String wheel, String python, UnaryOperator<String> environment, Path root) {
     /** Directories of libraries within a toolkit; a Conda environment has them too. */
     private static final List<String> LIBRARIES = List.of("lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib");
 
-    /** The search with the properties and the environment of this process. */
-    static CublasSearch ofThisMachine() {
-        return new CublasSearch(System.getProperty(NativeLibrary.CUBLAS_PROPERTY), System.getProperty(NativeLibrary.PYTHON_PROPERTY), System::getenv,
-                Path.of("/"));
+    /** The search for cuBLAS. */
+    static LibrarySearch cublas(String named, String python, UnaryOperator<String> environment, Path root) {
+        return new LibrarySearch(NativeLibrary.CUBLAS_PROPERTY, named, "cublas", python, environment, root);
     }
 
-    /** A place to search for cuBLAS; {@code toString} describes it in messages. */
+    /** The search for NCCL. */
+    static LibrarySearch nccl(String named, String python, UnaryOperator<String> environment, Path root) {
+        return new LibrarySearch(NativeLibrary.NCCL_PROPERTY, named, "nccl", python, environment, root);
+    }
+
+    /** A place to search for the library; {@code toString} describes it in messages. */
     sealed interface Place {
         /**
          * Returns the candidates in a place.
          *
-         * @param names file names of cuBLAS, from the newest version on
+         * @param names file names of the library, from the newest version on
          * @return files that exist, or names for the dynamic linker
          */
         List<String> libraries(List<String> names);
@@ -52,15 +58,15 @@ record CublasSearch(String cublas, String python, UnaryOperator<String> environm
 
     /** Returns the places in the order of the search. */
     List<Place> places() {
-        if (isSet(cublas)) {
-            Path named = Path.of(cublas);
-            String origin = "-D" + NativeLibrary.CUBLAS_PROPERTY;
-            return List.of(Files.isDirectory(named) ? new Directories(named.toString(), origin, List.of(named)) : new NamedFile(named, origin));
+        if (isSet(named)) {
+            Path path = Path.of(named);
+            String origin = "-D" + property;
+            return List.of(Files.isDirectory(path) ? new Directories(path.toString(), origin, List.of(path)) : new NamedFile(path, origin));
         }
         List<Place> places = new ArrayList<>();
         if (isSet(python)) {
-            Path named = Path.of(python);
-            places.add(new Directories(named.toString(), "-D" + NativeLibrary.PYTHON_PROPERTY, packages(prefix(named))));
+            Path path = Path.of(python);
+            places.add(new Directories(path.toString(), "-D" + NativeLibrary.PYTHON_PROPERTY, packages(prefix(path))));
         }
         for (String variable : List.of("CUDA_HOME", "CUDA_PATH")) {
             if (isSet(environment.apply(variable))) {
@@ -93,7 +99,7 @@ record CublasSearch(String cublas, String python, UnaryOperator<String> environm
     private List<Path> toolkits() {
         Path local = root.resolve("usr/local");
         List<Path> toolkits = new ArrayList<>(List.of(local.resolve("cuda")));
-        toolkits.addAll(matching(local, "cuda-*").stream().sorted(Comparator.comparing(CublasSearch::version).reversed()).toList());
+        toolkits.addAll(matching(local, "cuda-*").stream().sorted(Comparator.comparing(LibrarySearch::version).reversed()).toList());
         toolkits.add(root.resolve("opt/cuda"));
         return toolkits;
     }
@@ -115,8 +121,8 @@ record CublasSearch(String cublas, String python, UnaryOperator<String> environm
         return Files.isDirectory(absolute) || folder == null || folder.getParent() == null ? absolute : folder.getParent();
     }
 
-    /** The directories with cuBLAS among a Python's packages; a system's Python may have packages in /usr/local, too. */
-    private static List<Path> packages(Path prefix) {
+    /** The directories with the library among a Python's packages; a system's Python may have packages in /usr/local, too. */
+    private List<Path> packages(Path prefix) {
         List<Path> directories = new ArrayList<>();
         for (Path base : List.of(prefix, prefix.resolve("local"))) {
             for (String library : List.of("lib", "lib64")) {
@@ -124,7 +130,7 @@ record CublasSearch(String cublas, String python, UnaryOperator<String> environm
                     for (String packages : List.of("site-packages", "dist-packages")) {
                         Path nvidia = version.resolve(packages).resolve("nvidia");
                         matching(nvidia, "cu[0-9]*").forEach(wheel -> directories.add(wheel.resolve("lib")));
-                        directories.add(nvidia.resolve("cublas/lib"));
+                        directories.add(nvidia.resolve(wheel).resolve("lib"));
                     }
                 }
             }
