@@ -5,8 +5,8 @@ package kept.cuda.nccl;
  * receiving are queued on a stream, like kernels. Communicators do not block the host: a call may return while NCCL still works on it, and {@link
  * #isDone} tells when the next call may follow.
  *
- * <p>One thread at a time uses a communicator, with the device's context current ({@link kept.cuda.driver.Driver#makeCurrent}). Every failure throws a
- * {@link kept.cuda.driver.CudaException} that names the call, the status and NCCL's explanation.
+ * <p>One thread at a time uses a communicator, with the device's context current ({@link kept.cuda.driver.Driver#makeCurrent}). Every failure throws
+ * a {@link kept.cuda.driver.CudaException} that names the call, the status and NCCL's explanation.
  */
 public interface NcclCalls {
     /** The size of a unique id in bytes. */
