@@ -63,6 +63,21 @@ class DivisionTest {
     }
 
     @Test
+    void asManyLeavesAsThereCanBe() {
+        assertThat(sizes(1L << 62, 2)).containsExactly(1L << 61, 1L << 61);
+        for (long count : new long[] {-1, 0, (1L << 62) + 1, Long.MAX_VALUE}) {
+            assertThatThrownBy(() -> Leaves.of(count, 2)).isInstanceOf(TensorException.class)
+                    .hasMessage("[leaves] " + count + " leaves cannot be divided over 2 ranks; both must be 1 or more");
+        }
+        assertThatThrownBy(() -> Leaves.of(2, 0)).isInstanceOf(TensorException.class);
+    }
+
+    @Test
+    void theTextHasTheLeavesOfEachRank() {
+        assertThat(Leaves.of(5, 4)).hasToString("5 leaves: 1 1 2 1");
+    }
+
+    @Test
     void everyRunIsASubtree() {
         for (int ranks = 1; ranks <= 9; ranks++) {
             for (long count = 1; count <= 70; count++) {

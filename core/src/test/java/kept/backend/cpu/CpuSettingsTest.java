@@ -34,6 +34,18 @@ class CpuSettingsTest {
         assertThat(CpuSettings.memory()).isEqualTo(8_000_000_000L);
     }
 
+    @Test
+    void theSmallestAndTheLargestNumberAreTaken() {
+        System.setProperty("kept.threads", "1");
+        System.setProperty("kept.cpu.memory", "1");
+        assertThat(CpuSettings.threads()).isOne();
+        assertThat(CpuSettings.memory()).isOne();
+        System.setProperty("kept.threads", "1024");
+        System.setProperty("kept.cpu.memory", Long.toString(Long.MAX_VALUE));
+        assertThat(CpuSettings.threads()).isEqualTo(1024);
+        assertThat(CpuSettings.memory()).isEqualTo(Long.MAX_VALUE);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"0", "-2", "two", "", "1025", "99999999999999999999"})
     void aNumberOfThreadsThatCannotBeIsExplainedWhenTheDeviceIsOpened(String text) {
