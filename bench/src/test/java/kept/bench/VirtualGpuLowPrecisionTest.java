@@ -38,6 +38,7 @@ class VirtualGpuLowPrecisionTest {
     void stepsOnTensorCoresAgreeWithTheCpuAndTakeThePlannedMemory() {
         Run cpu = run(Device.cpu(), 1);
         Device device = Device.of("virtual");
+        VirtualCudaProvider.gpu().forgetKernels();
         Run gpu = run(device, 1);
         assertThat(gpu.first.loss()).isCloseTo(cpu.first.loss(), Percentage.withPercentage(2));
         assertThat(gpu.first.gradientNorm()).isCloseTo(cpu.first.gradientNorm(), Percentage.withPercentage(3));

@@ -5,6 +5,8 @@ import org.junit.jupiter.api.Nested;
 
 /** A device that has the primitive kernels alone keeps the contracts of all kernels. */
 class PrimitiveContractTest {
+    private static final boolean IS_SLOW = !Boolean.getBoolean("kept.thorough");
+
     @Nested
     class Elementwise extends ElementwiseContract {
         @Override
@@ -54,7 +56,7 @@ class PrimitiveContractTest {
 
         @Override
         protected boolean isSlow() {
-            return !Boolean.getBoolean("kept.thorough");
+            return IS_SLOW;
         }
     }
 
@@ -87,6 +89,11 @@ class PrimitiveContractTest {
         @Override
         protected Device device() {
             return PrimitiveDevice.get();
+        }
+
+        @Override
+        protected boolean isSlow() {
+            return IS_SLOW;
         }
     }
 

@@ -17,6 +17,11 @@ class VirtualSharedMemoryContractTest extends AttentionContract {
         return SizedCudaProvider.littleSharedMemory();
     }
 
+    @Override
+    protected boolean isSlow() {
+        return VirtualCudaProvider.isSlow();
+    }
+
     @AfterAll
     static void theSmallerTilesHaveRun() {
         assertThat(SizedCudaProvider.littleSharedMemoryGpu().kernels()).contains("attention_dkv_128_warps_4_bf16", "attention_dq_128_warps_4_bf16",

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 class SettingDifferencesTest {
     @Test
     void onlyWhatDiffersIsNamedInOrder() {
-        assertThat(told(Map.of("seed", "0", "batch size", "4", "same", "x"), Map.of("seed", "9", "batch size", "2", "same", "x")))
+        assertThat(told(inOrder("seed", "0", "same", "x", "batch size", "4"), inOrder("seed", "9", "batch size", "2", "same", "x")))
             .isEqualTo("batch size was 4, is 2; seed was 0, is 9");
         assertThat(told(Map.of("seed", "0"), Map.of("seed", "0"))).isEmpty();
         assertThat(told(Map.of("a", "1"), Map.of("b", "2"))).isEqualTo("a was 1, is absent; b was absent, is 2");
@@ -48,6 +48,14 @@ class SettingDifferencesTest {
         assertThat(told(Map.of("bos", "OptionalInt[3]"), Map.of("bos", "3"))).isEmpty();
         assertThat(told(Map.of("bos", "OptionalInt.empty"), Map.of("bos", "none"))).isEmpty();
         assertThat(told(Map.of("bos", "OptionalInt.empty"), Map.of("bos", "4"))).isEqualTo("bos was none, is 4");
+    }
+
+    private static Map<String, String> inOrder(String... namesAndValues) {
+        Map<String, String> settings = new LinkedHashMap<>();
+        for (int i = 0; i < namesAndValues.length; i += 2) {
+            settings.put(namesAndValues[i], namesAndValues[i + 1]);
+        }
+        return settings;
     }
 
     private static String told(Map<String, String> before, Map<String, String> now) {
