@@ -118,6 +118,11 @@ public final class Compare extends Program {
         return 0;
     }
 
+    @Override
+    protected boolean runsOnRanks() {
+        return true;
+    }
+
     private void compare(Path directory) {
         ComparisonRun run = ComparisonRun.of(directory).mappings(mappings.toArray(String[]::new)).evaluationTokens(heldOut.tokens()).seed(seed)
                 .dtypes(dtypes.stream().map(WeightType::dtype).toArray(DType[]::new));
@@ -132,13 +137,13 @@ public final class Compare extends Program {
         if (run.needsCalibration()) {
             run.calibration(measuredText());
         }
-        ComparisonRun.Result result = run.device(device.open()).run(progress());
+        ComparisonRun.Result result = run.device(device.open()).ranks(ranks()).run(progress());
         deliver(() -> writeJson(directory, result), () -> ComparisonReport.print(result.comparison(), out()));
     }
 
     private Corpus measuredText() {
         if (!calibration.isEmpty()) {
-            return Corpus.of(calibration, heldOut.field());
+            return text(calibration, heldOut.field());
         }
         if (jdkSources || source.demo) {
             JdkSources sources = JdkSources.find();
@@ -155,7 +160,7 @@ public final class Compare extends Program {
             domains.put("prose", sources.prose().heldOut(sources.heldOutFraction()));
             domains.put("code", sources.code().heldOut(sources.heldOutFraction()));
         }
-        named.forEach((name, files) -> domains.put(name, Corpus.of(files, heldOut.field())));
+        named.forEach((name, files) -> domains.put(name, text(files, heldOut.field())));
         if (domains.isEmpty()) {
             throw wrongUsage("no held-out text: give --held-out NAME=FILE, or --jdk-sources");
         }

@@ -19,7 +19,6 @@ import kept.cli.ResumeOptions;
 import kept.cli.TokenizerOptions;
 import kept.cli.WeightType;
 import kept.cli.Writes;
-import kept.corpus.Corpus;
 import kept.model.DecoderConfig;
 import kept.report.ReportWriter;
 import kept.run.DistillationPlan;
@@ -219,8 +218,8 @@ public final class Distill extends Program {
         if (!mode.demo) {
             DistillationRun run = settings(mode.source.teacher, tokens == null ? 1_000_000 : tokens, null, passes()).device(target);
             if (!plan) {
-                run.corpus(Corpus.of(mode.source.corpus, field));
-                evaluate.forEach((name, file) -> run.heldOut(name, Corpus.of(List.of(file), field)));
+                run.corpus(text(mode.source.corpus, field));
+                evaluate.forEach((name, file) -> run.heldOut(name, text(List.of(file), field)));
             }
             distil(run, mode.source.teacher, target);
             return 0;

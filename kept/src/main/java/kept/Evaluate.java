@@ -139,9 +139,14 @@ public final class Evaluate extends Program {
         if (bos != null) {
             run.beginningOfSequence(bos);
         }
-        EvaluationRun.Result result = run.device(device.open()).run(progress());
+        EvaluationRun.Result result = run.device(device.open()).ranks(ranks()).run(progress());
         deliver(() -> writeJson(result, run.models()), () -> print(result));
         return 0;
+    }
+
+    @Override
+    protected boolean runsOnRanks() {
+        return true;
     }
 
     @Override

@@ -10,7 +10,6 @@ import kept.cli.HeldOutTextOptions;
 import kept.cli.Program;
 import kept.cli.Reads;
 import kept.cli.Writes;
-import kept.corpus.Corpus;
 import kept.evaluation.TokenScores;
 import kept.io.AtomicFiles;
 import kept.report.DetailsReport;
@@ -103,13 +102,18 @@ public final class Verify extends Program {
     protected int run() {
         SequencedMap<String, List<Path>> named = named();
         var verification = VerificationRun.of(teacher, student).evaluationTokens(heldOut.tokens()).byLayer(layersWanted())
-                .byTokenClass(classesWanted()).worst(worstWanted()).device(device.open());
+                .byTokenClass(classesWanted()).worst(worstWanted()).device(device.open()).ranks(ranks());
         if (heldOut.sequenceLength() != null) {
             verification.sequenceLength(heldOut.sequenceLength());
         }
-        named.forEach((name, files) -> verification.heldOut(name, Corpus.of(files, heldOut.field())));
+        named.forEach((name, files) -> verification.heldOut(name, text(files, heldOut.field())));
         show(verification.run(progress()));
         return 0;
+    }
+
+    @Override
+    protected boolean runsOnRanks() {
+        return true;
     }
 
     private boolean layersWanted() {

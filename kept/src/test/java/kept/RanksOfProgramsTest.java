@@ -6,6 +6,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -22,6 +23,9 @@ class RanksOfProgramsTest {
     private static final Map<String, String> ENVIRONMENT = Map.of("OMPI_ALLOW_RUN_AS_ROOT", "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1",
             "OMPI_MCA_rmaps_base_oversubscribe", "1");
 
+    /** Rows of a table with seconds and memory. */
+    private static final String TIMES = "(?m)^.* (KB|MB|s) .*$";
+
     @TempDir
     Path directory;
 
@@ -36,7 +40,7 @@ class RanksOfProgramsTest {
     }
 
     /** In the thorough form (-Dkept.thorough) every engine, else one. */
-    static List<String> enginesToDistil() {
+    static List<String> someEngines() {
         return Boolean.getBoolean("kept.thorough") ? engines() : engines().stream().limit(1).toList();
     }
 
@@ -85,7 +89,7 @@ class RanksOfProgramsTest {
 
     /** What the ranks write, and nothing beside it; {@code -Dkept.thorough} with one rank more than divides the passes evenly, and with four. */
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("enginesToDistil")
+    @MethodSource("someEngines")
     void distillationOnRanksWritesTheFilesOfOne(String engine) throws IOException, InterruptedException {
         Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
@@ -118,6 +122,53 @@ class RanksOfProgramsTest {
         assertThat(refused.status).isEqualTo(1);
         assertThat(refused.err).anyMatch(line -> line.startsWith("[rank ") && line.contains("2 ranks share the passes of a step, and --accumulation "
                 + "is 1; give at least one pass to each, such as --batch-size 1 --accumulation 8"));
+    }
+
+    /** Text, JSON and page are those of one process, byte by byte; {@code -Dkept.thorough} with all programs that measure, and more ranks. */
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("someEngines")
+    void programsThatMeasureGiveTheFiguresOfOneProcess(String engine) throws IOException, InterruptedException {
+        Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
+        Path student = directory.resolve("llama");
+        assertThat(ProgramRun.of("convert", "--model", teacher, "--output", student).code()).isZero();
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Path json = directory.resolve("result.json");
+        Path page = directory.resolve("page.html");
+        List<String> verify = List.of("verify", "--teacher", teacher.toString(), "--student", student.toString(), "--held-out", "text=" + text,
+                "--evaluation-tokens", "80", "--sequence-length", "16", "--details", "--json", json.toString(), "--html", page.toString());
+        requireTheSame(engine, verify, json, page);
+        if (Boolean.getBoolean("kept.thorough")) {
+            Path questions = Files.writeString(directory.resolve("questions.jsonl"), """
+                    {"context": "Line 1 tells", "choices": ["that", "1 is the square"], "answer": 0}
+                    {"context": "Line 2 tells", "choices": ["that 4", "nothing"], "answer": 1}
+                    {"context": "Line 2", "choices": ["tells", "is"], "answer": 0}
+                    """);
+            requireTheSame(engine, List.of("evaluate", "--model", student.toString(), "--tasks", questions.toString(), "--json", json.toString()),
+                    json);
+            requireTheSame(engine, List.of("compare", "--teacher", teacher.toString(), "--held-out", "text=" + text, "--calibration",
+                    text.toString(), "--calibration-tokens", "640", "--evaluation-tokens", "80", "--sequence-length", "16", "--json",
+                    json.toString()));
+        }
+    }
+
+    /** The files, and what is printed but for lines with times. */
+    private void requireTheSame(String engine, List<String> program, Path... files) throws IOException, InterruptedException {
+        ProgramRun one = ProgramRun.of(program.toArray());
+        assertThat(one.code()).as(one.err()).isZero();
+        List<byte[]> expected = new ArrayList<>();
+        for (Path file : files) {
+            expected.add(Files.readAllBytes(file));
+            Files.delete(file);
+        }
+        for (int ranks : Boolean.getBoolean("kept.thorough") ? new int[] {2, 3, 7} : new int[] {3}) {
+            Result result = run(engine, ranks, Stream.concat(Stream.of("kept.Main"), program.stream()).toArray(String[]::new));
+            assertThat(result.status).as(() -> String.join("\n", result.err)).isZero();
+            assertThat(String.join("\n", result.out).replaceAll(TIMES, "").strip()).isEqualTo(one.out().replaceAll(TIMES, "").strip());
+            for (int i = 0; i < files.length; i++) {
+                assertThat(files[i]).hasBinaryContent(expected.get(i));
+                Files.delete(files[i]);
+            }
+        }
     }
 
     private static String[] distillation(Path teacher, Path text, Path output, String... more) {

@@ -1,10 +1,16 @@
 package kept.calibration;
 
+import java.util.Arrays;
 import java.util.Optional;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import kept.corpus.Corpus;
 import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
 import kept.corpus.TextCoverage;
+import kept.distributed.Communicator;
+import kept.distributed.DividedWork;
 import kept.model.DecoderConfig;
 import kept.tokenizer.Tokenizer;
 
@@ -52,8 +58,32 @@ public record CalibrationSequences(int[][] ids, Optional<TextCoverage> coverage)
         return new CalibrationSequences(drawn(packed, from, config.maxPositions(), tokens, 0), Optional.empty());
     }
 
+    /**
+     * Sequences that rank 0 reads and sends to the others.
+     *
+     * @param ranks those that need them
+     * @param positions the model's longest sequence
+     * @param read reads them, in rank 0 alone
+     * @return the sequences, in every rank; what was read in rank 0 alone
+     */
+    public static CalibrationSequences fromFirst(Communicator ranks, int positions, Supplier<CalibrationSequences> read) {
+        CalibrationSequences own = ranks.rank() == 0 ? read.get() : null;
+        int[] all = DividedWork.fromFirst(ranks, () -> Stream.of(own.ids).flatMapToInt(IntStream::of).toArray());
+        if (own != null) {
+            return own;
+        }
+        int length = length(positions);
+        int[][] ids = IntStream.range(0, all.length / length).mapToObj(i -> Arrays.copyOfRange(all, i * length, (i + 1) * length))
+                .toArray(int[][]::new);
+        return new CalibrationSequences(ids, Optional.empty());
+    }
+
+    private static int length(int positions) {
+        return Math.min(LENGTH, positions);
+    }
+
     private static int[][] drawn(PackedTokens packed, long from, int positions, long tokens, long seed) {
-        int length = Math.min(LENGTH, positions);
+        int length = length(positions);
         var order = new PackedSequences(packed, from, length, 0, seed);
         int count = (int) Math.min(Math.ceilDiv(tokens, length), order.count());
         var sequences = new int[count][];

@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import kept.corpus.Corpus;
+import kept.corpus.DocumentReader;
 import kept.distributed.Communicator;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
@@ -129,6 +131,24 @@ public abstract class Program implements Callable<Integer> {
         return RankConsole.current().communicator();
     }
 
+    /**
+     * The text of files. Rank 0 alone reads it, so the other ranks need not have them.
+     *
+     * @param files .txt, .jsonl, .gz or .zip of these, or folders
+     * @param field of JSON lines
+     */
+    protected final Corpus text(List<Path> files, String field) {
+        return ranks().rank() == 0 ? Corpus.of(files, field) : new TextOfFirst(files.toString());
+    }
+
+    /** A text of rank 0, in another rank. */
+    private record TextOfFirst(String description) implements Corpus {
+        @Override
+        public DocumentReader open() {
+            throw new IllegalStateException("rank 0 alone reads " + description);
+        }
+    }
+
     /** Whether this program may go on in this process; wrong usage if a launcher has started several that would do the same. */
     private boolean joinsRanks() {
         RankConsole console = RankConsole.current();
@@ -150,8 +170,14 @@ public abstract class Program implements Callable<Integer> {
         return true;
     }
 
-    /** Delivers all results even if one fails, and throws the first failure. Files come before printed results. */
-    protected static void deliver(Runnable... results) {
+    /**
+     * Delivers all results even if one fails, and throws the first failure. Files come before printed results. Of several ranks, rank 0 alone delivers
+     * them.
+     */
+    protected final void deliver(Runnable... results) {
+        if (ranks().rank() > 0) {
+            return;
+        }
         RuntimeException failed = null;
         for (Runnable result : results) {
             try {
@@ -187,7 +213,7 @@ public abstract class Program implements Callable<Integer> {
             OptionValues.require(spec);
             arguments().requireNames(spec.commandLine());
             checkUsage();
-            if (writes()) {
+            if (writes() && ranks().rank() == 0) {
                 arguments().requireOutputs();
             }
             return run();

@@ -40,6 +40,12 @@ final class CachedReading implements AutoCloseable {
         return model.prefill(Tensor.of(Arrays.copyOfRange(ids, start, ids.length), 1, ids.length - start), cache, first - start).squeeze(0);
     }
 
+    /** Empties the cache. */
+    void forget() {
+        cache.truncate(0);
+        seen = new int[0];
+    }
+
     @Override
     public void close() {
         cache.close();

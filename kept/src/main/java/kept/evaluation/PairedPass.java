@@ -2,6 +2,7 @@ package kept.evaluation;
 
 import java.util.ArrayList;
 import java.util.List;
+import kept.distributed.DividedWork;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.NormSite;
@@ -26,6 +27,8 @@ final class PairedPass {
     /** The comparison of the streams after the layers that both models have. */
     private final SiteDistance end;
     private final SiteDistance last;
+    /** For each sequence that was read: the sums of each place. */
+    private final List<double[]> read = new ArrayList<>();
 
     PairedPass(Decoder teacher, Decoder student) {
         this.teacher = teacher;
@@ -84,6 +87,10 @@ final class PairedPass {
             last.addNorms(t, s);
             last.addLogits(t.linear(logits.teacher().head()), s.linear(logits.student().head()));
         });
+        var sums = new double[places.size() * SiteDistance.SUMS];
+        var next = new RelativeDistance.Sums(sums, 0);
+        places.forEach(place -> place.take(next));
+        read.add(sums);
         return logits;
     }
 
@@ -133,8 +140,22 @@ final class PairedPass {
         return x.reshape(x.elementCount() / x.size(-1), x.size(-1));
     }
 
-    /** The distances so far. */
-    LayerDistances distances() {
+    /**
+     * The distances over the sequences of all ranks, each of which has read its own; sums of sequences are added in their order.
+     *
+     * @param sequences how they are divided
+     */
+    LayerDistances distances(DividedWork sequences) {
+        int width = places.size() * SiteDistance.SUMS;
+        double[] sums = new double[Math.toIntExact(sequences.items() * width)];
+        for (int i = 0; i < read.size(); i++) {
+            System.arraycopy(read.get(i), 0, sums, (sequences.first() + i) * width, width);
+        }
+        sequences.gather(sums);
+        for (int from = 0; from < sums.length; from += width) {
+            var next = new RelativeDistance.Sums(sums, from);
+            places.forEach(place -> place.add(next));
+        }
         return new LayerDistances(places.stream().map(SiteDistance::place).toList(), notes());
     }
 

@@ -4,7 +4,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 import kept.autograd.Autograd;
+import kept.distributed.Communicator;
+import kept.distributed.DividedWork;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
@@ -58,30 +61,72 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
      * @throws EvaluationException if a length has no room for the question, or exceeds the model's positions
      */
     public List<Result> ask(Decoder model, Tokenizer tokenizer, boolean beginning, IntConsumer progress) {
+        return ask(model, tokenizer, beginning, Communicator.single(), progress);
+    }
+
+    /**
+     * Runs the trials on several ranks, which divide the texts.
+     *
+     * @param model the model
+     * @param tokenizer its tokenizer
+     * @param beginning whether texts begin with the beginning-of-sequence id
+     * @param ranks those that call this with the same arguments
+     * @param progress receives the number of texts that have been read, as far as this rank knows
+     * @return a result for each length and depth, in order; the same in every rank
+     * @throws EvaluationException if a length has no room for the question, or exceeds the model's positions
+     */
+    public List<Result> ask(Decoder model, Tokenizer tokenizer, boolean beginning, Communicator ranks, IntConsumer progress) {
         for (int length : lengths) {
             if (length > model.config().maxPositions()) {
                 throw new EvaluationException("[passkey] %,d tokens exceed the model's %,d positions"
                         .formatted(length, model.config().maxPositions()));
             }
         }
-        List<Result> results = new ArrayList<>();
+        int[] blocks = blocks();
+        DividedWork work = DividedWork.of(blocks.length - 1, ranks);
+        long own = blocks[work.end()] - blocks[work.first()];
+        var found = new double[total()];
+        var tokens = new double[total()];
         int done = 0;
-        for (int length : lengths) {
-            try (var reading = new CachedReading(model, length)) {
-                for (double depth : depths) {
-                    int found = 0;
-                    int tokens = 0;
-                    for (int i = 0; i < count; i++) {
-                        PassKey key = PassKey.hidden(tokenizer, beginning, length, depth, seed + 1_000_003L * results.size() + i);
-                        found += key.isAnsweredBy(answer(model, tokenizer, reading, key.ids())) ? 1 : 0;
-                        tokens = key.ids().length;
-                        progress.accept(++done);
-                    }
-                    results.add(new Result(length, tokens, depth, new Share(found, count)));
+        for (int block = work.first(); block < work.end(); block++) {
+            try (var reading = new CachedReading(model, length(blocks[block]))) {
+                for (int text = blocks[block]; text < blocks[block + 1]; text++) {
+                    int cell = text / count;
+                    PassKey key = PassKey.hidden(tokenizer, beginning, length(text), depth(text), seed + 1_000_003L * cell + text % count);
+                    found[text] = key.isAnsweredBy(answer(model, tokenizer, reading, key.ids())) ? 1 : 0;
+                    tokens[text] = key.ids().length;
+                    progress.accept((int) (++done * (long) total() / own));
                 }
             }
         }
+        work.gather(found, blocks);
+        work.gather(tokens, blocks);
+        return results(found, tokens);
+    }
+
+    private List<Result> results(double[] found, double... tokens) {
+        List<Result> results = new ArrayList<>();
+        for (int text = 0; text < total(); text += count) {
+            long right = Math.round(Arrays.stream(found, text, text + count).sum());
+            results.add(new Result(length(text), (int) tokens[text + count - 1], depth(text), new Share(right, count)));
+        }
         return results;
+    }
+
+    private int length(int text) {
+        return lengths.get(text / count / depths.size());
+    }
+
+    private double depth(int text) {
+        return depths.get(text / count % depths.size());
+    }
+
+    /** Where the cache is emptied; at the least before texts of another length. Texts are equal up to the first number in either of them. */
+    private int[] blocks() {
+        int[] sizes = IntStream.range(0, total()).map(this::length).toArray();
+        int[] common = IntStream.range(0, total()).map(text -> text % (count * depths.size()) == 0 ? 0
+                : (int) (length(text) * Math.min(depth(text - 1), depth(text)))).toArray();
+        return ReadingBlocks.of(sizes, common);
     }
 
     private static String answer(Decoder model, Tokenizer tokenizer, CachedReading reading, int[] prompt) {

@@ -26,6 +26,39 @@ final class RelativeDistance {
         return Math.sqrt(sum / tokens);
     }
 
+    /** Adds sums that {@link #take} has given. */
+    void add(Sums sums) {
+        sum += sums.next();
+        tokens += (long) sums.next();
+    }
+
+    /** Moves the sums elsewhere. */
+    void take(Sums sums) {
+        sums.put(sum);
+        sums.put(tokens);
+        sum = 0;
+        tokens = 0;
+    }
+
+    /** The sums of several distances, one after another. */
+    static final class Sums {
+        private final double[] values;
+        private int next;
+
+        Sums(double[] values, int from) {
+            this.values = values;
+            next = from;
+        }
+
+        double next() {
+            return values[next++];
+        }
+
+        void put(double value) {
+            values[next++] = value;
+        }
+    }
+
     /**
      * Computes the distance after centring, with the one scale of s that minimises it. With {@code B = sum of (t s) / ||t||^2} and {@code C = sum of
      * ||s||^2 / ||t||^2} over N tokens the distance at a scale a is {@code sqrt((N - 2 a B + a^2 C) / N)}; it is smallest at {@code a = B / C}, where
@@ -61,6 +94,23 @@ final class RelativeDistance {
                 squares += square / size;
                 tokens++;
             }
+        }
+
+        /** Adds sums that {@link #take} has given. */
+        void add(Sums sums) {
+            products += sums.next();
+            squares += sums.next();
+            tokens += (long) sums.next();
+        }
+
+        /** Moves the sums elsewhere. */
+        void take(Sums sums) {
+            sums.put(products);
+            sums.put(squares);
+            sums.put(tokens);
+            products = 0;
+            squares = 0;
+            tokens = 0;
         }
 
         /** NaN before any token; 0 if the student's values are all zero, where every scale gives the same distance. */

@@ -5,6 +5,9 @@ import kept.tensor.Tensor;
 
 /** Computes the distances at one norm. Rows are tokens; rows of different widths are skipped. */
 final class SiteDistance {
+    /** The numbers that {@link #take} moves. */
+    static final int SUMS = 7;
+
     private final String name;
     private final RelativeDistance.Fitted streams = new RelativeDistance.Fitted();
     private final RelativeDistance norms = new RelativeDistance();
@@ -41,6 +44,20 @@ final class SiteDistance {
     /** Logits {@code [tokens, vocabulary]}. */
     void addLogits(Tensor teacher, Tensor student) {
         add(projections, List.of(teacher), List.of(student), true);
+    }
+
+    /** Moves the sums elsewhere: those of one sequence, so that sums over sequences have one order. */
+    void take(RelativeDistance.Sums sums) {
+        streams.take(sums);
+        norms.take(sums);
+        projections.take(sums);
+    }
+
+    /** Adds sums that {@link #take} has given. */
+    void add(RelativeDistance.Sums sums) {
+        streams.add(sums);
+        norms.add(sums);
+        projections.add(sums);
     }
 
     LayerDistances.Place place() {

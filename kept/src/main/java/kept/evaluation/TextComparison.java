@@ -3,6 +3,8 @@ package kept.evaluation;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntConsumer;
+import kept.distributed.Communicator;
+import kept.distributed.DividedWork;
 import kept.model.Decoder;
 import kept.tensor.Scope;
 
@@ -33,21 +35,39 @@ public record TextComparison(TextEvaluation text, TokenScores scores, Optional<L
      * @return the comparison
      */
     public static TextComparison of(TextEvaluation text, Decoder teacher, Decoder student, boolean layers, int worst, IntConsumer progress) {
+        return of(text, teacher, student, layers, worst, Communicator.single(), progress);
+    }
+
+    /**
+     * Compares a student with its teacher on several ranks, which divide the sequences; the comparison has the same bits on any number of them.
+     *
+     * @param text the text
+     * @param teacher the teacher
+     * @param student a student of the same vocabulary
+     * @param layers whether to compare inner values, as without ranks
+     * @param worst the number of predictions with the largest divergence to keep
+     * @param ranks those that call this with the same arguments
+     * @param progress receives the number of sequences that have been read, as far as this rank knows
+     * @return the comparison, in every rank
+     */
+    public static TextComparison of(TextEvaluation text, Decoder teacher, Decoder student, boolean layers, int worst, Communicator ranks,
+            IntConsumer progress) {
         var tokens = new WorstTokens(worst);
+        DividedWork work = text.divided(ranks);
         TextEvaluation.Scored observer = (row, logits, scores) -> {
             if (worst > 0) {
                 tokens.add(row, logits, scores);
             }
-            progress.accept(row + 1);
+            progress.accept(work.ofAll(row - work.first() + 1));
         };
         if (!layers) {
-            TokenScores scores = text.scores(teacher, student, input -> TextEvaluation.logits(teacher, student, input), observer);
-            return new TextComparison(text, scores, Optional.empty(), tokens.all());
+            TokenScores scores = text.scores(teacher, student, work, input -> TextEvaluation.logits(teacher, student, input), observer);
+            return new TextComparison(text, scores, Optional.empty(), tokens.all(ranks));
         }
         try (var _ = Scope.open(student.device())) {
             var pass = new PairedPass(teacher, student);
-            TokenScores scores = text.scores(teacher, student, pass::read, observer);
-            return new TextComparison(text, scores, Optional.of(pass.distances()), tokens.all());
+            TokenScores scores = text.scores(teacher, student, work, pass::read, observer);
+            return new TextComparison(text, scores, Optional.of(pass.distances(work)), tokens.all(ranks));
         }
     }
 }

@@ -10,6 +10,8 @@ import kept.autograd.FactoredLogits;
 import kept.corpus.CorpusException;
 import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
+import kept.distributed.Communicator;
+import kept.distributed.DividedWork;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
@@ -82,8 +84,32 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @return the scores of each token
      */
     public TokenScores scores(Decoder teacher, Decoder student, IntConsumer progress) {
-        return scores(teacher, student, input -> logits(teacher, student, input),
-                (row, _, _) -> progress.accept(row + 1));
+        return scores(teacher, student, Communicator.single(), progress);
+    }
+
+    /**
+     * Compares a student with its teacher, token by token, on several ranks, which divide the sequences.
+     *
+     * @param teacher the teacher
+     * @param student the student
+     * @param ranks those that call this with the same text and models
+     * @param progress receives the number of sequences that have been read, as far as this rank knows
+     * @return the scores of each token, in every rank
+     */
+    public TokenScores scores(Decoder teacher, Decoder student, Communicator ranks, IntConsumer progress) {
+        DividedWork work = divided(ranks);
+        return scores(teacher, student, work, input -> logits(teacher, student, input),
+                (row, _, _) -> progress.accept(work.ofAll(row - work.first() + 1)));
+    }
+
+    /**
+     * Divides the sequences over ranks.
+     *
+     * @param ranks those that share the work
+     * @return the division
+     */
+    public DividedWork divided(Communicator ranks) {
+        return DividedWork.of(sequences(), ranks);
     }
 
     /** Observes each sequence after it is scored, while its logits can still be computed. */
@@ -93,16 +119,17 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     /**
-     * Scores both models on sequences {@code [1, length]}, for any way of computing their hidden states.
+     * Scores both models on sequences {@code [1, length]}, for any way of computing their hidden states. Each rank scores its own; then all ranks
+     * have all scores.
      *
      * @throws NonFiniteException if a score is not a finite number, naming the model and the first tensor at fault
      */
-    TokenScores scores(Decoder teacher, Decoder student, Function<Tensor, PairedLogits> reading, Scored observer) {
+    TokenScores scores(Decoder teacher, Decoder student, DividedWork work, Function<Tensor, PairedLogits> reading, Scored observer) {
         Device device = student.device();
         int sequences = sequences();
         var scores = new TokenScores(length, new float[sequences * length], new float[sequences * length], new float[sequences * length],
                 new float[sequences * length]);
-        for (int i = 0; i < sequences; i++) {
+        for (int i = work.first(); i < work.end(); i++) {
             int row = i;
             Autograd.withoutRecording(() -> {
                 try (var _ = Scope.open(device)) {
@@ -121,6 +148,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
                 return null;
             });
         }
+        scores.gather(work);
         return scores;
     }
 
@@ -186,9 +214,20 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @param observer receives ids {@code [1, length]}, I32, which are freed when it returns
      */
     public void forEachInput(Device device, Consumer<Tensor> observer) {
-        for (int at = 0; at < ids.length; at += length + 1) {
+        forEachInput(device, divided(Communicator.single()), observer);
+    }
+
+    /**
+     * Passes each sequence of this rank to an observer.
+     *
+     * @param device the device for the ids
+     * @param work the sequences, {@linkplain #divided divided} over ranks
+     * @param observer receives ids {@code [1, length]}, I32, which are freed when it returns
+     */
+    public void forEachInput(Device device, DividedWork work, Consumer<Tensor> observer) {
+        for (int row = work.first(); row < work.end(); row++) {
             try (var _ = Scope.open(device)) {
-                observer.accept(input(sequence(at)));
+                observer.accept(input(sequence(row * (length + 1))));
             }
         }
     }

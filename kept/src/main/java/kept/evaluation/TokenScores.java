@@ -3,6 +3,7 @@ package kept.evaluation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import kept.distributed.DividedWork;
 
 /**
  * The comparison of a student with its teacher at each token of a text: {@code [sequences, length]}, row by row.
@@ -37,6 +38,14 @@ public record TokenScores(int length, float[] divergences, float[] teacherLosses
      */
     public record Intervals(
             Interval klMean, Interval top1Agreement, Interval perplexityTeacher, Interval perplexityStudent, Interval perplexityRatio) {}
+
+    /** Takes the scores of the other ranks' sequences. */
+    void gather(DividedWork sequences) {
+        sequences.gather(divergences);
+        sequences.gather(teacherLosses);
+        sequences.gather(studentLosses);
+        sequences.gather(agreements);
+    }
 
     /** Whether all scores of a sequence are finite numbers. */
     boolean isFinite(int row) {

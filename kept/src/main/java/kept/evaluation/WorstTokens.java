@@ -1,10 +1,13 @@
 package kept.evaluation;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
 import kept.autograd.FactoredLogits;
+import kept.distributed.Communicator;
+import kept.distributed.DividedWork;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -12,6 +15,10 @@ import kept.tensor.Tensor;
 /** Keeps the predictions with the largest divergence; of equal ones the first. Logits are computed for these alone. */
 final class WorstTokens {
     private static final int CANDIDATES = 5;
+    /** The numbers of a prediction, as they are sent to other ranks. */
+    private static final int NUMBERS = 5 + 2 * 2 * CANDIDATES;
+    /** In place of a prediction or a candidate that there is not. */
+    private static final double NONE = -1;
 
     /** The smallest divergence comes first, because it is the next to be removed. NaN counts as larger than all. */
     private static final Comparator<WorstToken> MILDEST_FIRST = Comparator.comparingDouble(WorstToken::divergence)
@@ -40,9 +47,60 @@ final class WorstTokens {
                 token.studentProbability(), candidates(logits.teacher(), token.position()), candidates(logits.student(), token.position()))));
     }
 
-    /** The predictions in descending order of divergence. */
-    List<WorstToken> all() {
-        return worst.stream().sorted(MILDEST_FIRST.reversed()).toList();
+    /** The predictions of all ranks in descending order of divergence. */
+    List<WorstToken> all(Communicator ranks) {
+        if (most > 0 && ranks.size() > 1) {
+            takeOthers(ranks);
+        }
+        return worst.stream().sorted(MILDEST_FIRST.reversed()).limit(most).toList();
+    }
+
+    private void takeOthers(Communicator ranks) {
+        int width = most * NUMBERS;
+        var numbers = new double[ranks.size() * width];
+        Arrays.fill(numbers, NONE);
+        int at = ranks.rank() * width;
+        for (WorstToken token : worst) {
+            put(token, numbers, at);
+            at += NUMBERS;
+        }
+        DividedWork.of(ranks.size(), ranks).gather(numbers);
+        worst.clear();
+        for (int from = 0; from < numbers.length; from += NUMBERS) {
+            if (numbers[from] != NONE) {
+                worst.add(token(numbers, from));
+            }
+        }
+    }
+
+    private static void put(WorstToken token, double[] numbers, int at) {
+        numbers[at] = token.sequence();
+        numbers[at + 1] = token.position();
+        numbers[at + 2] = token.divergence();
+        numbers[at + 3] = token.teacherProbability();
+        numbers[at + 4] = token.studentProbability();
+        put(token.teacherCandidates(), numbers, at + 5);
+        put(token.studentCandidates(), numbers, at + 5 + 2 * CANDIDATES);
+    }
+
+    private static void put(List<WorstToken.Candidate> candidates, double[] numbers, int at) {
+        for (int i = 0; i < candidates.size(); i++) {
+            numbers[at + 2 * i] = candidates.get(i).token();
+            numbers[at + 2 * i + 1] = candidates.get(i).probability();
+        }
+    }
+
+    private static WorstToken token(double[] numbers, int at) {
+        return new WorstToken((int) numbers[at], (int) numbers[at + 1], numbers[at + 2], numbers[at + 3], numbers[at + 4],
+                candidates(numbers, at + 5), candidates(numbers, at + 5 + 2 * CANDIDATES));
+    }
+
+    private static List<WorstToken.Candidate> candidates(double[] numbers, int at) {
+        List<WorstToken.Candidate> candidates = new ArrayList<>();
+        for (int i = at; i < at + 2 * CANDIDATES && numbers[i] != NONE; i += 2) {
+            candidates.add(new WorstToken.Candidate((int) numbers[i], numbers[i + 1]));
+        }
+        return candidates;
     }
 
     private static List<WorstToken.Candidate> candidates(FactoredLogits logits, int position) {

@@ -1,13 +1,22 @@
 package kept.mapping;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 import kept.autograd.Autograd;
+import kept.distributed.Communicator;
+import kept.distributed.Leaves;
+import kept.distributed.TreeSum;
 import kept.model.OrionModel;
 import kept.model.StreamObserver;
 import kept.model.Weights;
 import kept.nn.LayerNorm;
+import kept.tensor.DType;
+import kept.tensor.Device;
 import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
@@ -26,6 +35,7 @@ public final class ChannelProbe {
      */
     public ChannelProbe(OrionModel model) {
         this.model = model;
+        model.layerNorms().keySet().forEach(norm -> sums.put(norm, sumsOf(norm)));
     }
 
     /**
@@ -34,13 +44,57 @@ public final class ChannelProbe {
      * @param ids {@code [batch, sequence]}, I32 or I64
      */
     public void observe(Tensor ids) {
-        StreamObserver observer = (norm, stream) -> sums.computeIfAbsent(norm, this::sumsOf).add(stream.toFloatArray());
+        StreamObserver observer = (norm, stream) -> sums.get(norm).add(stream.toFloatArray());
         Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(model.device())) {
                 model.hidden(ids, null, observer);
             }
             return null;
         });
+    }
+
+    /**
+     * Runs the model on the sequences of a text, which ranks divide. The sums of sequences are added in a tree, so that they have the same bits on any
+     * number of ranks.
+     *
+     * @param sequences their ids
+     * @param ranks those that call this with the same sequences
+     */
+    public void observe(List<int[]> sequences, Communicator ranks) {
+        Leaves leaves = Leaves.of(sequences.size(), ranks.size());
+        int first = Math.toIntExact(leaves.first(ranks.rank()));
+        int count = Math.toIntExact(leaves.size(ranks.rank()));
+        try (var _ = Scope.open(Device.cpu());
+                var tree = new TreeSum(Math.max(1, count))) {
+            Tensor own = Tensor.empty(DType.F64, Shape.of(numbers().length));
+            for (int[] sequence : sequences.subList(first, first + count)) {
+                sums.values().forEach(Sums::clear);
+                try (var _ = Scope.open(model.device())) {
+                    observe(Tensor.of(sequence, 1, sequence.length));
+                }
+                try (var _ = Scope.open(Device.cpu())) {
+                    double[] numbers = numbers();
+                    own.assign(Tensor.of(numbers, numbers.length));
+                }
+                tree.add(own);
+            }
+            ranks.allReduce(own, leaves);
+            takeNumbers(own.toDoubleArray());
+        }
+    }
+
+    private double[] numbers() {
+        return sums.values().stream().flatMapToDouble(sum -> DoubleStream.concat(DoubleStream.of(sum.products), DoubleStream.of(sum.squares)))
+                .toArray();
+    }
+
+    private void takeNumbers(double... numbers) {
+        int from = 0;
+        for (Sums sum : sums.values()) {
+            System.arraycopy(numbers, from, sum.products, 0, sum.products.length);
+            System.arraycopy(numbers, from + sum.products.length, sum.squares, 0, sum.squares.length);
+            from += 2 * sum.products.length;
+        }
     }
 
     private Sums sumsOf(String norm) {
@@ -73,6 +127,11 @@ public final class ChannelProbe {
             this.eps = eps;
             products = new double[weight.length];
             squares = new double[weight.length];
+        }
+
+        void clear() {
+            Arrays.fill(products, 0);
+            Arrays.fill(squares, 0);
         }
 
         /** Adds tokens, {@code [tokens, hidden]}. */

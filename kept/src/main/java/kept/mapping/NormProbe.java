@@ -1,10 +1,12 @@
 package kept.mapping;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import kept.autograd.Autograd;
+import kept.distributed.Communicator;
+import kept.distributed.DividedWork;
+import kept.model.NormSite;
 import kept.model.OrionModel;
 import kept.model.StreamObserver;
 import kept.nn.LayerNorm;
@@ -15,7 +17,9 @@ import kept.tensor.Tensor;
 /** Measures on text how much each LayerNorm of an Orion differs from the RMSNorm that replaces it. */
 public final class NormProbe {
     private final OrionModel model;
-    private final Map<String, Sum> sums = new LinkedHashMap<>();
+    private final List<String> norms;
+    /** For each observed text and each norm the sum of |mean| / rms over tokens, and the number of tokens. */
+    private final List<double[]> sums = new ArrayList<>();
 
     /**
      * Creates a probe without observations.
@@ -24,6 +28,7 @@ public final class NormProbe {
      */
     public NormProbe(OrionModel model) {
         this.model = model;
+        norms = model.norms().stream().map(NormSite::name).toList();
     }
 
     /**
@@ -32,7 +37,9 @@ public final class NormProbe {
      * @param ids {@code [batch, sequence]}, I64
      */
     public void observe(Tensor ids) {
-        StreamObserver observer = (norm, stream) -> sums.computeIfAbsent(norm, name -> new Sum()).add(stream);
+        var sum = new double[2 * norms.size()];
+        sums.add(sum);
+        StreamObserver observer = (norm, stream) -> add(stream, sum, 2 * norms.indexOf(norm));
         Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(model.device())) {
                 model.hidden(ids, null, observer);
@@ -41,41 +48,57 @@ public final class NormProbe {
         });
     }
 
+    private static void add(Tensor stream, double[] sum, int at) {
+        try (var _ = Scope.open(stream.device())) {
+            float[] means = stream.mean(-1).toFloatArray();
+            float[] squares = stream.mul(stream).mean(-1).toFloatArray();
+            for (int i = 0; i < means.length; i++) {
+                sum[at] += Math.abs(means[i]) / Math.sqrt(squares[i]);
+            }
+            sum[at + 1] += means.length;
+        }
+    }
+
     /**
      * Returns the statistics so far.
      *
      * @return one entry for each norm, in the order of the graph
      */
     public List<NormStatistics> statistics() {
-        Map<String, LayerNorm> norms = model.layerNorms();
+        return statistics(DividedWork.of(sums.size(), Communicator.single()));
+    }
+
+    /**
+     * Returns the statistics of the observations of several ranks.
+     *
+     * @param observed the observations, of which each rank has made its own in their order
+     * @return one entry for each norm, in the order of the graph; the same in every rank and on any number of them
+     */
+    public List<NormStatistics> statistics(DividedWork observed) {
+        int width = 2 * norms.size();
+        var all = new double[observed.items() * width];
+        for (int i = 0; i < sums.size(); i++) {
+            System.arraycopy(sums.get(i), 0, all, (observed.first() + i) * width, width);
+        }
+        observed.gather(all);
+        Map<String, LayerNorm> parameters = model.layerNorms();
         List<NormStatistics> statistics = new ArrayList<>();
         try (var _ = Scope.open(model.device())) {
-            sums.forEach((norm, sum) -> statistics.add(new NormStatistics(
-                    norm,
-                    sum.ratios / sum.tokens,
-                    length(norms.get(norm).bias().value()) / length(norms.get(norm).weight().value()))));
+            for (int norm = 0; norm < norms.size() && all.length > 0; norm++) {
+                double ratios = 0;
+                double tokens = 0;
+                for (int at = 2 * norm; at < all.length; at += width) {
+                    ratios += all[at];
+                    tokens += all[at + 1];
+                }
+                LayerNorm own = parameters.get(norms.get(norm));
+                statistics.add(new NormStatistics(norms.get(norm), ratios / tokens, length(own.bias().value()) / length(own.weight().value())));
+            }
         }
         return statistics;
     }
 
     private static double length(Tensor vector) {
         return Math.sqrt(Autograd.withoutRecording(() -> vector.cast(DType.F32).square().sum()).item());
-    }
-
-    /** The sum of |mean| / rms over tokens. */
-    private static final class Sum {
-        private double ratios;
-        private long tokens;
-
-        void add(Tensor stream) {
-            try (var _ = Scope.open(stream.device())) {
-                float[] means = stream.mean(-1).toFloatArray();
-                float[] squares = stream.mul(stream).mean(-1).toFloatArray();
-                for (int i = 0; i < means.length; i++) {
-                    ratios += Math.abs(means[i]) / Math.sqrt(squares[i]);
-                }
-                tokens += means.length;
-            }
-        }
     }
 }

@@ -10,6 +10,8 @@ import kept.calibration.CalibrationSequences;
 import kept.checkpoint.Checkpoint;
 import kept.corpus.Corpus;
 import kept.corpus.TextCoverage;
+import kept.distributed.Communicator;
+import kept.distributed.DividedWork;
 import kept.evaluation.TextEvaluation;
 import kept.evaluation.TokenScores;
 import kept.mapping.CalibratedMapping;
@@ -53,6 +55,7 @@ public final class ComparisonRun {
     private long seed;
     /** Null for the CPU, which is not opened before the run. */
     private Device device;
+    private Communicator ranks = Communicator.single();
 
     private ComparisonRun(Path teacher) {
         this.teacher = teacher;
@@ -192,6 +195,18 @@ public final class ComparisonRun {
     }
 
     /**
+     * Sets the ranks that divide the sequences of evaluation and calibration; this process alone by default. Each of them runs this with the same
+     * settings, and gets the same result, whose bits do not depend on their number. Rank 0 alone reads the texts.
+     *
+     * @param all this rank and the others, which the caller closes
+     * @return this
+     */
+    public ComparisonRun ranks(Communicator all) {
+        ranks = all;
+        return this;
+    }
+
+    /**
      * Whether one of the mappings needs calibration text.
      *
      * @return true for {@code channel} and {@code calibrated}
@@ -227,20 +242,21 @@ public final class ComparisonRun {
         Device target = device == null ? Device.cpu() : device;
         try (Tokenizer tokenizer = Tokenizer.load(teacher);
                 Checkpoint checkpoint = Checkpoint.open(teacher);
-                var made = new MappedStudents(progress, checkpoint, config, target)) {
+                var made = new MappedStudents(progress, checkpoint, config, target, ranks)) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
             int length = VerificationRun.length(sequenceLength, "compare", config.maxPositions());
-            HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, progress);
+            HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, ranks, progress);
             progress.note(target.backend().description());
             int[][] sequences = isMeasured ? sequences(tokenizer, config, measuredTokens, progress) : new int[0][];
             List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
-            return new Result(compare(config, checkpoint, mapped, new Evaluator(read.evaluations(), target, progress)), read.coverage());
+            return new Result(compare(config, checkpoint, mapped, new Evaluator(read.evaluations(), target, ranks, progress)), read.coverage());
         }
     }
 
     private int[][] sequences(Tokenizer tokenizer, DecoderConfig config, long count, Progress progress) {
-        CalibrationSequences drawn = CalibrationSequences.of(calibration, tokenizer, config.maxPositions(), count, seed);
+        CalibrationSequences drawn = CalibrationSequences.fromFirst(ranks, config.maxPositions(),
+                () -> CalibrationSequences.of(calibration, tokenizer, config.maxPositions(), count, seed));
         drawn.coverage().ifPresent(read -> progress.note("calibration: " + read.description()));
         return drawn.ids();
     }
@@ -249,7 +265,7 @@ public final class ComparisonRun {
         Device target = evaluator.device;
         try (var original = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
             SequencedMap<String, List<NormStatistics>> norms = new LinkedHashMap<>();
-            evaluator.texts.forEach(text -> norms.put(text.name(), norms(original, text)));
+            evaluator.texts.forEach(text -> norms.put(text.name(), norms(original, text, ranks)));
             List<ComparedStudent> compared = new ArrayList<>();
             for (DType dtype : dtypes) {
                 if (dtype != DType.F32) {
@@ -265,14 +281,15 @@ public final class ComparisonRun {
         }
     }
 
-    private static List<NormStatistics> norms(OrionModel teacher, TextEvaluation text) {
+    private static List<NormStatistics> norms(OrionModel teacher, TextEvaluation text, Communicator ranks) {
         var probe = new NormProbe(teacher);
-        text.forEachInput(teacher.device(), probe::observe);
-        return probe.statistics();
+        DividedWork work = text.divided(ranks);
+        text.forEachInput(teacher.device(), work, probe::observe);
+        return probe.statistics(work);
     }
 
     /** Evaluates students on all texts. */
-    private record Evaluator(List<TextEvaluation> texts, Device device, Progress progress) {
+    private record Evaluator(List<TextEvaluation> texts, Device device, Communicator ranks, Progress progress) {
         /** Evaluates a student and closes it. */
         ComparedStudent evaluate(String name, String dtype, Decoder teacher, Decoder student) {
             try (student) {
@@ -280,7 +297,7 @@ public final class ComparisonRun {
                 for (TextEvaluation text : texts) {
                     String task = "%s %s on %s".formatted(name, dtype, text.name()).replace("  ", " ");
                     try (var work = Work.begin(progress, task, Progress.Unit.SEQUENCES, text.sequences(), 0)) {
-                        scores.put(text.name(), text.scores(teacher, student, work::done));
+                        scores.put(text.name(), text.scores(teacher, student, ranks, work::done));
                     }
                 }
                 return new ComparedStudent(name, dtype, scores);

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
+import kept.distributed.Communicator;
 import kept.evaluation.Examination;
 import kept.evaluation.LogLikelihoods;
 import kept.evaluation.PairEncoder;
@@ -43,6 +44,7 @@ public final class EvaluationRun {
     private Boolean beginning;
     /** Null for the CPU, which is not opened before the run. */
     private Device device;
+    private Communicator ranks = Communicator.single();
 
     private EvaluationRun(Path model) {
         this.model = model;
@@ -140,6 +142,18 @@ public final class EvaluationRun {
     }
 
     /**
+     * Sets the ranks that divide questions and texts; this process alone by default. Each of them runs this with the same settings, and gets the same
+     * result, whose bits do not depend on their number.
+     *
+     * @param all this rank and the others, which the caller closes
+     * @return this
+     */
+    public EvaluationRun ranks(Communicator all) {
+        ranks = all;
+        return this;
+    }
+
+    /**
      * The evaluated models.
      *
      * @return their directories by name: {@code model}, or {@code teacher} and {@code student}
@@ -209,7 +223,7 @@ public final class EvaluationRun {
                 List<Request> requests = candidate.requests.get(i);
                 String task = tasks.get(i).task().name();
                 try (var work = Work.begin(progress, candidate.name + " " + task, Progress.Unit.ITEMS, requests.size(), 0)) {
-                    TaskScores result = tasks.get(i).put(new LogLikelihoods(decoder, candidate.maxLength), requests, work::done);
+                    TaskScores result = tasks.get(i).put(new LogLikelihoods(decoder, candidate.maxLength, ranks), requests, work::done);
                     scores.get(i).put(candidate.name, result);
                     if (result.shortened() > 0) {
                         progress.note("%s, %s: of %,d of %,d choices the context lost its beginning, to fit into %,d tokens"
@@ -219,7 +233,7 @@ public final class EvaluationRun {
             }
             if (passKeys != null) {
                 try (var work = Work.begin(progress, candidate.name + " passkeys", Progress.Unit.ITEMS, passKeys.total(), 0)) {
-                    found.put(candidate.name, passKeys.ask(decoder, candidate.tokenizer, candidate.beginning, work::done));
+                    found.put(candidate.name, passKeys.ask(decoder, candidate.tokenizer, candidate.beginning, ranks, work::done));
                 }
             }
         }

@@ -8,6 +8,8 @@ import java.util.SequencedMap;
 import kept.corpus.Corpus;
 import kept.corpus.PackedTokens;
 import kept.corpus.TextCoverage;
+import kept.distributed.Communicator;
+import kept.distributed.DividedWork;
 import kept.evaluation.TextEvaluation;
 import kept.text.VisibleText;
 import kept.tokenizer.Tokenizer;
@@ -30,17 +32,38 @@ public final class HeldOutTexts {
      * @return the texts in sequences
      */
     public static HeldOutTexts read(SequencedMap<String, Corpus> texts, Tokenizer tokenizer, int length, long tokens, Progress progress) {
+        return read(texts, tokenizer, length, tokens, Communicator.single(), progress);
+    }
+
+    /**
+     * Reads the beginnings of texts in rank 0, which sends them to the others.
+     *
+     * @param texts by their names
+     * @param tokenizer the models'
+     * @param length tokens of a sequence
+     * @param tokens the maximum tokens of each text
+     * @param ranks those that call this with the same arguments
+     * @param progress receives a note about each text
+     * @return the texts in sequences; what was read of them in rank 0 alone
+     */
+    public static HeldOutTexts read(SequencedMap<String, Corpus> texts, Tokenizer tokenizer, int length, long tokens, Communicator ranks,
+            Progress progress) {
         var read = new HeldOutTexts();
         texts.forEach((name, text) -> {
-            try (PackedTokens packed = PackedTokens.of(text, tokenizer, tokens + length + 1)) {
-                var evaluation = TextEvaluation.of(name, packed, length, tokens);
-                read.evaluations.add(evaluation);
-                read.coverage.put(name, packed.coverage().using(evaluation.tokens()));
-                progress.note("text %s: evaluated on %,d tokens of %s".formatted(
-                        VisibleText.escaped(name), evaluation.tokens(), VisibleText.onTerminal(packed.description())));
-            }
+            int[] ids = DividedWork.fromFirst(ranks, () -> read.ids(name, text, tokenizer, length, tokens, progress));
+            read.evaluations.add(new TextEvaluation(name, ids, length));
         });
         return read;
+    }
+
+    private int[] ids(String name, Corpus text, Tokenizer tokenizer, int length, long tokens, Progress progress) {
+        try (PackedTokens packed = PackedTokens.of(text, tokenizer, tokens + length + 1)) {
+            var evaluation = TextEvaluation.of(name, packed, length, tokens);
+            coverage.put(name, packed.coverage().using(evaluation.tokens()));
+            progress.note("text %s: evaluated on %,d tokens of %s".formatted(
+                    VisibleText.escaped(name), evaluation.tokens(), VisibleText.onTerminal(packed.description())));
+            return evaluation.ids();
+        }
     }
 
     /**

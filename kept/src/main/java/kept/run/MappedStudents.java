@@ -1,10 +1,12 @@
 package kept.run;
 
+import java.util.List;
 import java.util.Map;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationOptions;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.Checkpoint;
+import kept.distributed.Communicator;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.ChannelProbe;
 import kept.mapping.MappedWeights;
@@ -21,7 +23,6 @@ import kept.report.MappingCost;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
-import kept.tensor.Tensor;
 
 /**
  * Students of one teacher by the names of mappings. Measured tensors are computed here, on given sequences, and stay in a temporary directory until
@@ -36,6 +37,7 @@ public final class MappedStudents implements AutoCloseable {
     private final Checkpoint checkpoint;
     private final DecoderConfig config;
     private final Device device;
+    private final Communicator ranks;
     private final TemporaryDirectory directory;
 
     /**
@@ -68,10 +70,24 @@ public final class MappedStudents implements AutoCloseable {
      * @param device where to compute
      */
     public MappedStudents(Progress progress, Checkpoint checkpoint, DecoderConfig config, Device device) {
+        this(progress, checkpoint, config, device, Communicator.single());
+    }
+
+    /**
+     * Students of a teacher, for which several ranks measure: each of them makes the same calls and gets the same students.
+     *
+     * @param progress receives the progress
+     * @param checkpoint the teacher's weights; stay open
+     * @param config its configuration
+     * @param device where to compute
+     * @param ranks those that share the measurements
+     */
+    public MappedStudents(Progress progress, Checkpoint checkpoint, DecoderConfig config, Device device, Communicator ranks) {
         this.progress = progress;
         this.checkpoint = checkpoint;
         this.config = config;
         this.device = device;
+        this.ranks = ranks;
         directory = new TemporaryDirectory("kept-measured");
     }
 
@@ -178,11 +194,7 @@ public final class MappedStudents implements AutoCloseable {
     private Weights channels(int[]... sequences) {
         try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), device)) {
             var probe = new ChannelProbe(teacher);
-            for (int[] sequence : sequences) {
-                try (var _ = Scope.open(device)) {
-                    probe.observe(Tensor.of(sequence, 1, sequence.length));
-                }
-            }
+            probe.observe(List.of(sequences), ranks);
             return probe.weights();
         }
     }

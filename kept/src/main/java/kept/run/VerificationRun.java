@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.SequencedMap;
 import kept.corpus.Corpus;
 import kept.corpus.TextCoverage;
+import kept.distributed.Communicator;
 import kept.evaluation.TextComparison;
 import kept.evaluation.TextEvaluation;
 import kept.model.Decoder;
@@ -37,6 +38,7 @@ public final class VerificationRun {
     private int worst;
     /** Null for the CPU, which is not opened before the run. */
     private Device device;
+    private Communicator ranks = Communicator.single();
 
     private VerificationRun(Path teacher, Path student) {
         this.teacher = teacher;
@@ -154,6 +156,18 @@ public final class VerificationRun {
     }
 
     /**
+     * Sets the ranks that divide the sequences; this process alone by default. Each of them runs this with the same settings, and gets the same
+     * result, whose bits do not depend on their number. Rank 0 alone reads the text.
+     *
+     * @param all this rank and the others, which the caller closes
+     * @return this
+     */
+    public VerificationRun ranks(Communicator all) {
+        ranks = all;
+        return this;
+    }
+
+    /**
      * Executes the run.
      *
      * @param progress receives the progress
@@ -170,12 +184,12 @@ public final class VerificationRun {
             tellOfPadding(teaching, learning, progress);
             int length = length(sequenceLength, "verify", Math.min(teaching.config().maxPositions(), learning.config().maxPositions()));
             TokenTexts tokenTexts = byTokenClass || worst > 0 ? TokenTexts.read(teacher) : null;
-            HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, progress);
+            HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, ranks, progress);
             progress.note(target.backend().description());
             SequencedMap<String, FidelityDetails> details = new LinkedHashMap<>();
             for (TextEvaluation evaluation : read.evaluations()) {
                 try (var work = Work.begin(progress, evaluation.name(), Progress.Unit.SEQUENCES, evaluation.sequences(), 0)) {
-                    TextComparison comparison = TextComparison.of(evaluation, teaching, learning, byLayer, worst, work::done);
+                    TextComparison comparison = TextComparison.of(evaluation, teaching, learning, byLayer, worst, ranks, work::done);
                     details.put(evaluation.name(), FidelityDetails.of(comparison, tokenizer, tokenTexts, byTokenClass));
                 }
             }
