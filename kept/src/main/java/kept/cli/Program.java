@@ -171,8 +171,8 @@ public abstract class Program implements Callable<Integer> {
     }
 
     /**
-     * Delivers all results even if one fails, and throws the first failure. Files come before printed results. Of several ranks, rank 0 alone delivers
-     * them.
+     * Delivers all results even if one fails, and throws the first failure. Files come before printed results. Of several ranks, rank 0 alone
+     * delivers them.
      */
     protected final void deliver(Runnable... results) {
         if (ranks().rank() > 0) {

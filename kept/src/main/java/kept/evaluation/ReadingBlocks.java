@@ -3,8 +3,8 @@ package kept.evaluation;
 import java.util.stream.IntStream;
 
 /**
- * Texts that are read one after another, in blocks that each begin with an empty cache: so ranks can divide them, and the bits of a text depend on its
- * block alone. A block ends where reading the common prefix again costs little.
+ * Texts that are read one after another, in blocks that each begin with an empty cache: so ranks can divide them, and the bits of a text depend on
+ * its block alone. A block ends where reading the common prefix again costs little.
  */
 final class ReadingBlocks {
     /** A prefix is read again only after so many times its tokens. */

@@ -54,8 +54,8 @@ public final class ChannelProbe {
     }
 
     /**
-     * Runs the model on the sequences of a text, which ranks divide. The sums of sequences are added in a tree, so that they have the same bits on any
-     * number of ranks.
+     * Runs the model on the sequences of a text, which ranks divide. The sums of sequences are added in a tree, so that they have the same bits on
+     * any number of ranks.
      *
      * @param sequences their ids
      * @param ranks those that call this with the same sequences
