@@ -52,7 +52,7 @@ public final class Calibration {
      * @param sequences the token ids {@code [sequences][length]}, in random order; the last sequences are held out
      * @param options the user's options
      * @param device where to compute
-     * @throws CalibrationException if there are too few tokens for the width
+     * @throws CalibrationException if there are too few tokens for the width, or fewer than two sequences
      */
     public Calibration(Mapping mapping, Weights source, int[][] sequences, CalibrationOptions options, Device device) {
         this.mapping = mapping;
@@ -64,6 +64,10 @@ public final class Calibration {
         norms = CalibratedMapping.norms(config);
         long tokens = sequences.length == 0 ? 0 : CalibrationText.tokens(sequences);
         requireTokens(config, tokens);
+        if (sequences.length < 2) {
+            throw new CalibrationException("[calibration] %,d tokens are one sequence, and at least two are needed: one to fit, one held out; give more"
+                    .formatted(tokens));
+        }
         text = CalibrationText.of(sequences);
     }
 

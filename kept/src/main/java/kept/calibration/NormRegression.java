@@ -100,8 +100,9 @@ final class NormRegression implements AutoCloseable {
         try {
             equations.factor(shift(chosen));
         } catch (NotPositiveDefiniteException e) {
-            throw new CalibrationException("[calibration] a norm's least squares cannot be solved with ridge %s; give more text or a larger --ridge"
-                    .formatted(chosen), e);
+            String tried = Double.isNaN(chosen) ? "any ridge from %s to %s".formatted(MIN_RIDGE, MAX_RIDGE) : "ridge " + chosen;
+            throw new CalibrationException("[calibration] a norm's least squares cannot be solved with %s; give more text or a larger --ridge"
+                    .formatted(tried), e);
         }
         LeastSquares.Solution solution = equations.solve();
         return new Solution(solution.matrix(), chosen, error, solution.constant());

@@ -108,7 +108,8 @@ public final class OwnFiles {
     }
 
     private static String described(Path directory, Path entry) {
-        String kind = Files.isSymbolicLink(entry) ? "the link " : Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS) ? "the folder " : "";
+        String kind = Files.isSymbolicLink(entry) ? "the link " : Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS) ? "the folder "
+            : Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS) ? "" : "the pipe or device ";
         return kind + directory.relativize(entry);
     }
 

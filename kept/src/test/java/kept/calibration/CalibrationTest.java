@@ -178,6 +178,9 @@ class CalibrationTest {
         assertThatExceptionOfType(CalibrationException.class)
                 .isThrownBy(() -> new Calibration(MAPPING, TEACHER, text(2, 1), CalibrationOptions.DEFAULTS, Device.cpu()))
                 .withMessageContaining("64 tokens are too few for width 24, which needs at least 96");
+        assertThatExceptionOfType(CalibrationException.class)
+                .isThrownBy(() -> new Calibration(MAPPING, TEACHER, new int[1][128], CalibrationOptions.DEFAULTS, Device.cpu()))
+                .withMessage("[calibration] 128 tokens are one sequence, and at least two are needed: one to fit, one held out; give more");
     }
 
     @Test

@@ -1,6 +1,7 @@
 package kept.calibration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Random;
@@ -81,5 +82,16 @@ class NormRegressionTest {
         regression.add(Tensor.of(new float[] {1, 1, 3, -1, 1, 1, 3, -1}, 4, 2), Tensor.zeros(4, 2), false);
         regression.add(Tensor.of(new float[] {1, 1, 3, -1}, 2, 2), Tensor.zeros(2, 2), true);
         assertThat(regression.solve(0).constant()).containsExactly(new float[] {0.5f, 0.5f}, within(1e-6f));
+    }
+
+    @Test
+    void equationsWithoutASolutionNameTheRidgesThatWereTried() {
+        for (double ridge : new double[] {Double.NaN, 0}) {
+            var regression = new NormRegression(2, Device.cpu());
+            regression.add(Tensor.zeros(4, 2), Tensor.zeros(4, 2), false);
+            assertThatExceptionOfType(CalibrationException.class).isThrownBy(() -> regression.solve(ridge))
+                    .withMessage("[calibration] a norm's least squares cannot be solved with %s; give more text or a larger --ridge",
+                            Double.isNaN(ridge) ? "any ridge from 1.0E-9 to 0.015" : "ridge 0.0");
+        }
     }
 }

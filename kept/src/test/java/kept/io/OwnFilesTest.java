@@ -48,7 +48,11 @@ class OwnFilesTest {
     }
 
     @Test
-    void foldersLinksAndTheLikeAreForeignWhateverTheirNames() throws IOException {
+    void foldersLinksAndTheLikeAreForeignWhateverTheirNames() throws IOException, InterruptedException {
+        Path pipe = target.resolve("provenance.json");
+        assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+        assertKept("the pipe or device provenance.json");
+        Files.delete(pipe);
         Path elsewhere = Files.writeString(folder.resolve("elsewhere"), "precious");
         Path link = Files.createSymbolicLink(target.resolve("provenance.json"), elsewhere);
         assertKept("the link provenance.json");
