@@ -8,8 +8,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.assertj.core.data.Percentage;
@@ -97,8 +99,18 @@ class VirtualGpuProgramsTest {
 
     @Test
     void evaluateHasTheScoresOfTheCpu() throws IOException {
-        requireSameJson(1e-3, 1e-5, "evaluate", "--model", student("opm"), "--teacher", programs.teacher(), "--tasks", programs.task(),
-                "--passkey", 240, "--passkey-depths", "0,100", "--passkey-trials", 1);
+        // Choices of one length in an order of their own for each question: a model that ranks them a little otherwise has another score.
+        var random = new Random(3);
+        var questions = new StringBuilder();
+        for (int i = 0; i < 24; i++) {
+            List<String> choices = new ArrayList<>(List.of("1", "2", "3", "4", "5", "6", "7", "8"));
+            Collections.shuffle(choices, random);
+            questions.append("{\"context\": \"Line %d tells\", \"choices\": [\"%s\"], \"answer\": %d}%n".formatted(
+                    i, String.join("\", \"", choices.subList(0, 3)), random.nextInt(3)));
+        }
+        Path task = Files.writeString(directory.resolve("questions.jsonl"), questions);
+        requireSameJson(1e-3, 1e-5, "evaluate", "--model", student("opm"), "--teacher", programs.teacher(), "--tasks", task,
+                "--passkey", 240, "--passkey-depths", "100", "--passkey-trials", 1);
     }
 
     @Test

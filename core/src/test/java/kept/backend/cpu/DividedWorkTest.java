@@ -100,6 +100,21 @@ class DividedWorkTest {
     }
 
     @Test
+    void whatLiesBesideAResultStays() {
+        for (int width : new int[] {1, 8, 16, 17, 2048, 2064}) {
+            Tensor memory = Tensor.full(5, DType.F32, Shape.of(width + 64));
+            Tensor columns = Tensor.ones(70, width).transpose(0, 1);
+            for (Reduction reduction : Reduction.values()) {
+                Device.cpu().backend().reduce(reduction, columns, memory.slice(0, 32, 32 + width));
+                float[] values = memory.toFloatArray();
+                assertThat(Arrays.copyOf(values, 32)).containsOnly(5);
+                assertThat(Arrays.copyOfRange(values, 32, 32 + width)).containsOnly(reduction == Reduction.SUM ? 70 : 1);
+                assertThat(Arrays.copyOfRange(values, 32 + width, 64 + width)).as("%s, %d columns", reduction, width).containsOnly(5);
+            }
+        }
+    }
+
+    @Test
     void integersFarFromZeroAndNoElements() {
         long[] large = {1L << 40, 1L << 41, (1L << 40) + 1};
         long[] small = {-(1L << 40), -(1L << 41), -(1L << 40) - 1};

@@ -3,6 +3,7 @@ package kept.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
@@ -230,5 +231,35 @@ class WorkerPoolTest {
     void poolNeedsAThread() {
         assertThatThrownBy(() -> new WorkerPool(0)).isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("[worker pool] needs at least one thread, not 0");
+    }
+
+    /** Daemons, so that a program can end; asleep while there is no kernel; gone when the pool is closed. */
+    @Test
+    void workersSleepBetweenKernelsAndEndWithThePool() throws InterruptedException {
+        var pool = new WorkerPool(3);
+        var threads = ConcurrentHashMap.<Thread>newKeySet();
+        CountDownLatch all = new CountDownLatch(3);
+        pool.run(3, _ -> {
+            threads.add(Thread.currentThread());
+            all.countDown();
+            try {
+                all.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        threads.remove(Thread.currentThread());
+        assertThat(threads).extracting(Thread::getName).containsExactlyInAnyOrder("kept-worker-1", "kept-worker-2");
+        for (Thread worker : threads) {
+            assertThat(worker.isDaemon()).isTrue();
+            for (int wait = 0; wait < 10_000 && worker.getState() != Thread.State.WAITING; wait++) {
+                LockSupport.parkNanos(1_000_000);
+            }
+            assertThat(worker.getState()).as(worker.getName()).isEqualTo(Thread.State.WAITING);
+        }
+        pool.close();
+        for (Thread worker : threads) {
+            assertThat(worker.join(Duration.ofSeconds(10))).as(worker.getName()).isTrue();
+        }
     }
 }
