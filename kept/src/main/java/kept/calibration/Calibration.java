@@ -65,8 +65,8 @@ public final class Calibration {
         long tokens = sequences.length == 0 ? 0 : CalibrationText.tokens(sequences);
         requireTokens(config, tokens);
         if (sequences.length < 2) {
-            throw new CalibrationException("[calibration] %,d tokens are one sequence, and at least two are needed: one to fit, one held out; give more"
-                    .formatted(tokens));
+            throw new CalibrationException("[calibration] %,d tokens are one sequence, and at least two are needed: one to fit, one held out; "
+                    .formatted(tokens) + "give more");
         }
         text = CalibrationText.of(sequences);
     }
