@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -87,6 +88,33 @@ class MistakenFileTest {
             "orion-safetensors/config.json", "tokenizer/tokenizer.model"}) {
             assertThat(MistakenFile.kind(Files.readAllBytes(Fixtures.path(sound)), 1)).as(sound).isEmpty();
         }
+    }
+
+    @Test
+    void aStartOfZerosHasSixtyFour() {
+        assertThat(MistakenFile.kind(new byte[64], 64)).isPresent();
+        assertThat(MistakenFile.kind(new byte[63], 63)).isEmpty();
+        byte[] later = new byte[200];
+        later[64] = 1;
+        assertThat(MistakenFile.kind(later, 200)).isPresent();
+        byte[] within = new byte[200];
+        within[63] = 1;
+        assertThat(MistakenFile.kind(within, 200)).isEmpty();
+        assertThat(MistakenFile.kind(MemorySegment.ofArray(" ~".getBytes(StandardCharsets.US_ASCII)))).hasValueSatisfying(kind ->
+            assertThat(kind).startsWith("is text"));
+        assertThat(MistakenFile.kind(MemorySegment.ofArray("a\u007f".getBytes(StandardCharsets.US_ASCII)))).isEmpty();
+    }
+
+    @Test
+    void theHeaderOfSafetensorsFillsTheFileAtMost() {
+        for (int length : new int[] {0, 1, 12, 13}) {
+            byte[] bytes = new byte[20];
+            bytes[0] = (byte) length;
+            bytes[8] = '{';
+            assertThat(MistakenFile.isSafetensors(MemorySegment.ofArray(bytes))).as("length %d", length).isEqualTo(length == 1 || length == 12);
+        }
+        assertThat(MistakenFile.isSafetensors(MemorySegment.ofArray(new byte[] {1, 0, 0, 0, 0, 0, 0, 0, '{'}))).isTrue();
+        assertThat(MistakenFile.isSafetensors(MemorySegment.ofArray(new byte[] {1, 0, 0, 0, 0, 0, 0, 0}))).isFalse();
     }
 
     /** The length of a header may be the bytes that another format begins with. */
