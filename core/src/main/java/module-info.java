@@ -12,6 +12,7 @@ module kept.core {
 
     uses kept.backend.BackendProvider;
     uses kept.backend.DoubleKernels;
+    uses kept.distributed.DeviceLinkProvider;
     uses kept.distributed.TransportProvider;
 
     provides kept.backend.BackendProvider with

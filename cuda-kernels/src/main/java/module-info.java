@@ -12,4 +12,6 @@ module kept.cuda {
 
     provides kept.backend.BackendProvider with
             kept.cuda.CudaBackendProvider;
+    provides kept.distributed.DeviceLinkProvider with
+            kept.cuda.CudaLinkProvider;
 }

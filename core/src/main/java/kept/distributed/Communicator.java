@@ -1,5 +1,6 @@
 package kept.distributed;
 
+import kept.tensor.Device;
 import kept.tensor.Tensor;
 
 /**
@@ -161,6 +162,16 @@ public interface Communicator extends AutoCloseable {
      * @return bytes of all tensors sent so far, each as often as it was sent
      */
     long bytesSent();
+
+    /**
+     * What carries the tensors of a device, for messages.
+     *
+     * @param device where the tensors live
+     * @return a name and version such as {@code NCCL 2.30.7}, or {@code host memory}
+     */
+    default String carrier(Device device) {
+        return "host memory";
+    }
 
     /**
      * Tells all other ranks that this one cannot go on. Their next or current call throws a {@link RankException} with the reason. Does not throw.

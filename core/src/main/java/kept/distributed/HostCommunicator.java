@@ -46,13 +46,24 @@ final class HostCommunicator extends PairwiseCommunicator {
     /** A tensor without elements is one message without bytes. Tensors of any dtype are cut at the same bytes, so that both sides agree. */
     @Override
     protected void transfer(Tensor sent, Tensor received, int peer) {
-        if (closed) {
-            throw new RankException("[ranks] the communicator of rank %d is closed".formatted(rank()));
-        }
+        requireOpen();
         long messages = Math.max(messages(sent), messages(received));
         for (long message = 0; message < messages; message++) {
             TensorInternals.onHost(piece(sent, message), piece(received, message), (from, to) -> transport.exchange(from, to, peer));
         }
+    }
+
+    /** Throws if this communicator is closed. */
+    void requireOpen() {
+        if (closed) {
+            throw new RankException("[ranks] the communicator of rank %d is closed".formatted(rank()));
+        }
+    }
+
+    /** Looks for news of a rank, as {@link Peers} does. */
+    void check(int peer, long waitedNanos) {
+        requireOpen();
+        transport.check(peer, waitedNanos);
     }
 
     private long messages(Tensor tensor) {

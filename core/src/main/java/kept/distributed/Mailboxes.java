@@ -115,18 +115,32 @@ final class Mailboxes {
         boolean isTrue();
     }
 
+    /** Throws if a rank has failed, or the one that is waited for has ended or does not answer in time, as {@link Transport#check}. */
+    void check(int peer, long waitedNanos) {
+        lock.lock();
+        try {
+            check(peer, waitedNanos, RankTimeout.ofEnded(timeoutNanos));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void check(int peer, long waitedNanos, long endedNanos) {
+        if (failure != null) {
+            throw new RankException("[ranks] rank %d has failed: %s".formatted(failedRank, failure));
+        }
+        if (closed[peer] && waitedNanos >= endedNanos) {
+            throw RankTimeout.ended(peer);
+        }
+        if (waitedNanos >= timeoutNanos) {
+            throw RankTimeout.missing(peer, timeoutNanos);
+        }
+    }
+
     private void await(int peer, Check check) {
         long left = timeoutNanos;
         while (!check.isTrue()) {
-            if (failure != null) {
-                throw new RankException("[ranks] rank %d has failed: %s".formatted(failedRank, failure));
-            }
-            if (closed[peer]) {
-                throw new RankException("[ranks] rank %d has ended without the message that is awaited".formatted(peer));
-            }
-            if (left <= 0) {
-                throw RankTimeout.missing(peer, timeoutNanos);
-            }
+            check(peer, timeoutNanos - left, 0);
             try {
                 left = changed.awaitNanos(left);
             } catch (InterruptedException e) {

@@ -28,16 +28,27 @@ public abstract class PairwiseCommunicator implements Communicator {
      */
     protected abstract void transfer(Tensor sent, Tensor received, int peer);
 
+    /**
+     * Ends an operation: where {@link #transfer} queues its messages, this waits until they have been sent and received.
+     *
+     * @throws RankException if another rank has failed or does not answer
+     */
+    protected void settle() {
+        // By default a transfer ends when its messages are there.
+    }
+
     @Override
     public final void send(Tensor tensor, int to) {
         Operands.checkPeer("send", to, this);
         pass(Operands.flat("send", "the tensor", tensor), null, to);
+        settle();
     }
 
     @Override
     public final void receive(Tensor tensor, int from) {
         Operands.checkPeer("receive", from, this);
         pass(null, Operands.flat("receive", "the tensor", tensor), from);
+        settle();
     }
 
     @Override
@@ -50,6 +61,7 @@ public abstract class PairwiseCommunicator implements Communicator {
                     .formatted(sent.shape(), received.shape()));
         }
         pass(from, to, peer);
+        settle();
     }
 
     private void pass(Tensor sent, Tensor received, int peer) {
@@ -72,6 +84,7 @@ public abstract class PairwiseCommunicator implements Communicator {
                 pass(null, flat, Math.floorMod(rank() - distance, size()));
             }
         }
+        settle();
     }
 
     @Override
@@ -89,6 +102,7 @@ public abstract class PairwiseCommunicator implements Communicator {
                 pass(orNull(place), orNull(Operands.part(all, division, peer)), peer);
             }
         }
+        settle();
     }
 
     @Override
@@ -98,6 +112,7 @@ public abstract class PairwiseCommunicator implements Communicator {
         Tensor terms = leaves.size(rank()) == 0 ? null : Operands.flat("reduceScatter", "the whole", whole);
         Operands.checkDivision("reduceScatter", sum, terms, division, this);
         addUp(terms, sum, division, leaves);
+        settle();
     }
 
     /** Sends each rank its part of this rank's terms, adds those that arrive, and writes the sum. */

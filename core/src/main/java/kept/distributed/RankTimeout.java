@@ -6,6 +6,8 @@ import java.util.concurrent.TimeUnit;
 public final class RankTimeout {
     private static final String PROPERTY = "kept.ranks.timeout";
     private static final long DEFAULT_SECONDS = 600;
+    private static final long LONGEST_FAREWELL_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final int PARTS = 10;
 
     private RankTimeout() {}
 
@@ -29,6 +31,26 @@ public final class RankTimeout {
             // Reported below.
         }
         throw new RankException("[ranks] -D%s=%s is not a number of seconds from 1 to a year".formatted(PROPERTY, text));
+    }
+
+    /**
+     * After what time a rank that has ended is missing where its last messages may still be on their way.
+     *
+     * @param timeoutNanos after what time a rank that is not heard of is missing
+     * @return nanoseconds, some seconds at most
+     */
+    public static long ofEnded(long timeoutNanos) {
+        return Math.min(LONGEST_FAREWELL_NANOS, timeoutNanos / PARTS);
+    }
+
+    /**
+     * The error of a rank that waits for one that has ended.
+     *
+     * @param peer the rank that has ended
+     * @return the error
+     */
+    public static RankException ended(int peer) {
+        return new RankException("[ranks] rank %d has ended without the message that is awaited".formatted(peer));
     }
 
     /**

@@ -49,6 +49,11 @@ final class ThreadTransport implements Transport {
     }
 
     @Override
+    public void check(int peer, long waitedNanos) {
+        mailboxes.check(peer, waitedNanos);
+    }
+
+    @Override
     public void fail(String reason) {
         mailboxes.fail(rank, reason);
     }

@@ -54,6 +54,16 @@ public interface Transport extends AutoCloseable {
     void exchange(MemorySegment sent, MemorySegment received, int peer);
 
     /**
+     * Looks for news of another rank, without waiting, while this one waits for it by other means. A rank that has ended may have sent its last
+     * message before, so it is missing only {@linkplain RankTimeout#ofEnded some time} later.
+     *
+     * @param peer the rank that is waited for
+     * @param waitedNanos for how long this rank has waited
+     * @throws RankException if any rank has {@linkplain #fail failed}, or the peer has ended or has not been heard of for too long
+     */
+    void check(int peer, long waitedNanos);
+
+    /**
      * Tells all other ranks that this one cannot go on: their next or current {@link #exchange} throws. Does not throw.
      *
      * @param reason one line: what went wrong in this rank

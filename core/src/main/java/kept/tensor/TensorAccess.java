@@ -52,4 +52,13 @@ final class TensorAccess implements TensorInternals.Access {
     public void onHost(Tensor read, Tensor written, BiConsumer<MemorySegment, MemorySegment> use) {
         HostMemory.use(read, written, use);
     }
+
+    @Override
+    public void onDevice(Tensor read, Tensor written, Runnable use) {
+        try (var call = new KernelCall("exchange")) {
+            call.writes(written);
+            call.reads(read);
+            use.run();
+        }
+    }
 }

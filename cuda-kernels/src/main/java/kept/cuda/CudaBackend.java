@@ -3,6 +3,7 @@ package kept.cuda;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import kept.backend.AdamWStep;
 import kept.backend.AttentionOperands;
 import kept.backend.Backend;
@@ -19,6 +20,7 @@ import kept.backend.Unary;
 import kept.cuda.cublas.Blas;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
+import kept.cuda.nccl.NcclCalls;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
@@ -28,6 +30,7 @@ final class CudaBackend implements Backend, AutoCloseable {
     private static final long CHUNK_BYTES = 544L << 20;
 
     private final Gpu gpu;
+    private final Supplier<NcclCalls> nccl;
     private final CreationKernels creation;
     private final ElementwiseKernels elementwise;
     private final ReductionKernels reductions;
@@ -42,13 +45,26 @@ final class CudaBackend implements Backend, AutoCloseable {
     private final OptimizerKernels optimizer;
 
     /**
-     * Opens a device.
+     * Opens a device whose tensors go to other ranks through the host's memory.
      *
      * @param driver CUDA driver
      * @param blas cuBLAS
      * @param ordinal device ordinal
      */
     CudaBackend(Driver driver, Blas blas, int ordinal) {
+        this(driver, blas, ordinal, null);
+    }
+
+    /**
+     * Opens a device.
+     *
+     * @param driver CUDA driver
+     * @param blas cuBLAS
+     * @param ordinal device ordinal
+     * @param nccl opens NCCL, which is needed only where several ranks compute on GPUs; null if their tensors go through the host's memory
+     */
+    CudaBackend(Driver driver, Blas blas, int ordinal, Supplier<NcclCalls> nccl) {
+        this.nccl = nccl;
         gpu = new Gpu(driver, blas, ordinal);
         creation = new CreationKernels(gpu);
         elementwise = new ElementwiseKernels(gpu);
@@ -62,6 +78,11 @@ final class CudaBackend implements Backend, AutoCloseable {
         swiGlu = new SwiGluKernels(gpu);
         lossRows = new LossKernels(gpu);
         optimizer = new OptimizerKernels(gpu);
+    }
+
+    /** Opens NCCL; null if tensors go to other ranks through the host's memory. */
+    Supplier<NcclCalls> nccl() {
+        return nccl;
     }
 
     /** Returns the device. */

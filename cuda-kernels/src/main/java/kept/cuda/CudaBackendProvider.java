@@ -10,6 +10,9 @@ import kept.cuda.cublas.FfmBlas;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
 import kept.cuda.driver.FfmDriver;
+import kept.cuda.library.NativeLibrary;
+import kept.cuda.nccl.FfmNccl;
+import kept.cuda.nccl.NcclCalls;
 import kept.tensor.DeviceException;
 import kept.tensor.TensorException;
 
@@ -22,6 +25,9 @@ public final class CudaBackendProvider implements BackendProvider {
     private static final int MIN_DRIVER = 12000;
     /** Compute capability 8.0, the target of the PTX. */
     private static final int MIN_CAPABILITY = 80;
+
+    /** Value of {@value NativeLibrary#NCCL_PROPERTY} with which tensors go to other ranks through the host's memory. */
+    private static final String NO_NCCL = "none";
 
     private final Machine machine;
 
@@ -88,7 +94,7 @@ public final class CudaBackendProvider implements BackendProvider {
             if (reason != null) {
                 throw new DeviceException("[device] cuda:%d: %s".formatted(index, reason));
             }
-            return new CudaBackend(driver, machine.blas(driver), index);
+            return new CudaBackend(driver, machine.blas(driver), index, machine.nccl());
         });
     }
 
@@ -142,7 +148,7 @@ public final class CudaBackendProvider implements BackendProvider {
      * @return backend whose launches, products, copies and allocations all go to these two
      */
     public static Backend open(Driver driver, Blas blas) {
-        return new CudaBackend(driver, blas, 0);
+        return new CudaBackend(driver, blas, 0, null);
     }
 
     private static DeviceException unavailable(String reason, Throwable cause) {
@@ -154,6 +160,11 @@ public final class CudaBackendProvider implements BackendProvider {
         Driver driver();
 
         Blas blas(Driver driver);
+
+        /** How NCCL is opened; null if it is not to be used. */
+        default Supplier<NcclCalls> nccl() {
+            return null;
+        }
     }
 
     private static final class ThisMachine implements Machine {
@@ -165,6 +176,11 @@ public final class CudaBackendProvider implements BackendProvider {
         @Override
         public Blas blas(Driver driver) {
             return FfmBlas.open((FfmDriver) driver);
+        }
+
+        @Override
+        public Supplier<NcclCalls> nccl() {
+            return NO_NCCL.equals(System.getProperty(NativeLibrary.NCCL_PROPERTY)) ? null : FfmNccl::open;
         }
     }
 }

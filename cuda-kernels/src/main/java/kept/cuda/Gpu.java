@@ -99,6 +99,12 @@ final class Gpu implements AutoCloseable {
         return blas;
     }
 
+    /** The stream of all work, with the context current on the calling thread. */
+    long stream() {
+        bind();
+        return stream;
+    }
+
     long blasHandle() {
         return blasHandle;
     }

@@ -35,7 +35,8 @@ class CudaBackendProviderTest {
     /** The names of the CPU, the GPUs of this machine, and the virtual GPUs of the tests. */
     private static List<String> withVirtual(String... names) {
         Stream<String> sized = IntStream.range(0, new SizedCudaProvider().count()).mapToObj("sized:%d"::formatted);
-        return Stream.of(Stream.of(names), sized, Stream.of("virtual")).flatMap(part -> part).toList();
+        Stream<String> joined = IntStream.range(0, new JoinedCudaProvider().count()).mapToObj("joined:%d"::formatted);
+        return Stream.of(Stream.of(names), joined, sized, Stream.of("virtual")).flatMap(part -> part).toList();
     }
 
     private static int put(FakeLibrary.Arguments call, int value) {

@@ -3,65 +3,21 @@ package kept.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
-import kept.cuda.cublas.Blas;
-import kept.cuda.driver.Driver;
 import kept.cuda.driver.Grid;
 import kept.cuda.virtual.VirtualGpu;
+import kept.cuda.virtual.VirtualMachine;
 import org.junit.jupiter.api.Test;
 
 /** Several GPUs of one process: each call reaches the device that it is for, on any thread. */
 class SeveralGpusTest {
-    /** Contexts of the machine are those of its devices times this, plus the device's ordinal. */
-    private static final long DEVICES = 16;
-
     private final List<VirtualGpu> gpus = List.of(VirtualGpu.open(), VirtualGpu.open());
-    private final ThreadLocal<Integer> current = new ThreadLocal<>();
-
-    /** One driver with several devices: calls reach the device that they name, or that whose context is current on the thread. */
-    private Driver driver() {
-        return (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) ->
-                switch (method.getName()) {
-                    case "deviceCount" -> gpus.size();
-                    case "version" -> gpus.getFirst().driver().version();
-                    case "deviceName", "attribute", "totalMemory", "releasePrimaryContext", "setReleaseThreshold", "trim", "reserved",
-                            "retainPrimaryContext", "granularity", "createMemory" -> {
-                        int device = (int) arguments[0];
-                        Object[] ofOne = arguments.clone();
-                        ofOne[0] = 0;
-                        Object result = call(gpus.get(device).driver(), method, ofOne);
-                        yield method.getName().equals("retainPrimaryContext") ? (Object) ((long) result * DEVICES + device) : result;
-                    }
-                    case "makeCurrent" -> {
-                        int device = (int) ((long) arguments[0] % DEVICES);
-                        current.set(device);
-                        yield call(gpus.get(device).driver(), method, (long) arguments[0] / DEVICES);
-                    }
-                    default -> call(gpus.get(current.get()).driver(), method, arguments);
-                });
-    }
-
-    private Blas blas() {
-        return (Blas) Proxy.newProxyInstance(Blas.class.getClassLoader(), new Class<?>[] {Blas.class}, (_, method, arguments) ->
-                call(gpus.get(current.get()).blas(), method, arguments));
-    }
-
-    private static Object call(Object target, Method method, Object... arguments) throws Throwable {
-        try {
-            return method.invoke(target, arguments);
-        } catch (InvocationTargetException e) {
-            throw e.getCause();
-        }
-    }
+    private final VirtualMachine machine = new VirtualMachine(gpus.toArray(VirtualGpu[]::new));
 
     @Test
     void eachLaunchAndCopyReachesItsDevice() throws InterruptedException {
-        Driver driver = driver();
-        List<Gpu> devices = List.of(new Gpu(driver, blas(), 0), new Gpu(driver, blas(), 1));
+        List<Gpu> devices = List.of(new Gpu(machine.driver(), machine.blas(), 0), new Gpu(machine.driver(), machine.blas(), 1));
         List<CudaBuffer> buffers = new ArrayList<>();
         for (Gpu device : devices) {
             buffers.add(device.memory().allocate(4 * Double.BYTES));

@@ -193,9 +193,19 @@ final class MpiTransport implements Transport {
             requireLiving(peer);
             // A rank that has ended has sent all its messages before.
             if (mpi.hasCome(peer, GOODBYE) && !areDone()) {
-                throw new RankException("[ranks] rank %d has ended without the message that is awaited".formatted(peer));
+                throw RankTimeout.ended(peer);
             }
         });
+    }
+
+    @Override
+    public synchronized void check(int peer, long waitedNanos) {
+        checkFailure();
+        beat();
+        requireLiving(peer);
+        if (waitedNanos >= RankTimeout.ofEnded(timeoutNanos) && mpi.hasCome(peer, GOODBYE)) {
+            throw RankTimeout.ended(peer);
+        }
     }
 
     private void requireLiving(int peer) {

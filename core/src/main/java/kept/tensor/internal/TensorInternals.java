@@ -96,6 +96,15 @@ public final class TensorInternals {
          * @param use what to do with their memory
          */
         void onHost(Tensor read, Tensor written, BiConsumer<MemorySegment, MemorySegment> use);
+
+        /**
+         * {@link TensorInternals#onDevice}.
+         *
+         * @param read the tensor to read, or null
+         * @param written the tensor to write, or null
+         * @param use what to do with them
+         */
+        void onDevice(Tensor read, Tensor written, Runnable use);
     }
 
     /**
@@ -207,5 +216,17 @@ public final class TensorInternals {
      */
     public static void onHost(Tensor read, Tensor written, BiConsumer<MemorySegment, MemorySegment> use) {
         access.onHost(read, written, use);
+    }
+
+    /**
+     * Lets code of a device read and write two contiguous tensors, or queue such work behind that of the device. Neither is freed before the code
+     * ends, and the write is counted.
+     *
+     * @param read the tensor to read, or null
+     * @param written the tensor to write, which shares no memory with the other, or null
+     * @param use what to do with them
+     */
+    public static void onDevice(Tensor read, Tensor written, Runnable use) {
+        access.onDevice(read, written, use);
     }
 }

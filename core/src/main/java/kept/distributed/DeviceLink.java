@@ -1,0 +1,44 @@
+package kept.distributed;
+
+import kept.tensor.Tensor;
+
+/**
+ * What carries the tensors of one device of each rank without the host's memory, such as NCCL; for the authors of devices. Transfers are queued like
+ * kernels, behind those that compute what is sent and before those that read what is received.
+ *
+ * <p>One thread at a time uses a link; {@link #abort} may come from any.
+ */
+public interface DeviceLink extends AutoCloseable {
+    /**
+     * The link, for messages.
+     *
+     * @return its name and version
+     */
+    String name();
+
+    /**
+     * Queues a message to another rank and one from it, which move at the same time. Messages between two ranks arrive in the order in which they
+     * were sent.
+     *
+     * @param sent the elements to send, contiguous and at least one; null for none
+     * @param received overwritten, contiguous and at least one element; null for none
+     * @param peer the other rank, which does the counterpart
+     * @throws kept.tensor.TensorException if it cannot be queued; the link is then of no more use
+     */
+    void queue(Tensor sent, Tensor received, int peer);
+
+    /**
+     * Waits until the messages queued so far have been sent and received.
+     *
+     * @throws RankException if another rank has failed, ended or does not answer
+     * @throws kept.tensor.TensorException if the link has failed; it is then of no more use
+     */
+    void await();
+
+    /** Ends the link at once, with the messages under way; the device can still be used. Does not throw, and does nothing after an end. */
+    void abort();
+
+    /** Ends the link, whose messages have all been awaited. Closing twice does nothing. */
+    @Override
+    void close();
+}

@@ -1,0 +1,344 @@
+package kept.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import kept.distributed.Communicator;
+import kept.distributed.Division;
+import kept.distributed.Leaves;
+import kept.distributed.RankException;
+import kept.distributed.Ranks;
+import kept.distributed.ThreadRanks;
+import kept.distributed.TreeSum;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.DeviceException;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Ranks that are threads with a virtual GPU each, joined by NCCL: the bits are those of ranks on the CPU. */
+class JoinedRanksTest {
+    private static final int[] LENGTHS = {0, 1, 2, 7, 301};
+    private static final int[] LEAVES = {1, 3, 8};
+
+    private static Device device(int rank) {
+        return JoinedCudaProvider.device(rank);
+    }
+
+    /** Runs a task on ranks with a GPU each. */
+    private static <T> List<T> onDevices(int ranks, ThreadRanks.Task<T> task) {
+        return ThreadRanks.run(ranks, hosts -> {
+            Device device = device(hosts.rank());
+            try (Communicator joined = Ranks.linked(hosts, device); var _ = Scope.open(device)) {
+                try {
+                    return task.run(joined);
+                } catch (Exception | Error e) {
+                    joined.fail(String.valueOf(e.getMessage()));
+                    throw e;
+                }
+            }
+        });
+    }
+
+    private static <T> List<T> onCpus(int ranks, ThreadRanks.Task<T> task) {
+        return ThreadRanks.run(ranks, hosts -> {
+            try (var _ = Scope.open(Device.cpu())) {
+                return task.run(hosts);
+            }
+        });
+    }
+
+    @AfterEach
+    void everyCommunicatorHasEnded() {
+        System.clearProperty("kept.ranks.timeout");
+        JoinedCudaProvider.missingFor(-1);
+        JoinedCudaProvider.machine().nccl().tellOfAborts(true);
+        assertThat(JoinedCudaProvider.machine().nccl().open()).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 4})
+    void sumsHaveTheBitsOfTheCpuAndOfOneRank(int ranks) {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            List<List<byte[]>> one = onCpus(1, communicator -> sums(communicator, dtype));
+            List<List<byte[]>> onCpus = onCpus(ranks, communicator -> sums(communicator, dtype));
+            List<List<byte[]>> onDevices = onDevices(ranks, communicator -> sums(communicator, dtype));
+            for (int rank = 0; rank < ranks; rank++) {
+                for (int i = 0; i < one.getFirst().size(); i++) {
+                    assertThat(onDevices.get(rank).get(i)).as("%s, rank %d, sum %d", dtype, rank, i).isEqualTo(onCpus.get(rank).get(i))
+                            .isEqualTo(one.getFirst().get(i));
+                }
+            }
+        }
+    }
+
+    /** The sums of each length and number of leaves: scattered and gathered again, and reduced at once. */
+    private static List<byte[]> sums(Communicator ranks, DType dtype) {
+        var sums = new ArrayList<byte[]>();
+        for (int length : LENGTHS) {
+            for (int count : LEAVES) {
+                Leaves leaves = Leaves.of(count, ranks.size());
+                Division division = new Division(length, ranks.size(), 4);
+                Tensor own = Tensor.full(Double.NaN, dtype, Shape.of(length));
+                boolean hasLeaves = leaves.size(ranks.rank()) > 0;
+                if (hasLeaves) {
+                    try (var sum = new TreeSum(leaves.size(ranks.rank()))) {
+                        for (long leaf = leaves.first(ranks.rank()); leaf < leaves.end(ranks.rank()); leaf++) {
+                            own.assign(leaf(leaf, dtype, length));
+                            sum.add(own);
+                        }
+                    }
+                }
+                Tensor part = Tensor.empty(dtype, Shape.of(division.size(ranks.rank())));
+                ranks.reduceScatter(hasLeaves ? own : null, part, division, leaves);
+                Tensor whole = Tensor.empty(dtype, Shape.of(length));
+                ranks.allGather(part, whole, division);
+                sums.add(bytes(whole));
+                ranks.allReduce(own, leaves);
+                sums.add(bytes(own));
+            }
+        }
+        return sums;
+    }
+
+    private static Tensor leaf(long leaf, DType dtype, int length) {
+        var random = new SplittableRandom(1000 + leaf);
+        float[] values = new float[length];
+        for (int i = 0; i < length; i++) {
+            values[i] = (float) (random.nextGaussian() * Math.exp(3 * random.nextGaussian()));
+        }
+        return Tensor.of(values).cast(dtype);
+    }
+
+    private static byte[] bytes(Tensor tensor) {
+        byte[] bytes = new byte[(int) (tensor.elementCount() * tensor.dtype().bytes())];
+        tensor.download(MemorySegment.ofArray(bytes));
+        return bytes;
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 4})
+    void everyRootsElementsReachAllDevices(int ranks) {
+        for (int root = 0; root < ranks; root++) {
+            int sender = root;
+            List<byte[]> results = onDevices(ranks, communicator -> {
+                Tensor tensor = leaf(communicator.rank(), DType.F32, 301);
+                communicator.broadcast(tensor, sender);
+                return bytes(tensor);
+            });
+            try (var _ = Scope.open()) {
+                byte[] expected = bytes(leaf(root, DType.F32, 301));
+                assertThat(results).allSatisfy(bytes -> assertThat(bytes).isEqualTo(expected));
+            }
+        }
+    }
+
+    @Test
+    void everyTypeIsCarriedByNccl() {
+        onDevices(2, communicator -> {
+            assertThat(communicator.carrier(device(communicator.rank()))).isEqualTo("NCCL 2.30.7");
+            assertThat(communicator.carrier(Device.cpu())).isEqualTo("host memory");
+            for (DType dtype : DType.values()) {
+                if (device(0).backend().has(dtype)) {
+                    long before = JoinedCudaProvider.machine().nccl().bytes();
+                    Tensor sent = Tensor.full(communicator.rank(), dtype, Shape.of(3, 50));
+                    Tensor received = Tensor.empty(dtype, Shape.of(150));
+                    communicator.exchange(sent, received, 1 - communicator.rank());
+                    assertThat(received.cast(DType.F32).toFloatArray()).containsOnly(1 - communicator.rank());
+                    assertThat(JoinedCudaProvider.machine().nccl().bytes() - before).isGreaterThanOrEqualTo(150L * dtype.bytes());
+                    communicator.barrier();
+                }
+            }
+            return null;
+        });
+    }
+
+    /** Orders, token ids and barriers stay on the host, between messages of the devices. */
+    @Test
+    void tensorsOfTheCpuGoThroughTheHost() {
+        onDevices(3, communicator -> {
+            long before = JoinedCudaProvider.machine().nccl().bytes();
+            try (var _ = Scope.open(Device.cpu())) {
+                Tensor order = Tensor.of(new long[] {communicator.rank(), 2, 3});
+                communicator.broadcast(order, 1);
+                assertThat(order.toLongArray()).containsExactly(1, 2, 3);
+            }
+            assertThat(JoinedCudaProvider.machine().nccl().bytes()).isEqualTo(before);
+            communicator.barrier();
+            Tensor sum = Tensor.full(communicator.rank(), DType.F32, Shape.of(5));
+            communicator.allReduce(sum);
+            assertThat(sum.toFloatArray()).containsOnly(3);
+            try (var _ = Scope.open(Device.cpu())) {
+                Tensor onHost = Tensor.zeros(5);
+                assertThatThrownBy(() -> communicator.exchange(sum, onHost, (communicator.rank() + 1) % 3)).isInstanceOf(DeviceException.class)
+                        .hasMessageStartingWith("[exchange] the tensor to send lives on joined").hasMessageContaining("into on cpu");
+            }
+            communicator.barrier();
+            return null;
+        });
+    }
+
+    @Test
+    void messagesArriveInTheOrderInWhichTheyWereSent() {
+        onDevices(3, communicator -> {
+            int next = (communicator.rank() + 1) % 3;
+            int before = (communicator.rank() + 2) % 3;
+            Tensor received = Tensor.zeros(70);
+            for (int i = 0; i < 5; i++) {
+                Tensor sent = Tensor.full(100 * communicator.rank() + i, DType.F32, Shape.of(70));
+                if (communicator.rank() == 0) {
+                    communicator.send(sent, next);
+                    communicator.receive(received, before);
+                } else {
+                    communicator.receive(received, before);
+                    communicator.send(sent, next);
+                }
+                assertThat(received.toFloatArray()).containsOnly(100 * before + i);
+            }
+            return null;
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 4})
+    void bytesAreCountedAsOnTheCpu(int ranks) {
+        ThreadRanks.Task<Long> task = communicator -> {
+            Tensor whole = leaf(communicator.rank(), DType.BF16, 301);
+            Tensor part = Tensor.empty(DType.BF16, Shape.of(Division.of(301, ranks).size(communicator.rank())));
+            communicator.reduceScatter(whole, part);
+            communicator.allGather(part, whole);
+            communicator.allReduce(whole);
+            communicator.broadcast(whole, ranks - 1);
+            return communicator.bytesSent();
+        };
+        assertThat(onDevices(ranks, task)).isEqualTo(onCpus(ranks, task)).doesNotContain(0L);
+    }
+
+    /** A view of parameters is written by another rank: the write is counted, and what was recorded before is not differentiated. */
+    @Test
+    void aWriteOfAnotherRankIsAWrite() {
+        onDevices(2, communicator -> {
+            Tensor x = Tensor.full(communicator.rank() + 2, DType.F32, Shape.of(4)).requireGradient();
+            Tensor square = x.mul(x).sum();
+            communicator.broadcast(x.detach(), 0);
+            if (communicator.rank() == 1) {
+                assertThatThrownBy(square::backward).hasMessageContaining("overwritten");
+            }
+            return null;
+        });
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2,true", "4,true", "4,false"})
+    void theErrorOfTheRankThatFailsEndsAllOthers(int ranks, boolean told) {
+        JoinedCudaProvider.machine().nccl().tellOfAborts(told);
+        var through = new CountDownLatch(ranks);
+        var survivors = new AtomicInteger();
+        assertThatThrownBy(() -> onDevices(ranks, communicator -> {
+            Tensor tensor = Tensor.full(communicator.rank(), DType.F32, Shape.of(1000));
+            communicator.allReduce(tensor);
+            through.countDown();
+            if (communicator.rank() == 1) {
+                through.await();
+                throw new IllegalStateException("the disk is full");
+            }
+            Tensor kept = Tensor.full(7, DType.F32, Shape.of(5));
+            assertThatThrownBy(() -> communicator.allReduce(tensor)).isInstanceOf(RankException.class)
+                    .hasMessage("[ranks] rank 1 has failed: the disk is full");
+            assertThatThrownBy(() -> communicator.broadcast(tensor, 0)).isInstanceOf(RankException.class).hasMessageContaining("failed");
+            assertThat(kept.add(1).toFloatArray()).as("the device can be used to save what there is").containsOnly(8);
+            survivors.incrementAndGet();
+            return null;
+        })).isInstanceOf(RankException.class).hasMessage("[rank 1] the disk is full").hasCauseInstanceOf(IllegalStateException.class);
+        assertThat(survivors).hasValue(ranks - 1);
+    }
+
+    @Test
+    void aRankThatHasEndedIsNamed() {
+        System.setProperty("kept.ranks.timeout", "2");
+        onDevices(2, communicator -> {
+            if (communicator.rank() == 0) {
+                Tensor tensor = Tensor.zeros(3);
+                assertThatThrownBy(() -> communicator.receive(tensor, 1)).isInstanceOf(RankException.class)
+                        .hasMessage("[ranks] rank 1 has ended without the message that is awaited");
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void aRankThatDoesNotAnswerIsNamed() {
+        System.setProperty("kept.ranks.timeout", "1");
+        var given = new CountDownLatch(1);
+        try {
+            onDevices(2, communicator -> {
+                if (communicator.rank() == 1) {
+                    given.await();
+                    return null;
+                }
+                Tensor tensor = Tensor.zeros(3);
+                assertThatThrownBy(() -> communicator.receive(tensor, 1)).isInstanceOf(RankException.class).hasMessage("[ranks] rank 1 has not been "
+                        + "heard of for 1 s: it has ended, or its machine is not reached; -Dkept.ranks.timeout=SECONDS waits longer");
+                given.countDown();
+                return null;
+            });
+        } finally {
+            given.countDown();
+        }
+    }
+
+    @Test
+    void twoRanksOnOneGpuAreRefusedByAll() {
+        assertThatThrownBy(() -> ThreadRanks.run(3, hosts -> Ranks.linked(hosts, device(hosts.rank() % 2)))).isInstanceOf(RankException.class)
+                .rootCause().hasMessageMatching("\\[nccl] ranks 0 and 2 compute on one GPU, GPU-0000[0-9a-f]{28}, and each rank needs its own; "
+                        + "start at most as many ranks of a machine as it has GPUs, with --device cuda");
+    }
+
+    @Test
+    void otherVersionsAreRefusedByAll() {
+        JoinedCudaProvider.machine().nccl().version(1, 21_805);
+        try {
+            assertThatThrownBy(() -> onDevices(2, _ -> null)).isInstanceOf(RankException.class)
+                    .rootCause().hasMessage("[nccl] rank 0 has NCCL 2.30.7 and rank 1 has 2.18.5; give all ranks the same version");
+        } finally {
+            JoinedCudaProvider.machine().nccl().version(1, 23_007);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void aRankWithoutNcclEndsAll(int without) {
+        JoinedCudaProvider.missingFor(without);
+        assertThatThrownBy(() -> onDevices(2, _ -> null)).isInstanceOf(RankException.class).hasMessage("[rank %d] [nccl] no NCCL: looked for "
+                .formatted(without) + "libnccl.so.2; -Dkept.nccl=none sends tensors through the memory of the hosts");
+    }
+
+    @Test
+    void devicesOfTwoKindsAreRefusedByAll() {
+        assertThatThrownBy(() -> ThreadRanks.run(2, hosts -> Ranks.linked(hosts, hosts.rank() == 0 ? device(0) : Device.cpu())))
+                .isInstanceOf(RankException.class).hasMessageContaining("the devices of rank 0 and rank 1 are of two kinds");
+    }
+
+    /** The device virtual has no NCCL, since its ranks are processes. */
+    @Test
+    void devicesWithoutALinkGoThroughTheHost() {
+        ThreadRanks.run(2, hosts -> {
+            Device device = Device.of("virtual");
+            assertThat(Ranks.linked(hosts, device)).isSameAs(hosts);
+            assertThat(hosts.carrier(device)).isEqualTo("host memory");
+            return null;
+        });
+    }
+}
