@@ -20,5 +20,6 @@ module kept.core {
     provides kept.backend.DoubleKernels with
             kept.backend.cpu.CpuDoubleKernels;
     provides kept.distributed.TransportProvider with
+            kept.distributed.tcp.TcpProvider,
             kept.distributed.mpi.MpiProvider;
 }

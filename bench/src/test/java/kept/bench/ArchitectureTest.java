@@ -43,7 +43,7 @@ class ArchitectureTest {
         assertThat(ALL.stream().map(JavaClass::getPackageName).filter(name -> !name.startsWith("kept.bench")).distinct()).containsExactlyInAnyOrder(
                 "kept.tensor", "kept.tensor.internal", "kept.autograd", "kept.autograd.operation", "kept.nn", "kept.optim", "kept.backend",
                         "kept.backend.composition", "kept.backend.cpu",
-                "kept.linalg", "kept.distributed", "kept.distributed.mpi",
+                "kept.linalg", "kept.distributed", "kept.distributed.mpi", "kept.distributed.tcp",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.nccl", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.corpus", "kept.training",
                 "kept.evaluation", "kept.report", "kept.run", "kept.cli", "kept.commandline",
@@ -109,10 +109,11 @@ class ArchitectureTest {
     /** An engine is found at run time, and knows messages but no tensors. */
     @Test
     void enginesBetweenRanksCarryOnlyBytes() {
-        holds(noClasses().that().resideOutsideOfPackage("kept.distributed.mpi").should().dependOnClassesThat()
-                .resideInAPackage("kept.distributed.mpi"));
-        holds(noClasses().that().resideInAPackage("kept.distributed.mpi").should().dependOnClassesThat(
-                OURS.and(DescribedPredicate.not(resideInAnyPackage("kept.distributed..")))));
+        for (String engine : new String[] {"kept.distributed.mpi", "kept.distributed.tcp"}) {
+            holds(noClasses().that().resideOutsideOfPackage(engine).should().dependOnClassesThat().resideInAPackage(engine));
+            holds(noClasses().that().resideInAPackage(engine).should().dependOnClassesThat(
+                    OURS.and(DescribedPredicate.not(resideInAnyPackage("kept.distributed..")))));
+        }
     }
 
     /** {@code kept.linalg} depends only on the kernels of the backend, which depend on it in turn. */

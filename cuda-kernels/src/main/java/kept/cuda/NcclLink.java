@@ -100,8 +100,8 @@ final class NcclLink implements DeviceLink {
             for (int other = 0; other < rank; other++) {
                 if (identities[rank * IDENTITY] == identities[other * IDENTITY]
                         && identities[rank * IDENTITY + 1] == identities[other * IDENTITY + 1]) {
-                    throw new RankException(("[nccl] ranks %d and %d compute on one GPU, %s, and each rank needs its own; start at most as many ranks "
-                            + "of a machine as it has GPUs, with --device cuda").formatted(other, rank, uuid(identities, rank * IDENTITY)));
+                    throw new RankException(("[nccl] ranks %d and %d compute on one GPU, %s, and each rank needs its own; start at most as many "
+                            + "ranks of a machine as it has GPUs, with --device cuda").formatted(other, rank, uuid(identities, rank * IDENTITY)));
                 }
             }
         }

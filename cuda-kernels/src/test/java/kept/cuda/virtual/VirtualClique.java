@@ -235,7 +235,8 @@ final class VirtualClique {
             if (counterpart.count() != message.count() || counterpart.type() != message.type()) {
                 Message sent = message.sends() ? message : counterpart;
                 Message received = message.sends() ? counterpart : message;
-                var fault = new KernelFault("[nccl] rank %d sends %s, and rank %d expects %s".formatted(received.peer(), sent, sent.peer(), received));
+                var fault = new KernelFault("[nccl] rank %d sends %s, and rank %d expects %s".formatted(received.peer(), sent, sent.peer(),
+                        received));
                 peer.current.fault = fault;
                 current.fault = fault;
                 return false;

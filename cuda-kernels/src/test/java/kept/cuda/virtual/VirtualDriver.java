@@ -26,15 +26,9 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     private static final int INVALID_HANDLE = 400;
     private static final int NOT_FOUND = 500;
     private static final int NOT_READY = 600;
-    private static final int OUT_OF_RESOURCES = 701;
     private static final int LAUNCH_FAILED = 719;
-    /** Registers of a multiprocessor, and the number of them that a warp is given at a time. */
-    private static final int REGISTERS = 65_536;
-    private static final int REGISTERS_AT_ONCE = 256;
-    private static final int MAX_THREADS = 1024;
     /** Limit of freed memory in bytes, which stays on the heap while queued work may use it; beyond it the queued work runs. */
     private static final long MAX_RELEASED = 64L << 20;
-    private static final int MAX_BLOCKS_YZ = 65535;
 
     /** A loaded module, whose kernels are decoded at their first use, and its variables. */
     private record Library(PtxModule module, Map<String, Allocation> variables) {}
@@ -65,11 +59,11 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         this.addresses = new AddressSpace(gpu.memory());
     }
 
-    private static CudaException failure(int status, String name, String call, String text) {
+    static CudaException failure(int status, String name, String call, String text) {
         return new CudaException(status, "[driver] %s: %s (%d): %s".formatted(call, name, status, text));
     }
 
-    private static CudaException invalid(String call, String text) {
+    static CudaException invalid(String call, String text) {
         return failure(INVALID_VALUE, "CUDA_ERROR_INVALID_VALUE", call, text);
     }
 
@@ -572,30 +566,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         begin("cuLaunchKernel", stream);
         LoadedKernel loaded = loaded("cuLaunchKernel", kernel);
         Kernel of = loaded.kernel;
-        int threads = Math.multiplyExact(grid.threadsX(), grid.threadsY());
-        if (threads > MAX_THREADS || of.maxThreads > 0 && threads > of.maxThreads) {
-            throw invalid("cuLaunchKernel", "%s with %d threads a block; %d are the most".formatted(of.name, threads,
-                    of.maxThreads > 0 ? of.maxThreads : MAX_THREADS));
-        }
-        int ofAWarp = Math.ceilDiv(of.maxRegisters * Warp.LANES, REGISTERS_AT_ONCE) * REGISTERS_AT_ONCE;
-        int registers = Math.ceilDiv(threads, Warp.LANES) * ofAWarp;
-        if (registers > REGISTERS) {
-            throw failure(OUT_OF_RESOURCES, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", "cuLaunchKernel",
-                    "%s with %d threads a block of %d registers each needs %d; a block has %d"
-                            .formatted(of.name, threads, of.maxRegisters, registers, REGISTERS));
-        }
-        if (grid.y() > MAX_BLOCKS_YZ || grid.z() > MAX_BLOCKS_YZ) {
-            throw invalid("cuLaunchKernel", "%s with %d x %d blocks along y and z; %d are the most".formatted(of.name, grid.y(), grid.z(),
-                    MAX_BLOCKS_YZ));
-        }
-        if (sharedBytes < 0 || sharedBytes + of.sharedBytes > loaded.sharedAllowed) {
-            throw invalid("cuLaunchKernel", "%s with %d + %d bytes of shared memory; %d are allowed to it".formatted(of.name, sharedBytes,
-                    of.sharedBytes, loaded.sharedAllowed));
-        }
-        if (arguments.byteSize() != of.parameterBytes) {
-            throw invalid("cuLaunchKernel", "%s with %d bytes of arguments; it takes %d: %s".formatted(of.name, arguments.byteSize(),
-                    of.parameterBytes, of.parameters));
-        }
+        LaunchLimits.check(loaded, grid, sharedBytes, arguments.byteSize());
         var launch = new KernelLaunch(gpu.nextLaunch(), of, grid.x(), grid.y(), grid.z(), grid.threadsX(), grid.threadsY(), 1, sharedBytes,
                 arguments.toArray(ValueLayout.JAVA_BYTE), gpu.memory(), null, Order.ASCENDING, null);
         gpu.queued(of.name);
