@@ -14,6 +14,7 @@ final class Mailboxes {
     private final Condition changed = lock.newCondition();
     private final Queue<Letter>[] queues;
     private final boolean[] closed;
+    private final long[] closedAt;
     private int failedRank = -1;
     private String failure;
 
@@ -33,6 +34,7 @@ final class Mailboxes {
         this.timeoutNanos = timeoutNanos;
         queues = new Queue[ranks * ranks];
         closed = new boolean[ranks];
+        closedAt = new long[ranks];
     }
 
     int ranks() {
@@ -104,6 +106,7 @@ final class Mailboxes {
     void close(int rank) {
         lock.lock();
         try {
+            closedAt[rank] = System.nanoTime();
             closed[rank] = true;
             changed.signalAll();
         } finally {
@@ -119,17 +122,17 @@ final class Mailboxes {
     void check(int peer, long waitedNanos) {
         lock.lock();
         try {
-            check(peer, waitedNanos, RankTimeout.ofEnded(timeoutNanos));
+            check(peer, waitedNanos, closed[peer] && System.nanoTime() - closedAt[peer] > RankTimeout.ofEnded(timeoutNanos));
         } finally {
             lock.unlock();
         }
     }
 
-    private void check(int peer, long waitedNanos, long endedNanos) {
+    private void check(int peer, long waitedNanos, boolean isGone) {
         if (failure != null) {
             throw new RankException("[ranks] rank %d has failed: %s".formatted(failedRank, failure));
         }
-        if (closed[peer] && waitedNanos >= endedNanos) {
+        if (isGone) {
             throw RankTimeout.ended(peer);
         }
         if (waitedNanos >= timeoutNanos) {
@@ -140,7 +143,7 @@ final class Mailboxes {
     private void await(int peer, Check check) {
         long left = timeoutNanos;
         while (!check.isTrue()) {
-            check(peer, timeoutNanos - left, 0);
+            check(peer, timeoutNanos - left, closed[peer]);
             try {
                 left = changed.awaitNanos(left);
             } catch (InterruptedException e) {

@@ -58,6 +58,8 @@ final class MpiTransport implements Transport {
     private final List<MpiCalls.Request> beats = new ArrayList<>();
     /** When each rank was last heard of. */
     private final long[] heard;
+    /** When the goodbye of each rank was seen first while this one waited by other means; 0 if it was not. */
+    private final long[] endedAt;
     private long lastBeat = System.nanoTime();
     private boolean closed;
     private RankException failure;
@@ -81,6 +83,7 @@ final class MpiTransport implements Transport {
         localSize = machine[1];
         ownNumber.set(ValueLayout.JAVA_INT, 0, rank);
         heard = new long[size];
+        endedAt = new long[size];
         Arrays.fill(heard, System.nanoTime());
         Thread.ofPlatform().name("kept-rank").daemon().start(this::live);
     }
@@ -203,8 +206,11 @@ final class MpiTransport implements Transport {
         checkFailure();
         beat();
         requireLiving(peer);
-        if (waitedNanos >= RankTimeout.ofEnded(timeoutNanos) && mpi.hasCome(peer, GOODBYE)) {
-            throw RankTimeout.ended(peer);
+        if (mpi.hasCome(peer, GOODBYE)) {
+            endedAt[peer] = endedAt[peer] == 0 ? System.nanoTime() : endedAt[peer];
+            if (System.nanoTime() - endedAt[peer] > RankTimeout.ofEnded(timeoutNanos)) {
+                throw RankTimeout.ended(peer);
+            }
         }
     }
 

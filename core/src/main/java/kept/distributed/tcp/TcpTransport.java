@@ -23,7 +23,6 @@ final class TcpTransport implements Transport {
     private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
     private final Meeting meeting;
-    private final long timeoutNanos;
     private final Words words;
     private final Selector[] selectors;
 
@@ -35,7 +34,6 @@ final class TcpTransport implements Transport {
      */
     TcpTransport(Meeting meeting, long timeoutNanos) {
         this.meeting = meeting;
-        this.timeoutNanos = timeoutNanos;
         selectors = new Selector[meeting.size()];
         try {
             for (int peer = 0; peer < meeting.size(); peer++) {
@@ -107,7 +105,6 @@ final class TcpTransport implements Transport {
     private void move(ByteBuffer out, ByteBuffer in, int peer) {
         SocketChannel channel = meeting.data()[peer];
         try {
-            long since = System.nanoTime();
             while (out.hasRemaining() || in.hasRemaining()) {
                 long moved = out.hasRemaining() ? channel.write(out) : 0;
                 int read = in.hasRemaining() ? channel.read(in) : 0;
@@ -115,17 +112,14 @@ final class TcpTransport implements Transport {
                     throw lost(peer, null);
                 }
                 if (moved + read > 0) {
-                    since = System.nanoTime();
                     continue;
                 }
                 words.check(peer);
+                words.requireNotGone(peer);
                 selectors[peer].keys().iterator().next()
                         .interestOps((out.hasRemaining() ? SelectionKey.OP_WRITE : 0) | (in.hasRemaining() ? SelectionKey.OP_READ : 0));
                 selectors[peer].select(LOOK_MILLIS);
                 selectors[peer].selectedKeys().clear();
-                if (words.hasEnded(peer) && System.nanoTime() - since > RankTimeout.ofEnded(timeoutNanos)) {
-                    throw RankTimeout.ended(peer);
-                }
                 if (Thread.currentThread().isInterrupted()) {
                     throw new RankException("[ranks] interrupted while waiting for another rank");
                 }
@@ -150,9 +144,7 @@ final class TcpTransport implements Transport {
     @Override
     public void check(int peer, long waitedNanos) {
         words.check(peer);
-        if (words.hasEnded(peer) && waitedNanos >= RankTimeout.ofEnded(timeoutNanos)) {
-            throw RankTimeout.ended(peer);
-        }
+        words.requireNotGone(peer);
     }
 
     @Override

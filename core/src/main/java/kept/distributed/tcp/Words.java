@@ -37,6 +37,8 @@ final class Words {
     /** When each rank was last heard of. */
     private final long[] heard;
     private final boolean[] ended;
+    /** When each rank that has ended was heard of for the last time. */
+    private final long[] endedAt;
     private volatile RankException failure;
     private volatile boolean closed;
     private long lastBeat = System.nanoTime();
@@ -48,6 +50,7 @@ final class Words {
         heard = new long[meeting.size()];
         Arrays.fill(heard, System.nanoTime());
         ended = new boolean[meeting.size()];
+        endedAt = new long[meeting.size()];
         ended[meeting.rank()] = true;
         selector = Selector.open();
         for (int peer = 0; peer < meeting.size(); peer++) {
@@ -108,6 +111,7 @@ final class Words {
             failed(new RankException("[ranks] rank %d has failed: %s".formatted(about, new String(text, StandardCharsets.UTF_8))));
         } else if (kind == GOODBYE) {
             ended[peer] = true;
+            endedAt[peer] = System.nanoTime();
         }
     }
 
@@ -143,6 +147,13 @@ final class Words {
 
     synchronized boolean hasEnded(int peer) {
         return ended[peer];
+    }
+
+    /** Throws if a rank has ended so long ago that its last messages are not on their way any more. */
+    synchronized void requireNotGone(int peer) {
+        if (ended[peer] && System.nanoTime() - endedAt[peer] > RankTimeout.ofEnded(timeoutNanos)) {
+            throw RankTimeout.ended(peer);
+        }
     }
 
     /** Tells all others that this rank cannot go on; the first failure counts. */
