@@ -275,7 +275,8 @@ final class Rendezvous {
         int ranks = hello.getInt();
         SocketChannel[] kind = hello.getInt() == DATA ? meeting.data() : meeting.control();
         if (ranks != size) {
-            throw new RankException("[ranks] rank %d is one of %d, and rank %d one of %d: WORLD_SIZE must be the same".formatted(rank, size, peer, ranks));
+            throw new RankException("[ranks] rank %d is one of %d, and rank %d one of %d: WORLD_SIZE must be the same".formatted(rank, size, peer,
+                    ranks));
         }
         if (!expected.contains(peer) || kind[peer] != null) {
             throw new RankException("[ranks] two processes are rank %d: give each its own RANK".formatted(peer));
