@@ -131,7 +131,7 @@ public final class GgufExport {
 
     private void addTokenizerNotes(DecoderConfig config, Vocabulary tokenizer) {
         tokenizer.leftOut().forEach(what -> notes.add("the file cannot hold " + what));
-        int dropped = tokenizer.tokens().size() - config.vocabSize();
+        long dropped = tokenizer.tokens().stream().skip(config.vocabSize()).filter(token -> token.kind() != Kind.UNUSED).count();
         if (dropped > 0) {
             notes.add(Counts.of(dropped,
                 "added token is left out: the model has no embedding for it", "added tokens are left out: the model has no embeddings for them"));

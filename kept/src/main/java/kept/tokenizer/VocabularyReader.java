@@ -89,6 +89,7 @@ final class VocabularyReader {
             put(added.path("id").asInt(-1), new Token(added.path("content").asText(), 0, kind), Tokenizer.JSON_FILE);
         }
         noteStripping(model.addedTokens());
+        AddedIds.differences(TokenizerSettings.readJson(file)).ifPresent(notes::add);
         return new Vocabulary(tokens, specialId("bos_token", null), specialId("eos_token", null), specialId("unk_token", null),
                 specialId("pad_token", null),
                 Optional.of(settings.flag("add_bos_token").orElse(model.templateBegins())),
@@ -107,14 +108,15 @@ final class VocabularyReader {
             add(added.path("id").asInt(-1), added.path("content").asText(), added.path("special").asBoolean(), Tokenizer.JSON_FILE);
         }
         noteStripping(json.path("added_tokens"));
+        AddedIds.differences(json).ifPresent(notes::add);
     }
 
     private void noteStripping(JsonNode added) {
         List<String> flags = List.of("lstrip", "rstrip", "single_word");
         long stripping = added.valueStream().filter(token -> flags.stream().anyMatch(flag -> token.path(flag).asBoolean())).count();
         if (stripping > 0) {
-            notes.add(Counts.of(stripping, "added token takes the spaces beside it or is found as a whole word only",
-                    "added tokens take the spaces beside them or are found as whole words only") + " (lstrip, rstrip, single_word)");
+            notes.add("lstrip, rstrip and single_word of " + Counts.of(stripping, "added token: the spaces beside it that it takes, and that it is a "
+                    + "whole word", "added tokens: the spaces beside them that they take, and that they are whole words"));
         }
     }
 
