@@ -8,8 +8,8 @@ import kept.text.Counts;
 import kept.text.VisibleText;
 
 /**
- * The ids that the tokenizers library gives to the added tokens of a {@code tokenizer.json}: that of the vocabulary for a text that is in it, else the
- * next one. The ids in the file are those of the program that wrote it; the library passes over them.
+ * The ids that the tokenizers library gives to the added tokens of a {@code tokenizer.json}: that of the vocabulary for a text that is in it, else
+ * the next one. The ids in the file are those of the program that wrote it; the library passes over them.
  */
 final class AddedIds {
     private AddedIds() {}
@@ -45,7 +45,10 @@ final class AddedIds {
                 first = "%s is %d there and %d in transformers".formatted(VisibleText.quoted(text), there, id);
             }
         }
-        return different == 0 ? Optional.empty() : Optional.of("the ids that transformers gives to %s, which differ from those of %s (%s%s)".formatted(
+        if (different == 0) {
+            return Optional.empty();
+        }
+        return Optional.of("the ids that transformers gives to %s, which differ from those of %s (%s%s)".formatted(
                 Counts.of(different, "added token", "added tokens"), Tokenizer.JSON_FILE, different == 1 ? "" : "the first: ", first));
     }
 }
