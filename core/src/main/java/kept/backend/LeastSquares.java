@@ -24,6 +24,21 @@ public interface LeastSquares extends AutoCloseable {
     void add(Tensor y, Tensor d);
 
     /**
+     * Copies the sums, to be added to those of other rows.
+     *
+     * @param sums overwritten with G, of which the elements left of the diagonal are not specified, D and s: F64 {@code [width (2 width + 1)]} on the
+     *     CPU
+     */
+    void store(Tensor sums);
+
+    /**
+     * Replaces the sums, which allows the calls that {@link #clear} allows.
+     *
+     * @param sums as {@link #store} gives them
+     */
+    void load(Tensor sums);
+
+    /**
      * The sum of G's diagonal.
      *
      * @return the trace
@@ -68,6 +83,15 @@ public interface LeastSquares extends AutoCloseable {
      */
     Solution solve();
 
+    /**
+     * Solves for some channels of d, and for the constant 1, otherwise as {@link #solve()} does, with the same bits.
+     *
+     * @param from the first channel
+     * @param to the channel after the last
+     * @return the solution, with the rows of these channels alone
+     */
+    Solution solve(int from, int to);
+
     /** Frees the memory. */
     @Override
     void close();
@@ -83,7 +107,7 @@ public interface LeastSquares extends AutoCloseable {
     /**
      * A solution, rounded once to f32.
      *
-     * @param matrix C {@code [width, width]}, row-major: row i predicts channel i of d
+     * @param matrix C {@code [width, width]}, or some of its rows, row-major: row i predicts channel i of d
      * @param constant w {@code [width]}: {@code w y} estimates the constant 1
      */
     record Solution(float[] matrix, float[] constant) {}

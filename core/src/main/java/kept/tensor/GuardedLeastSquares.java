@@ -33,6 +33,28 @@ final class GuardedLeastSquares implements LeastSquares {
     }
 
     @Override
+    public void store(Tensor sums) {
+        require(!solved, "the right sides were overwritten by the solution; clear first");
+        requireSums(sums);
+        equations.store(sums);
+    }
+
+    @Override
+    public void load(Tensor sums) {
+        requireSums(sums);
+        clear();
+        equations.load(sums);
+    }
+
+    private void requireSums(Tensor sums) {
+        long elements = width * (2L * width + 1);
+        if (sums.dtype() != DType.F64 || sums.rank() != 1 || sums.size(0) != elements || sums.device() != Device.cpu() || !sums.isContiguous()) {
+            throw new ShapeException("[leastSquares] the sums are F64 [%d] on the CPU, not %s %s on %s".formatted(
+                    elements, sums.dtype().label(), sums.shape(), sums.device()));
+        }
+    }
+
+    @Override
     public double trace() {
         return equations.trace();
     }
@@ -74,6 +96,16 @@ final class GuardedLeastSquares implements LeastSquares {
         require(factored && !solved, "nothing is factored, or the right sides were overwritten");
         solved = true;
         return equations.solve();
+    }
+
+    @Override
+    public Solution solve(int from, int to) {
+        require(factored && !solved, "nothing is factored, or the right sides were overwritten");
+        if (from < 0 || to < from || to > width) {
+            throw new ShapeException("[leastSquares] there are %d channels, not %d to %d".formatted(width, from, to));
+        }
+        solved = true;
+        return equations.solve(from, to);
     }
 
     @Override

@@ -1,15 +1,13 @@
 package kept.backend;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
-import static org.assertj.core.api.Assertions.within;
-
+import java.util.Arrays;
 import java.util.List;
 import kept.backend.composition.HostLeastSquares;
 import kept.linalg.NotPositiveDefiniteException;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
+import kept.tensor.Device;
+import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -17,6 +15,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.within;
 
 /** Least squares in double precision: devices agree with the host, fail at the same row, and give the same bits for the same calls. */
 public abstract class LeastSquaresContract extends KernelContract {
@@ -117,6 +119,42 @@ public abstract class LeastSquaresContract extends KernelContract {
             sum += (double) a[fromA + i] * b[fromB + i];
         }
         return sum;
+    }
+
+    /** Sums may be stored and loaded, added outside, and solved some channels at a time: with the bits of one object that does all. */
+    @ParameterizedTest
+    @CsvSource({"1, 3", "5, 20", "19, 40", "65, 130", "130, 200"})
+    void sumsMayBeStoredAndChannelsSolvedInPieces(int width, int tokens) {
+        Tensor first = y(11, tokens, width);
+        Tensor second = y(12, tokens + 1, width);
+        try (var host = Scope.detached(Device.cpu());
+                LeastSquares equations = backend().leastSquares(width)) {
+            Tensor sums = host.run(() -> Tensor.empty(DType.F64, Shape.of(width * (2L * width + 1))));
+            Tensor others = host.run(() -> Tensor.empty(DType.F64, sums.shape()));
+            equations.add(first, d(first, 0.1));
+            equations.store(sums);
+            equations.clear();
+            equations.add(second, d(second, 0.1));
+            equations.store(others);
+            try (var _ = Scope.open(Device.cpu())) {
+                sums.assign(sums.add(others));
+            }
+            equations.load(sums);
+            double shift = ridge(equations, width);
+            equations.factor(shift);
+            LeastSquares.Solution whole = equations.solve();
+            LeastSquares reference = host(width, List.of(first, second));
+            reference.factor(shift);
+            requireClose(whole, reference.solve());
+            int half = width / 2 + width % 2;
+            for (int[] some : new int[][] {{0, half}, {half, width}, {half, half}}) {
+                equations.load(sums);
+                equations.factor(shift);
+                LeastSquares.Solution part = equations.solve(some[0], some[1]);
+                assertThat(part.matrix()).isEqualTo(Arrays.copyOfRange(whole.matrix(), some[0] * width, some[1] * width));
+                assertThat(part.constant()).isEqualTo(whole.constant());
+            }
+        }
     }
 
     @Test

@@ -9,6 +9,7 @@ import kept.linalg.NotPositiveDefiniteException;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.internal.TensorInternals;
 
 /**
  * Least squares in f64 on the device. Rows are widened to f64 some at a time and added by matrix products; {@link DoubleCholesky} factors and solves.
@@ -144,6 +145,29 @@ final class CudaLeastSquares implements LeastSquares {
     }
 
     @Override
+    public void store(Tensor sums) {
+        TensorInternals.onHost(null, sums, (_, memory) -> pass(memory, gpu::download));
+    }
+
+    @Override
+    public void load(Tensor sums) {
+        TensorInternals.onHost(sums, null, (memory, _) -> pass(memory, (address, part) -> gpu.upload(part, address)));
+    }
+
+    /** A copy between the device and the host. */
+    @FunctionalInterface
+    private interface Copy {
+        void between(long address, MemorySegment memory);
+    }
+
+    private void pass(MemorySegment memory, Copy copy) {
+        long matrix = (long) width * width * Double.BYTES;
+        copy.between(gram.address(), memory.asSlice(0, matrix));
+        copy.between(cross.address(), memory.asSlice(matrix, matrix));
+        copy.between(sums.address(), memory.asSlice(2 * matrix, (long) width * Double.BYTES));
+    }
+
+    @Override
     public double trace() {
         gpu.clear(trace, Double.BYTES);
         addToTotal(gram.address(), trace, width, width + 1L);
@@ -213,14 +237,23 @@ final class CudaLeastSquares implements LeastSquares {
 
     @Override
     public Solution solve() {
-        cholesky.solve(factor, cross);
+        return solve(0, width);
+    }
+
+    @Override
+    public Solution solve(int from, int to) {
+        if (to > from) {
+            cholesky.solve(factor, cross.block(0, width, from, to));
+        }
         cholesky.solve(factor, sums);
-        var matrix = new float[Math.multiplyExact(width, width)];
-        try (Gpu.Scratch rounded = gpu.scratch((long) matrix.length * Float.BYTES)) {
+        var matrix = new float[Math.multiplyExact(to - from, width)];
+        try (Gpu.Scratch rounded = gpu.scratch((long) width * width * Float.BYTES)) {
             int tiles = Math.ceilDiv(width, TILE);
             gpu.launch(DoubleCholesky.MODULE, "round_transposed_f64", new Grid(tiles, tiles, 1, THREADS, 1))
                     .i64(cross.address()).i64(rounded.address()).i64(width).run();
-            gpu.download(rounded.address(), MemorySegment.ofArray(matrix));
+            if (to > from) {
+                gpu.download(rounded.address() + (long) from * width * Float.BYTES, MemorySegment.ofArray(matrix));
+            }
         }
         var constant = new double[width];
         gpu.download(sums.address(), MemorySegment.ofArray(constant));

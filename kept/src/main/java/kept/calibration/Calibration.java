@@ -7,12 +7,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
 import kept.calibration.PhaseTimes.Phase;
+import kept.distributed.Communicator;
+import kept.distributed.SharedItems;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
 import kept.model.TensorName;
 import kept.model.Weights;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -38,7 +42,8 @@ public final class Calibration {
     private final Mapping mapping;
     private final Weights source;
     private final int[][] sequences;
-    private final CalibrationText text;
+    private final SharedText text;
+    private final Communicator ranks;
     private final CalibrationOptions options;
     private final Device device;
     private final DecoderConfig config;
@@ -55,6 +60,22 @@ public final class Calibration {
      * @throws CalibrationException if there are too few tokens for the width, or fewer than two sequences
      */
     public Calibration(Mapping mapping, Weights source, int[][] sequences, CalibrationOptions options, Device device) {
+        this(mapping, source, sequences, options, device, Communicator.single());
+    }
+
+    /**
+     * Prepares a calibration on several ranks, which divide tokens and equations. Each of them runs it with the same arguments; what is measured has
+     * the same bits on any number of ranks.
+     *
+     * @param mapping a {@link CalibratedMapping}
+     * @param source the teacher's parameters, in any floating dtype
+     * @param sequences the token ids {@code [sequences][length]}, in random order; the last sequences are held out
+     * @param options the user's options
+     * @param device where to compute
+     * @param ranks this rank and the others
+     * @throws CalibrationException if there are too few tokens for the width, or fewer than two sequences
+     */
+    public Calibration(Mapping mapping, Weights source, int[][] sequences, CalibrationOptions options, Device device, Communicator ranks) {
         this.mapping = mapping;
         this.source = source;
         this.sequences = sequences.clone();
@@ -68,7 +89,8 @@ public final class Calibration {
             throw new CalibrationException("[calibration] %,d tokens are one sequence, and at least two are needed: one to fit, one held out; "
                     .formatted(tokens) + "give more");
         }
-        text = CalibrationText.of(sequences);
+        this.ranks = ranks;
+        text = new SharedText(CalibrationText.of(sequences), ranks);
     }
 
     /**
@@ -111,12 +133,12 @@ public final class Calibration {
     }
 
     /**
-     * The total amount of work.
+     * The total amount of work of this rank.
      *
      * @return the sum of the progress values that {@link #run} reports
      */
     public long work() {
-        return text.tokens() * passes(norms.size()) + (Double.isNaN(options.anchor()) ? trials() : 0);
+        return text.own().tokens() * passes(norms.size()) + (Double.isNaN(options.anchor()) ? trials() : 0);
     }
 
     /** The number of passes over the text: measuring each norm, advancing teacher and student past it, and renewing the anchor after odd norms. */
@@ -141,11 +163,15 @@ public final class Calibration {
 
     private long trials() {
         int count = trialNorms(config);
-        return ANCHORS.length * CalibrationText.of(trialSequences()).tokens() * passes(count);
+        return anchorsOfRank().size() * CalibrationText.of(trialSequences()).tokens() * passes(count);
+    }
+
+    private SharedItems anchorsOfRank() {
+        return SharedItems.of(ANCHORS.length, ranks);
     }
 
     /**
-     * Measures everything that has not been measured yet.
+     * Measures everything that has not been measured yet. Of several ranks, rank 0 knows what has been, and sends it to the others.
      *
      * @param measured stores the results
      * @param progress receives the amount of work done, piece by piece; an exception it throws ends the calibration
@@ -153,46 +179,89 @@ public final class Calibration {
      */
     public void run(MeasuredTensors measured, LongConsumer progress, Consumer<String> notes) {
         int last = norms.size() - 1;
-        while (last >= 0 && isDone(measured, last)) {
+        int[] known = SharedItems.fromFirst(ranks, () -> IntStream.range(0, norms.size()).map(step -> isDone(measured, step) ? 1 : 0).toArray());
+        while (last >= 0 && known[last] == 1) {
             last--;
         }
         if (last < 0) {
             return;
         }
-        advice(config, text.tokens()).ifPresent(notes);
+        advice(config, text.whole().tokens()).ifPresent(notes);
         var times = new PhaseTimes();
         try (var regression = new NormRegression(config.hiddenSize(), device);
                 var models = new PairedForward(mapping, source, measured, text, options, device, progress, times)) {
             models.embed();
-            if (!measured.contains(CalibratedMapping.ANCHOR)) {
-                times.of(Phase.TRIALS, () -> chooseAnchor(measured, models.embeddingSize(), regression, progress, notes));
+            double size = models.embeddingSize();
+            if (SharedItems.fromFirst(ranks, () -> new int[] {measured.contains(CalibratedMapping.ANCHOR) ? 1 : 0})[0] == 0) {
+                times.of(Phase.TRIALS, () -> chooseAnchor(measured, size, regression, progress, notes));
+            } else {
+                shareAnchor(measured);
             }
             models.anchor(anchor(measured));
             double level = Double.parseDouble(measured.metadata(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow());
             for (int step = 0; step <= last; step++) {
-                boolean done = isDone(measured, step);
-                NormRegression.Solution solution = null;
-                if (done) {
-                    progress.accept(text.tokens());
-                } else {
-                    solution = models.measure(step, options.ridge(), regression);
-                    put(measured, norms.get(step), solution, notes);
-                }
-                if (isBeforeMlp(step)) {
-                    models.moveTeacher(step);
-                    if (done) {
-                        progress.accept(text.tokens());
-                    } else {
-                        put(measured, step / 2, models.renewal(step, level, solution.constant()), notes);
-                    }
-                    models.moveStudent(step);
-                } else if (step < last) {
-                    models.moveTeacher(step);
-                    models.moveStudent(step);
-                }
+                pass(step, last, known[step] == 1, level, measured, models, regression, progress, notes);
             }
         }
         notes.accept("took: " + times.inWords());
+    }
+
+    /** Measures a norm, unless that is done, and moves past it. */
+    private void pass(int step, int last, boolean done, double level, MeasuredTensors measured, PairedForward models, NormRegression regression,
+            LongConsumer progress, Consumer<String> notes) {
+        NormRegression.Solution solution = null;
+        if (done) {
+            shareDone(measured, step);
+            progress.accept(text.own().tokens());
+        } else {
+            solution = models.measure(step, options.ridge(), regression);
+            put(measured, norms.get(step), solution, notes);
+        }
+        if (isBeforeMlp(step)) {
+            models.moveTeacher(step);
+            if (done) {
+                progress.accept(text.own().tokens());
+            } else {
+                put(measured, step / 2, models.renewal(step, level, solution.constant()), notes);
+            }
+            models.moveStudent(step);
+            measured.forget(CalibratedMapping.reader(step / 2));
+            measured.forget(CalibratedMapping.neuron(step / 2));
+        } else if (step < last) {
+            models.moveTeacher(step);
+            models.moveStudent(step);
+        }
+        measured.forget(CalibratedMapping.correction(norms.get(step)));
+    }
+
+    /** Sends the other ranks what has been measured for a norm. */
+    private void shareDone(MeasuredTensors measured, int step) {
+        share(measured, CalibratedMapping.correction(norms.get(step)), Shape.of(config.hiddenSize(), config.hiddenSize()), Map.of());
+        if (isBeforeMlp(step)) {
+            share(measured, CalibratedMapping.reader(step / 2), Shape.of(2, config.hiddenSize()), Map.of());
+            share(measured, CalibratedMapping.neuron(step / 2), Shape.of(1), Map.of());
+        }
+    }
+
+    private void shareAnchor(MeasuredTensors measured) {
+        try (var _ = Scope.open(Device.cpu())) {
+            Tensor level = Tensor.of(new double[] {ranks.rank() > 0 ? 0
+                    : Double.parseDouble(measured.metadata(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow())}, 1);
+            ranks.broadcast(level, 0);
+            share(measured, CalibratedMapping.ANCHOR, Shape.of(1), Map.of(RELATIVE, Double.toString(level.item())));
+        }
+    }
+
+    private void share(MeasuredTensors measured, String name, Shape shape, Map<String, String> metadata) {
+        if (ranks.size() > 1) {
+            try (var _ = Scope.open(Device.cpu())) {
+                Tensor tensor = ranks.rank() == 0 ? measured.get(name, shape) : Tensor.empty(DType.F32, shape);
+                ranks.broadcast(tensor, 0);
+                if (ranks.rank() > 0) {
+                    measured.put(name, shape, tensor.toFloatArray(), metadata);
+                }
+            }
+        }
     }
 
     private boolean isBeforeMlp(int step) {
@@ -230,12 +299,17 @@ public final class Calibration {
             Consumer<String> notes) {
         double best = options.anchor();
         if (Double.isNaN(best)) {
+            SharedItems anchors = anchorsOfRank();
+            var missed = new double[ANCHORS.length];
+            for (int i = anchors.first(); i < anchors.end(); i++) {
+                missed[i] = trial(ANCHORS[i], size, regression, progress);
+            }
+            anchors.gather(missed);
             double least = Double.POSITIVE_INFINITY;
-            for (double candidate : ANCHORS) {
-                double missed = trial(candidate, size, regression, progress);
-                if (missed < least) {
-                    least = missed;
-                    best = candidate;
+            for (int i = 0; i < ANCHORS.length; i++) {
+                if (missed[i] < least) {
+                    least = missed[i];
+                    best = ANCHORS[i];
                 }
             }
         }
@@ -243,14 +317,14 @@ public final class Calibration {
         notes.accept("anchor: %s times the embeddings' root mean square, which is %.3g".formatted(best, size));
     }
 
-    /** Returns the error at the first norms with an anchor. */
+    /** Returns the error at the first norms with an anchor; each rank tries its own anchors by itself. */
     private double trial(double level, double size, NormRegression regression, LongConsumer progress) {
         float anchor = (float) (level * size);
         Map<String, float[]> tensors = new HashMap<>(Map.of(CalibratedMapping.ANCHOR, new float[] {anchor}));
         Weights measured = (name, shape) -> Tensor.of(tensors.get(name), shape.toArray());
         double missed = 0;
-        try (var models = new PairedForward(mapping, source, measured, CalibrationText.of(trialSequences()), options, device, progress,
-                new PhaseTimes())) {
+        try (var models = new PairedForward(mapping, source, measured, new SharedText(CalibrationText.of(trialSequences()), Communicator.single()),
+                options, device, progress, new PhaseTimes())) {
             models.embed();
             models.anchor(anchor);
             int count = trialNorms(config);

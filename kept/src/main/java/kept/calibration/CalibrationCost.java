@@ -18,7 +18,7 @@ import kept.tensor.Tensor;
  * @param activationBytes the activations of one part of the tokens
  * @param equationBytes the normal equations and factors of a norm in double precision and its held-out tokens: on the device if it has f64
  *     arithmetic, else mostly on the Java heap
- * @param heapBytes on the Java heap for any device: a norm's solution in f32 while it is stored, and four numbers per token
+ * @param heapBytes in the host's memory for any device: a norm's solution in f32 while it is stored, four numbers per token, and the sums of the tree
  * @param resultBytes the measured tensors, on disk until the output is written
  * @param singleOperations multiplications and additions of matrix products in f32 or shorter types, by kernels
  * @param teacherOperations those of the teacher's forward pass, whose weights have the checkpoint's type
@@ -67,13 +67,20 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
                 part * (3L * config.intermediateSize() + 6 * n) * Float.BYTES,
                 3 * n * n * Double.BYTES + n * n * Float.BYTES + (3 * part + 2 * held) * n * Float.BYTES
                         + 2L * PIECE * n * Double.BYTES + (n + 2L * PIECE) * Math.min(CHANNELS, n) * Double.BYTES,
-                n * n * Float.BYTES + 4 * tokens * Float.BYTES,
+                n * n * Float.BYTES + 4 * tokens * Float.BYTES + treeBytes(n, tokens - held),
                 norms * n * n * Float.BYTES + 2L * config.layers() * n * Float.BYTES,
                 2.0 * 2 * (mlp + attention) * ofTokens + renewals + corrections,
                 2.0 * (mlp + attention) * ofTokens,
                 3.0 * n * n * (norms * tokens + trialNorms * trialTokens)
                         + (norms + trialNorms) * (FACTORS * (n * n * n / 3.0 + 2.0 * n * n * CHANNELS) + 2.0 * n * n * n)
                         + (FACTORS - 1) * 2.0 * n * CHANNELS * (norms * held + trialNorms * heldOut(config, trialTokens)));
+    }
+
+    /** The sums of the tree: those of a block, and one for each level. */
+    private static long treeBytes(long n, long fitted) {
+        int blocks = SharedText.blocks((int) Math.min(SharedText.BLOCKS, Math.ceilDiv(fitted, CalibrationText.PART)));
+        int levels = Integer.SIZE - Integer.numberOfLeadingZeros(blocks - 1);
+        return blocks == 1 ? 0 : (1 + levels) * n * (2 * n + 1) * Double.BYTES;
     }
 
     /** The number of tokens held out; at least one sequence, which has as many tokens as the model has positions. */

@@ -10,7 +10,7 @@ import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
 import kept.corpus.TextCoverage;
 import kept.distributed.Communicator;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.model.DecoderConfig;
 import kept.tokenizer.Tokenizer;
 
@@ -68,7 +68,7 @@ public record CalibrationSequences(int[][] ids, Optional<TextCoverage> coverage)
      */
     public static CalibrationSequences fromFirst(Communicator ranks, int positions, Supplier<CalibrationSequences> read) {
         CalibrationSequences own = ranks.rank() == 0 ? read.get() : null;
-        int[] all = DividedWork.fromFirst(ranks, () -> Stream.of(own.ids).flatMapToInt(IntStream::of).toArray());
+        int[] all = SharedItems.fromFirst(ranks, () -> Stream.of(own.ids).flatMapToInt(IntStream::of).toArray());
         if (own != null) {
             return own;
         }

@@ -3,6 +3,7 @@ package kept.calibration;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,10 +30,24 @@ public final class MeasuredTensors implements Weights {
     private static final String SETTINGS = "calibration.json";
     private static final String ENDING = ".safetensors";
 
+    /** Null for tensors in memory. */
     private final Path directory;
+    private final Map<String, Held> held = new HashMap<>();
+
+    /** A tensor in memory. */
+    private record Held(float[] values, Map<String, String> metadata) {}
 
     private MeasuredTensors(Path directory) {
         this.directory = directory;
+    }
+
+    /**
+     * Tensors in memory, for a rank that shares a calibration whose results another one stores. Those that are not needed any more are forgotten.
+     *
+     * @return none so far
+     */
+    public static MeasuredTensors inMemory() {
+        return new MeasuredTensors(null);
     }
 
     /**
@@ -84,7 +99,7 @@ public final class MeasuredTensors implements Weights {
     /**
      * The directory of the files.
      *
-     * @return the directory
+     * @return the directory; null for tensors in memory
      */
     public Path directory() {
         return directory;
@@ -97,7 +112,12 @@ public final class MeasuredTensors implements Weights {
      * @return true if it is saved
      */
     public boolean contains(String name) {
-        return Files.exists(file(name));
+        return directory == null ? held.containsKey(name) : Files.exists(file(name));
+    }
+
+    /** Forgets a tensor in memory, which is not needed any more. */
+    void forget(String name) {
+        held.remove(name);
     }
 
     /**
@@ -108,6 +128,9 @@ public final class MeasuredTensors implements Weights {
      * @return the value, if the file has the key
      */
     public Optional<String> metadata(String name, String key) {
+        if (directory == null) {
+            return Optional.ofNullable(held.get(name).metadata.get(key));
+        }
         try (var file = SafetensorsFile.open(file(name))) {
             return Optional.ofNullable(file.metadata().get(key));
         }
@@ -117,6 +140,9 @@ public final class MeasuredTensors implements Weights {
     public Tensor get(String name, Shape shape) {
         if (!contains(name)) {
             throw new CalibrationException("[calibration] %s has no '%s': it was not finished; run it again".formatted(directory, name));
+        }
+        if (directory == null) {
+            return Tensor.of(held.get(name).values, shape.toArray());
         }
         try (var file = SafetensorsFile.open(file(name))) {
             if (!file.contains(name) || !file.entry(name).shape().equals(shape)) {
@@ -129,6 +155,10 @@ public final class MeasuredTensors implements Weights {
 
     /** Writes a tensor atomically. */
     void put(String name, Shape shape, float[] values, Map<String, String> metadata) {
+        if (directory == null) {
+            held.put(name, new Held(values.clone(), metadata));
+            return;
+        }
         try (var _ = Scope.open();
                 var writer = SafetensorsWriter.createWithChecksums(file(name), List.of(new TensorSpec(name, DType.F32, shape)), metadata)) {
             HostCopy.with(Tensor.of(values, shape.toArray()), DType.F32, bytes -> writer.write(name, bytes));

@@ -2,10 +2,17 @@ package kept.calibration;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.DoubleStream;
 import kept.backend.LeastSquares;
+import kept.distributed.Communicator;
+import kept.distributed.Leaves;
+import kept.distributed.SharedItems;
+import kept.distributed.TreeSum;
 import kept.linalg.NotPositiveDefiniteException;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
@@ -31,6 +38,14 @@ final class NormRegression implements AutoCloseable {
     private final List<Rows> heldOut = new ArrayList<>();
     /** Owns the held-out rows; null while there are none. */
     private Scope scope;
+    /** Null for rows that are added one after another. */
+    private SharedText shared;
+    /** The sums of the blocks so far; null if all rows are one block of one rank. */
+    private TreeSum tree;
+    /** Owns {@link #sums}; null as the tree is. */
+    private Scope treeScope;
+    /** The sums of the last block. */
+    private Tensor sums;
 
     /** Outputs of some tokens, {@code [tokens, width]} each. */
     private record Rows(Tensor y, Tensor d) {}
@@ -51,13 +66,80 @@ final class NormRegression implements AutoCloseable {
         equations = device.backend().leastSquares(width);
     }
 
-    /** Clears all data for another norm. */
-    void clear() {
+    /** Clears all data for another norm, whose tokens may be divided over ranks. */
+    void clear(SharedText text) {
+        clear();
+        shared = text;
+        Leaves leaves = text.leaves();
+        if (leaves.count() > 1 || leaves.ranks() > 1) {
+            treeScope = Scope.detached(Device.cpu());
+            tree = new TreeSum(Math.max(1, leaves.size(text.ranks().rank())));
+            sums = treeScope.run(() -> Tensor.empty(DType.F64, Shape.of(width * (2L * width + 1))));
+        }
+    }
+
+    private void clear() {
         equations.clear();
         heldOut.clear();
+        shared = null;
         if (scope != null) {
             scope.close();
             scope = null;
+        }
+        clearTree();
+    }
+
+    private void clearTree() {
+        if (tree != null) {
+            tree.close();
+            treeScope.close();
+            tree = null;
+            treeScope = null;
+            sums = null;
+        }
+    }
+
+    /** Ends a block of rows, which is a leaf of the tree. */
+    void endBlock() {
+        if (tree != null) {
+            equations.store(sums);
+            tree.add(sums);
+            equations.clear();
+        }
+    }
+
+    /** Takes the sums and the held-out rows of all ranks. */
+    private void join() {
+        if (tree == null) {
+            return;
+        }
+        try (var _ = Scope.open(Device.cpu())) {
+            shared.ranks().allReduce(sums, shared.leaves());
+        }
+        equations.load(sums);
+        clearTree();
+        if (shared.ranks().size() > 1) {
+            joinHeldOut();
+        }
+    }
+
+    private void joinHeldOut() {
+        List<Rows> own = List.copyOf(heldOut);
+        heldOut.clear();
+        if (scope == null) {
+            scope = Scope.detached(device);
+        }
+        CalibrationText text = shared.whole();
+        for (int i = 0; i < text.heldOut(); i++) {
+            int owner = shared.heldOut().ownerOf(i);
+            Shape shape = Shape.of(CalibrationText.tokens(text.parts().get(text.parts().size() - text.heldOut() + i)), width);
+            Rows rows = owner == shared.ranks().rank() ? own.get(i - shared.heldOut().first())
+                    : scope.run(() -> new Rows(Tensor.empty(DType.F32, shape), Tensor.empty(DType.F32, shape)));
+            try (var _ = Scope.open(device)) {
+                shared.ranks().broadcast(rows.y, owner);
+                shared.ranks().broadcast(rows.d, owner);
+            }
+            heldOut.add(rows);
         }
     }
 
@@ -93,6 +175,7 @@ final class NormRegression implements AutoCloseable {
      * @throws CalibrationException if the equations cannot be solved
      */
     Solution solve(double ridge) {
+        join();
         double[] choice = Double.isNaN(ridge) ? choose() : new double[] {ridge, heldOutError(ridge)};
         double chosen = choice[0];
         double error = choice[1];
@@ -104,19 +187,43 @@ final class NormRegression implements AutoCloseable {
             throw new CalibrationException("[calibration] a norm's least squares cannot be solved with %s; give more text or a larger --ridge"
                     .formatted(tried), e);
         }
-        LeastSquares.Solution solution = equations.solve();
-        return new Solution(solution.matrix(), chosen, error, solution.constant());
+        return solved(chosen, error);
     }
 
-    /** The ridge with the smallest held-out error, and that error. */
+    /** Ranks divide the channels. */
+    private Solution solved(double ridge, double error) {
+        SharedItems channels = SharedItems.of(width, ranks());
+        LeastSquares.Solution solution = equations.solve(channels.first(), channels.end());
+        if (ranks().size() == 1) {
+            return new Solution(solution.matrix(), ridge, error, solution.constant());
+        }
+        var matrix = new float[Math.multiplyExact(width, width)];
+        System.arraycopy(solution.matrix(), 0, matrix, channels.first() * width, solution.matrix().length);
+        channels.gather(matrix);
+        return new Solution(matrix, ridge, error, solution.constant());
+    }
+
+    private Communicator ranks() {
+        return shared == null ? Communicator.single() : shared.ranks();
+    }
+
+    /** The ridge with the smallest held-out error, and that error. Ranks try as many at a time as there are ranks. */
     private double[] choose() {
         double[] choice = {Double.NaN, Double.POSITIVE_INFINITY};
-        for (double ridge = MIN_RIDGE; ridge <= MAX_RIDGE; ridge *= RIDGE_STEP) {
-            double error = heldOutError(ridge);
-            if (error < choice[1]) {
-                choice = new double[] {ridge, error};
-            } else if (error > FAR_FROM_BEST * choice[1]) {
-                break;
+        double[] ridges = DoubleStream.iterate(MIN_RIDGE, ridge -> ridge <= MAX_RIDGE, ridge -> ridge * RIDGE_STEP).toArray();
+        for (int from = 0; from < ridges.length; from += ranks().size()) {
+            SharedItems some = SharedItems.of(Math.min(ranks().size(), ridges.length - from), ranks());
+            var errors = new double[some.items()];
+            for (int i = some.first(); i < some.end(); i++) {
+                errors[i] = heldOutError(ridges[from + i]);
+            }
+            some.gather(errors);
+            for (int i = 0; i < errors.length; i++) {
+                if (errors[i] < choice[1]) {
+                    choice = new double[] {ridges[from + i], errors[i]};
+                } else if (errors[i] > FAR_FROM_BEST * choice[1]) {
+                    return choice;
+                }
             }
         }
         return choice;

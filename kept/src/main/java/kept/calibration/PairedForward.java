@@ -1,5 +1,6 @@
 package kept.calibration;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.LongConsumer;
@@ -38,6 +39,8 @@ final class PairedForward implements AutoCloseable {
     private final Mapping mapping;
     private final Weights source;
     private final Weights mapped;
+    private final SharedText shared;
+    /** The tokens of this rank. */
     private final CalibrationText text;
     private final Device device;
     private final Streams teacher;
@@ -58,18 +61,19 @@ final class PairedForward implements AutoCloseable {
      * @param mapping the table
      * @param source the teacher's parameters
      * @param measured the measurements of the student so far
-     * @param text the tokens
+     * @param shared the tokens, of which this rank has its own
      * @param options the location of the streams
      * @param device where to compute
      * @param progress receives the number of tokens of each part measured or advanced
      * @param times records the time of each phase
      */
-    PairedForward(Mapping mapping, Weights source, Weights measured, CalibrationText text, CalibrationOptions options, Device device,
+    PairedForward(Mapping mapping, Weights source, Weights measured, SharedText shared, CalibrationOptions options, Device device,
             LongConsumer progress, PhaseTimes times) {
         this.mapping = mapping;
         this.source = source;
         this.mapped = new MappedWeights(mapping, mapping.sources(source, measured), DType.F32);
-        this.text = text;
+        this.shared = shared;
+        this.text = shared.own();
         this.device = device;
         this.progress = progress;
         this.times = times;
@@ -108,17 +112,19 @@ final class PairedForward implements AutoCloseable {
 
     /** The RMS of the text's centred embeddings; the mean over tokens. */
     double embeddingSize() {
-        var sum = new double[1];
+        List<float[]> sizes = new ArrayList<>();
         for (int i = 0; i < text.parts().size(); i++) {
             int part = i;
             compute(() -> {
                 Tensor stream = teacher.get(part);
-                for (float size : stream.sub(stream.mean(-1).unsqueeze(-1)).square().mean(-1).sqrt().toFloatArray()) {
-                    sum[0] += size;
-                }
+                sizes.add(stream.sub(stream.mean(-1).unsqueeze(-1)).square().mean(-1).sqrt().toFloatArray());
             });
         }
-        return sum[0] / text.tokens();
+        double sum = 0;
+        for (float size : shared.ofAllTokens(sizes)) {
+            sum += size;
+        }
+        return sum / shared.whole().tokens();
     }
 
     /** Stores the student's embeddings as its streams: the teacher's, centred, plus an anchor. */
@@ -143,7 +149,7 @@ final class PairedForward implements AutoCloseable {
      */
     NormRegression.Solution measure(int step, double ridge, NormRegression regression) {
         TensorName name = norm(step);
-        regression.clear();
+        regression.clear(shared);
         times.of(Phase.SUMS, () -> compute(() -> {
             Norm layerNorm = DecoderParts.norm(name, mapping.source(), source);
             Norm rmsNorm = DecoderParts.norm(name, mapping.target(), mapped);
@@ -154,6 +160,9 @@ final class PairedForward implements AutoCloseable {
                     Tensor y = rmsNorm.forward(student.get(part));
                     regression.add(rows(y), rows(z.sub(y)), text.isHeldOut(part));
                 });
+                if (shared.endsBlock(part)) {
+                    regression.endBlock();
+                }
                 progress.accept(CalibrationText.tokens(text.parts().get(part)));
             }
         }));
@@ -178,18 +187,20 @@ final class PairedForward implements AutoCloseable {
             Norm before = DecoderParts.norm(norm(step), mapping.source(), source);
             SwiGlu mlp = DecoderParts.mlp(layer(step), mapping.source(), source);
             activity = new double[mapping.source().intermediateSize()];
+            List<float[]> squares = new ArrayList<>();
             for (int i = 0; i < text.parts().size(); i++) {
                 int part = i;
                 compute(() -> {
                     Tensor stream = teacher.get(part);
                     Tensor inner = mlp.activations(before.forward(stream));
-                    float[] squares = inner.reshape(stream.size(0) * stream.size(1), activity.length).square().sum(0).toFloatArray();
-                    for (int j = 0; j < squares.length; j++) {
-                        activity[j] += squares[j];
-                    }
+                    squares.add(inner.reshape(stream.size(0) * stream.size(1), activity.length).square().sum(0).toFloatArray());
                     teacher.put(part, stream.add(mlp.writer().forward(inner)));
                 });
                 progress.accept(CalibrationText.tokens(text.parts().get(part)));
+            }
+            float[] ofAll = shared.ofAllParts(squares, _ -> activity.length);
+            for (int j = 0; j < ofAll.length; j++) {
+                activity[j % activity.length] += ofAll[j];
             }
             compute(() -> {
                 Tensor outputs = mlp.writer().weight().value().cast(DType.F32);
@@ -239,7 +250,7 @@ final class PairedForward implements AutoCloseable {
      */
     Neuron renewal(int step, double level, float... constant) {
         int width = constant.length;
-        var fit = new AnchorRenewal(level);
+        var found = new Renewal();
         var reading = new float[1][];
         times.of(Phase.SUMS, () -> compute(() -> {
             Norm before = DecoderParts.norm(norm(step), mapping.target(), mapped);
@@ -253,22 +264,53 @@ final class PairedForward implements AutoCloseable {
                     Tensor read = projections.matmul(before.forward(stream).reshape(tokens, width).transpose(0, 1));
                     Tensor behind = teacher.get(part);
                     Tensor size = behind.sub(behind.mean(-1).unsqueeze(-1)).square().mean(-1).sqrt();
-                    fit.add(read.slice(0, 0, 1).toFloatArray(), read.slice(0, 1, 2).toFloatArray(), size.toFloatArray(),
-                            stream.mean(-1).toFloatArray(), text.isHeldOut(part));
+                    found.e.add(read.slice(0, 0, 1).toFloatArray());
+                    found.q.add(read.slice(0, 1, 2).toFloatArray());
+                    found.size.add(size.toFloatArray());
+                    found.anchor.add(stream.mean(-1).toFloatArray());
                 });
                 progress.accept(CalibrationText.tokens(text.parts().get(part)));
             }
         }));
-        AnchorRenewal.Fit found = level > 0 ? fit.solve() : null;
-        if (found == null) {
+        AnchorRenewal.Fit fit = found.fit(shared, level);
+        if (fit == null) {
             return Neuron.none(width);
         }
         var rows = new float[2 * width];
         for (int i = 0; i < width; i++) {
-            rows[i] = (float) (found.gate() * reading[0][i]);
-            rows[width + i] = (float) (found.ofReading() * reading[0][i] + found.ofConstant() * constant[i]);
+            rows[i] = (float) (fit.gate() * reading[0][i]);
+            rows[width + i] = (float) (fit.ofReading() * reading[0][i] + fit.ofConstant() * constant[i]);
         }
-        return new Neuron(leastNeeded(), rows, found.error());
+        return new Neuron(leastNeeded(), rows, fit.error());
+    }
+
+    /** What an anchor is renewed by, for each part of this rank. */
+    private static final class Renewal {
+        private final List<float[]> e = new ArrayList<>();
+        private final List<float[]> q = new ArrayList<>();
+        private final List<float[]> size = new ArrayList<>();
+        private final List<float[]> anchor = new ArrayList<>();
+
+        /** Null if there is no anchor, or none to read. */
+        AnchorRenewal.Fit fit(SharedText text, double level) {
+            float[] allE = text.ofAllTokens(e);
+            float[] allQ = text.ofAllTokens(q);
+            float[] allSizes = text.ofAllTokens(size);
+            float[] allAnchors = text.ofAllTokens(anchor);
+            if (!(level > 0)) {
+                return null;
+            }
+            var fit = new AnchorRenewal(level);
+            CalibrationText whole = text.whole();
+            int from = 0;
+            for (int part = 0; part < whole.parts().size(); part++) {
+                int to = from + Math.toIntExact(CalibrationText.tokens(whole.parts().get(part)));
+                fit.add(Arrays.copyOfRange(allE, from, to), Arrays.copyOfRange(allQ, from, to), Arrays.copyOfRange(allSizes, from, to),
+                        Arrays.copyOfRange(allAnchors, from, to), whole.isHeldOut(part));
+                from = to;
+            }
+            return fit.solve();
+        }
     }
 
     private int leastNeeded() {

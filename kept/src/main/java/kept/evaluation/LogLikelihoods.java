@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
 import kept.distributed.Communicator;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
@@ -79,7 +79,7 @@ public final class LogLikelihoods {
         List<Group> groups = groups(requests, order);
         int[] blocks = blocks(groups);
         int[] borders = Arrays.stream(blocks).map(first -> first == groups.size() ? order.length : groups.get(first).from).toArray();
-        DividedWork work = DividedWork.of(blocks.length - 1, ranks);
+        SharedItems work = SharedItems.of(blocks.length - 1, ranks);
         long own = borders[work.end()] - borders[work.first()];
         var sorted = new double[order.length];
         int capacity = Math.min(longest, requests.stream().mapToInt(Request::length).max().orElse(1));

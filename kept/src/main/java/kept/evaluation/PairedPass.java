@@ -2,7 +2,7 @@ package kept.evaluation;
 
 import java.util.ArrayList;
 import java.util.List;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.NormSite;
@@ -145,7 +145,7 @@ final class PairedPass {
      *
      * @param sequences how they are divided
      */
-    LayerDistances distances(DividedWork sequences) {
+    LayerDistances distances(SharedItems sequences) {
         int width = places.size() * SiteDistance.SUMS;
         double[] sums = new double[Math.toIntExact(sequences.items() * width)];
         for (int i = 0; i < read.size(); i++) {

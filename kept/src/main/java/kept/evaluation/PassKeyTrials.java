@@ -7,7 +7,7 @@ import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import kept.autograd.Autograd;
 import kept.distributed.Communicator;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
@@ -83,7 +83,7 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
             }
         }
         int[] blocks = blocks();
-        DividedWork work = DividedWork.of(blocks.length - 1, ranks);
+        SharedItems work = SharedItems.of(blocks.length - 1, ranks);
         long own = blocks[work.end()] - blocks[work.first()];
         var found = new double[total()];
         var tokens = new double[total()];

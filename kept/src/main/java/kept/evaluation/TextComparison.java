@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.IntConsumer;
 import kept.distributed.Communicator;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.model.Decoder;
 import kept.tensor.Scope;
 
@@ -53,7 +53,7 @@ public record TextComparison(TextEvaluation text, TokenScores scores, Optional<L
     public static TextComparison of(TextEvaluation text, Decoder teacher, Decoder student, boolean layers, int worst, Communicator ranks,
             IntConsumer progress) {
         var tokens = new WorstTokens(worst);
-        DividedWork work = text.divided(ranks);
+        SharedItems work = text.divided(ranks);
         TextEvaluation.Scored observer = (row, logits, scores) -> {
             if (worst > 0) {
                 tokens.add(row, logits, scores);

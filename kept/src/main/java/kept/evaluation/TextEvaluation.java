@@ -11,7 +11,7 @@ import kept.corpus.CorpusException;
 import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
 import kept.distributed.Communicator;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
@@ -97,7 +97,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @return the scores of each token, in every rank
      */
     public TokenScores scores(Decoder teacher, Decoder student, Communicator ranks, IntConsumer progress) {
-        DividedWork work = divided(ranks);
+        SharedItems work = divided(ranks);
         return scores(teacher, student, work, input -> logits(teacher, student, input),
                 (row, _, _) -> progress.accept(work.ofAll(row - work.first() + 1)));
     }
@@ -108,8 +108,8 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @param ranks those that share the work
      * @return the division
      */
-    public DividedWork divided(Communicator ranks) {
-        return DividedWork.of(sequences(), ranks);
+    public SharedItems divided(Communicator ranks) {
+        return SharedItems.of(sequences(), ranks);
     }
 
     /** Observes each sequence after it is scored, while its logits can still be computed. */
@@ -124,7 +124,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
      *
      * @throws NonFiniteException if a score is not a finite number, naming the model and the first tensor at fault
      */
-    TokenScores scores(Decoder teacher, Decoder student, DividedWork work, Function<Tensor, PairedLogits> reading, Scored observer) {
+    TokenScores scores(Decoder teacher, Decoder student, SharedItems work, Function<Tensor, PairedLogits> reading, Scored observer) {
         Device device = student.device();
         int sequences = sequences();
         var scores = new TokenScores(length, new float[sequences * length], new float[sequences * length], new float[sequences * length],
@@ -224,7 +224,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @param work the sequences, {@linkplain #divided divided} over ranks
      * @param observer receives ids {@code [1, length]}, I32, which are freed when it returns
      */
-    public void forEachInput(Device device, DividedWork work, Consumer<Tensor> observer) {
+    public void forEachInput(Device device, SharedItems work, Consumer<Tensor> observer) {
         for (int row = work.first(); row < work.end(); row++) {
             try (var _ = Scope.open(device)) {
                 observer.accept(input(sequence(row * (length + 1))));

@@ -3,7 +3,7 @@ package kept.evaluation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 
 /**
  * The comparison of a student with its teacher at each token of a text: {@code [sequences, length]}, row by row.
@@ -40,7 +40,7 @@ public record TokenScores(int length, float[] divergences, float[] teacherLosses
             Interval klMean, Interval top1Agreement, Interval perplexityTeacher, Interval perplexityStudent, Interval perplexityRatio) {}
 
     /** Takes the scores of the other ranks' sequences. */
-    void gather(DividedWork sequences) {
+    void gather(SharedItems sequences) {
         sequences.gather(divergences);
         sequences.gather(teacherLosses);
         sequences.gather(studentLosses);

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.PriorityQueue;
 import kept.autograd.FactoredLogits;
 import kept.distributed.Communicator;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -64,7 +64,7 @@ final class WorstTokens {
             put(token, numbers, at);
             at += NUMBERS;
         }
-        DividedWork.of(ranks.size(), ranks).gather(numbers);
+        SharedItems.of(ranks.size(), ranks).gather(numbers);
         worst.clear();
         for (int from = 0; from < numbers.length; from += NUMBERS) {
             if (numbers[from] != NONE) {

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import kept.autograd.Autograd;
 import kept.distributed.Communicator;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.model.NormSite;
 import kept.model.OrionModel;
 import kept.model.StreamObserver;
@@ -65,7 +65,7 @@ public final class NormProbe {
      * @return one entry for each norm, in the order of the graph
      */
     public List<NormStatistics> statistics() {
-        return statistics(DividedWork.of(sums.size(), Communicator.single()));
+        return statistics(SharedItems.of(sums.size(), Communicator.single()));
     }
 
     /**
@@ -74,7 +74,7 @@ public final class NormProbe {
      * @param observed the observations, of which each rank has made its own in their order
      * @return one entry for each norm, in the order of the graph; the same in every rank and on any number of them
      */
-    public List<NormStatistics> statistics(DividedWork observed) {
+    public List<NormStatistics> statistics(SharedItems observed) {
         int width = 2 * norms.size();
         var all = new double[observed.items() * width];
         for (int i = 0; i < sums.size(); i++) {

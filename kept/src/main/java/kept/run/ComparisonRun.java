@@ -11,7 +11,7 @@ import kept.checkpoint.Checkpoint;
 import kept.corpus.Corpus;
 import kept.corpus.TextCoverage;
 import kept.distributed.Communicator;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.evaluation.TextEvaluation;
 import kept.evaluation.TokenScores;
 import kept.mapping.CalibratedMapping;
@@ -283,7 +283,7 @@ public final class ComparisonRun {
 
     private static List<NormStatistics> norms(OrionModel teacher, TextEvaluation text, Communicator ranks) {
         var probe = new NormProbe(teacher);
-        DividedWork work = text.divided(ranks);
+        SharedItems work = text.divided(ranks);
         text.forEachInput(teacher.device(), work, probe::observe);
         return probe.statistics(work);
     }

@@ -9,7 +9,7 @@ import kept.corpus.Corpus;
 import kept.corpus.PackedTokens;
 import kept.corpus.TextCoverage;
 import kept.distributed.Communicator;
-import kept.distributed.DividedWork;
+import kept.distributed.SharedItems;
 import kept.evaluation.TextEvaluation;
 import kept.text.VisibleText;
 import kept.tokenizer.Tokenizer;
@@ -50,7 +50,7 @@ public final class HeldOutTexts {
             Progress progress) {
         var read = new HeldOutTexts();
         texts.forEach((name, text) -> {
-            int[] ids = DividedWork.fromFirst(ranks, () -> read.ids(name, text, tokenizer, length, tokens, progress));
+            int[] ids = SharedItems.fromFirst(ranks, () -> read.ids(name, text, tokenizer, length, tokens, progress));
             read.evaluations.add(new TextEvaluation(name, ids, length));
         });
         return read;

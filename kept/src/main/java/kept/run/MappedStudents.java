@@ -185,7 +185,7 @@ public final class MappedStudents implements AutoCloseable {
     }
 
     private Weights calibrated(String name, Mapping table, int[]... sequences) {
-        var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options(name), device);
+        var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options(name), device, ranks);
         MeasuredTensors measured = MeasuredTensors.open(directory.path().resolve(name.replace(SETTING, "-")), Map.of("mapping", name));
         Measurement.run(calibration, measured, name, name + ": ", () -> { }, progress);
         return measured;

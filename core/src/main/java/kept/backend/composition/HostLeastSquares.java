@@ -1,10 +1,13 @@
 package kept.backend.composition;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.BiConsumer;
 import kept.backend.LeastSquares;
 import kept.linalg.Cholesky;
 import kept.linalg.DoubleMatrix;
 import kept.linalg.DoubleProducts;
+import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /** Least squares on the host, for any device: rows are downloaded, and {@code kept.linalg} computes. The memory is on the Java heap. */
@@ -65,6 +68,26 @@ public final class HostLeastSquares implements LeastSquares {
             DoubleMatrix rows = pieceOfY.fill(ofY, from * width, count);
             DoubleProducts.addGram(1, rows, gram);
             DoubleProducts.addTransposedProduct(1, rows, pieceOfD.fill(ofD, from * width, count), cross);
+        }
+    }
+
+    @Override
+    public void store(Tensor sums) {
+        pass(sums, Tensor::upload);
+    }
+
+    @Override
+    public void load(Tensor sums) {
+        clear();
+        pass(sums, Tensor::download);
+    }
+
+    private void pass(Tensor all, BiConsumer<Tensor, MemorySegment> copy) {
+        long square = (long) width * width;
+        try (var _ = Scope.open(all.device())) {
+            copy.accept(all.slice(0, 0, square), MemorySegment.ofArray(gram.array()));
+            copy.accept(all.slice(0, square, 2 * square), MemorySegment.ofArray(cross.array()));
+            copy.accept(all.slice(0, 2 * square, 2 * square + width), MemorySegment.ofArray(sums.array()));
         }
     }
 
@@ -139,15 +162,22 @@ public final class HostLeastSquares implements LeastSquares {
 
     @Override
     public Solution solve() {
-        factor.solve(cross);
+        return solve(0, width);
+    }
+
+    @Override
+    public Solution solve(int from, int to) {
+        if (to > from) {
+            factor.solve(cross.block(0, width, from, to));
+        }
         factor.solve(sums);
-        var matrix = new float[Math.multiplyExact(width, width)];
+        var matrix = new float[Math.multiplyExact(to - from, width)];
         var constant = new float[width];
-        for (int i = 0; i < width; i++) {
-            for (int j = 0; j < width; j++) {
-                matrix[i * width + j] = (float) cross.get(j, i);
+        for (int j = 0; j < width; j++) {
+            for (int i = from; i < to; i++) {
+                matrix[(i - from) * width + j] = (float) cross.get(j, i);
             }
-            constant[i] = (float) sums.get(i, 0);
+            constant[j] = (float) sums.get(j, 0);
         }
         return new Solution(matrix, constant);
     }

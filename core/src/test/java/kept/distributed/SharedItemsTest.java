@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class DividedWorkTest {
+class SharedItemsTest {
     @ParameterizedTest
     @CsvSource({"1,0", "1,4", "2,0", "2,1", "2,7", "3,7", "5,3", "4,64"})
     void everyRankGetsTheResultsOfAllItems(int ranks, int items) {
@@ -20,7 +20,7 @@ class DividedWorkTest {
             borders[i + 1] = borders[i] + i % 3;
         }
         List<double[]> some = ThreadRanks.run(ranks, communicator -> {
-            DividedWork work = DividedWork.of(items, communicator);
+            SharedItems work = SharedItems.of(items, communicator);
             var results = new double[borders[items]];
             for (int i = borders[work.first()]; i < borders[work.end()]; i++) {
                 results[i] = 1 / (i + 3.0);
@@ -36,7 +36,7 @@ class DividedWorkTest {
     @CsvSource({"1,4", "2,7", "3,7", "5,3"})
     void asManyResultsOfEachItem(int ranks, int items) {
         List<float[]> rows = ThreadRanks.run(ranks, communicator -> {
-            DividedWork work = DividedWork.of(items, communicator);
+            SharedItems work = SharedItems.of(items, communicator);
             var results = new float[2 * items];
             double[] same = new double[items];
             for (int i = work.first(); i < work.end(); i++) {
@@ -61,11 +61,11 @@ class DividedWorkTest {
     void whatRank0ComputesReachesAll() {
         for (int ranks : new int[] {1, 2, 5}) {
             List<int[]> all = ThreadRanks.run(ranks, communicator -> {
-                int[] some = DividedWork.fromFirst(communicator, () -> {
+                int[] some = SharedItems.fromFirst(communicator, () -> {
                     assertThat(communicator.rank()).isZero();
                     return new int[] {3, -1, Integer.MAX_VALUE};
                 });
-                assertThat(DividedWork.fromFirst(communicator, () -> new int[0])).isEmpty();
+                assertThat(SharedItems.fromFirst(communicator, () -> new int[0])).isEmpty();
                 return some;
             });
             assertThat(all).hasSize(ranks).allSatisfy(numbers -> assertThat(numbers).containsExactly(3, -1, Integer.MAX_VALUE));
@@ -74,17 +74,17 @@ class DividedWorkTest {
 
     @Test
     void itemsAreDividedEvenlyAndProgressIsThatOfAll() {
-        int[] sizes = ThreadRanks.run(3, communicator -> DividedWork.of(8, communicator)).stream().mapToInt(DividedWork::size).toArray();
+        int[] sizes = ThreadRanks.run(3, communicator -> SharedItems.of(8, communicator)).stream().mapToInt(SharedItems::size).toArray();
         assertThat(sizes).containsExactly(3, 3, 2);
-        assertThat(ThreadRanks.run(3, communicator -> DividedWork.of(8, communicator).ofAll(2))).containsExactly(5, 5, 8);
-        assertThat(ThreadRanks.run(3, communicator -> DividedWork.of(1, communicator).ofAll(0))).containsExactly(0, 0, 0);
+        assertThat(ThreadRanks.run(3, communicator -> SharedItems.of(8, communicator).ofAll(2))).containsExactly(5, 5, 8);
+        assertThat(ThreadRanks.run(3, communicator -> SharedItems.of(1, communicator).ofAll(0))).containsExactly(0, 0, 0);
     }
 
     @Test
     void bordersThatDoNotFitAreRefused() {
-        DividedWork work = DividedWork.of(2, Communicator.single());
+        SharedItems work = SharedItems.of(2, Communicator.single());
         assertThatThrownBy(() -> work.gather(new double[3], 0, 3)).isInstanceOf(TensorException.class)
-                .hasMessage("[divided work] 2 borders of 3 results do not fit 2 items");
+                .hasMessage("[shared items] 2 borders of 3 results do not fit 2 items");
         assertThatThrownBy(() -> work.gather(new double[3], 0, 1, 2)).isInstanceOf(TensorException.class);
         double[] results = {1, 2, 3};
         work.gather(results, 0, 1, 3);

@@ -1,6 +1,7 @@
 package kept.distributed;
 
 import java.util.Arrays;
+import java.util.function.IntToLongFunction;
 import java.util.function.Supplier;
 import kept.tensor.DType;
 import kept.tensor.Device;
@@ -14,7 +15,7 @@ import kept.tensor.TensorException;
  * get the results of all. What is computed from these in one order has the same bits on any number of ranks.
  *
  * <pre>{@code
- * var work = DividedWork.of(texts.size(), ranks);
+ * var work = SharedItems.of(texts.size(), ranks);
  * double[] losses = new double[texts.size()];
  * for (int i = work.first(); i < work.end(); i++) {
  *     losses[i] = loss(texts.get(i));
@@ -24,13 +25,18 @@ import kept.tensor.TensorException;
  *
  * <p>All ranks make the same calls. With one rank nothing is copied or sent.
  */
-public final class DividedWork {
+public final class SharedItems {
     private final Communicator ranks;
-    private final Division items;
+    /** The first item of each rank, and at the end the number of items. */
+    private final int[] starts;
 
-    private DividedWork(Communicator ranks, Division items) {
+    private SharedItems(Communicator ranks, int items, IntToLongFunction first) {
         this.ranks = ranks;
-        this.items = items;
+        starts = new int[ranks.size() + 1];
+        for (int rank = 0; rank < ranks.size(); rank++) {
+            starts[rank] = Math.toIntExact(first.applyAsLong(rank));
+        }
+        starts[ranks.size()] = items;
     }
 
     /**
@@ -40,8 +46,19 @@ public final class DividedWork {
      * @param ranks those that share the work
      * @return the division
      */
-    public static DividedWork of(int items, Communicator ranks) {
-        return new DividedWork(ranks, Division.of(items, ranks.size()));
+    public static SharedItems of(int items, Communicator ranks) {
+        return new SharedItems(ranks, items, Division.of(items, ranks.size())::begin);
+    }
+
+    /**
+     * Divides the leaves of a sum as they are.
+     *
+     * @param leaves what is divided over the ranks, fewer than 2^31
+     * @param ranks those that share the work
+     * @return the division, whose items are the leaves
+     */
+    public static SharedItems of(Leaves leaves, Communicator ranks) {
+        return new SharedItems(ranks, Math.toIntExact(leaves.count()), leaves::first);
     }
 
     /**
@@ -71,7 +88,7 @@ public final class DividedWork {
      * @return 0 or more
      */
     public int items() {
-        return (int) items.elements();
+        return starts[starts.length - 1];
     }
 
     /**
@@ -80,7 +97,7 @@ public final class DividedWork {
      * @return its index; {@link #end} if there is none
      */
     public int first() {
-        return (int) items.begin(ranks.rank());
+        return starts[ranks.rank()];
     }
 
     /**
@@ -89,7 +106,7 @@ public final class DividedWork {
      * @return the index after the last one
      */
     public int end() {
-        return (int) items.end(ranks.rank());
+        return starts[ranks.rank() + 1];
     }
 
     /**
@@ -102,13 +119,27 @@ public final class DividedWork {
     }
 
     /**
+     * The rank that has an item.
+     *
+     * @param item its index
+     * @return the rank
+     */
+    public int ownerOf(int item) {
+        int rank = 0;
+        while (starts[rank + 1] <= item) {
+            rank++;
+        }
+        return rank;
+    }
+
+    /**
      * Estimates how many items all ranks have done, to show: they work at one pace.
      *
      * @param done what this rank has done of its own
      * @return as large a part of all items
      */
     public int ofAll(int done) {
-        return (int) (done * items.elements() / Math.max(1, size()));
+        return (int) ((long) done * items() / Math.max(1, size()));
     }
 
     /**
@@ -117,7 +148,17 @@ public final class DividedWork {
      * @param results those of all items in their order; this rank's are filled in, the others are overwritten
      */
     public void gather(float[] results) {
-        gather(results, results.length, evenly(results.length), Tensor::of, Tensor::toFloatArray);
+        gather(results, evenly(results.length));
+    }
+
+    /**
+     * Joins results, some of each item.
+     *
+     * @param results those of all items in their order; this rank's are filled in, the others are overwritten
+     * @param borders for each item the index of its first result, and at the end the number of all results
+     */
+    public void gather(float[] results, int... borders) {
+        gather(results, results.length, borders, Tensor::of, Tensor::toFloatArray);
     }
 
     /**
@@ -140,9 +181,9 @@ public final class DividedWork {
     }
 
     private int[] evenly(int results) {
-        var borders = new int[(int) items.elements() + 1];
+        var borders = new int[items() + 1];
         for (int i = 1; i < borders.length; i++) {
-            borders[i] = (int) ((long) results * i / items.elements());
+            borders[i] = (int) ((long) results * i / items());
         }
         return borders;
     }
@@ -160,9 +201,8 @@ public final class DividedWork {
     /** Each rank sends its part to all others. */
     @SuppressWarnings("SuspiciousSystemArraycopy")
     private <A> void gather(A results, int count, int[] borders, Upload<A> upload, Download<A> download) {
-        if (borders.length != items.elements() + 1 || borders[borders.length - 1] != count) {
-            throw new TensorException("[divided work] %d borders of %d results do not fit %d items".formatted(borders.length, count,
-                    items.elements()));
+        if (borders.length != items() + 1 || borders[borders.length - 1] != count) {
+            throw new TensorException("[shared items] %d borders of %d results do not fit %d items".formatted(borders.length, count, items()));
         }
         if (ranks.size() == 1) {
             return;
@@ -170,8 +210,8 @@ public final class DividedWork {
         try (var _ = Scope.open(Device.cpu())) {
             Tensor all = upload.of(results, count);
             for (int rank = 0; rank < ranks.size(); rank++) {
-                int from = borders[(int) items.begin(rank)];
-                int to = borders[(int) items.end(rank)];
+                int from = borders[starts[rank]];
+                int to = borders[starts[rank + 1]];
                 if (to > from) {
                     ranks.broadcast(all.slice(0, from, to), rank);
                 }
