@@ -105,11 +105,20 @@ public final class Convert extends Program {
             PlanText.printMeasuring(choice, config, device.open(), out());
             return 0;
         }
-        ConversionRun.Result result = ConversionRun.of(source, output).mapping(choice).dtype(dtype == null ? null : dtype.dtype())
+        ConversionRun run = ConversionRun.of(source, output).mapping(choice).dtype(dtype == null ? null : dtype.dtype())
                 .maxShardSize(maxShardSize).verify(verify).resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read())
-                .device(device.open()).keep(inputs()).run(progress());
-        print(result);
+                .device(device.open()).keep(inputs()).ranks(ranks());
+        if (ranks().rank() > 0) {
+            run.follow();
+        } else {
+            print(run.run(progress()));
+        }
         return 0;
+    }
+
+    @Override
+    protected boolean runsOnRanks() {
+        return true;
     }
 
     private void print(ConversionRun.Result result) {

@@ -171,6 +171,36 @@ class RanksOfProgramsTest {
         }
     }
 
+    /** {@code -Dkept.thorough}: a calibration, and files that ranks divide; each rank has its own part of the machine's temporary files. */
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("thoroughEngines")
+    void conversionOnRanksWritesTheFilesOfOne(String engine) throws IOException, InterruptedException {
+        Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        for (String mapping : List.of("opm", "calibrated")) {
+            Path alone = directory.resolve("alone-" + mapping);
+            ProgramRun one = ProgramRun.of((Object[]) conversion(teacher, text, mapping, alone));
+            assertThat(one.code()).as(one.err()).isZero();
+            Path output = directory.resolve("ranks-" + mapping);
+            Result result = run(engine, 3, Stream.concat(Stream.of("kept.Main"), Stream.of(conversion(teacher, text, mapping, output)))
+                    .toArray(String[]::new));
+            assertThat(result.status).as(() -> String.join("\n", result.err)).isZero();
+            try (Stream<Path> files = Files.list(alone)) {
+                for (Path file : files.toList()) {
+                    assertThat(output.resolve(file.getFileName())).hasSameBinaryContentAs(file);
+                }
+            }
+            assertThat(String.join("\n", result.out).replace("ranks-", "alone-")).isEqualTo(one.out().strip());
+            assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial,calibration}");
+        }
+    }
+
+    private static String[] conversion(Path teacher, Path text, String mapping, Path output) {
+        return Stream.concat(Stream.of("convert", "--model", teacher, "--mapping", mapping, "--max-shard-size", "5kB", "--verify", "--output", output),
+                mapping.equals("calibrated") ? Stream.of("--calibration", text, "--calibration-tokens", 640) : Stream.of())
+                .map(Object::toString).toArray(String[]::new);
+    }
+
     private static String[] distillation(Path teacher, Path text, Path output, String... more) {
         return Stream.concat(Stream.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--tokens", 512,
                 "--sequence-length", 16, "--evaluation-tokens", 64).map(Object::toString), Stream.of(more)).toArray(String[]::new);

@@ -248,7 +248,7 @@ public final class Calibration {
             Tensor level = Tensor.of(new double[] {ranks.rank() > 0 ? 0
                     : Double.parseDouble(measured.metadata(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow())}, 1);
             ranks.broadcast(level, 0);
-            share(measured, CalibratedMapping.ANCHOR, Shape.of(1), Map.of(RELATIVE, Double.toString(level.item())));
+            share(measured, CalibratedMapping.ANCHOR, Shape.of(1), Map.of(RELATIVE, Double.toString(level.toDoubleArray()[0])));
         }
     }
 

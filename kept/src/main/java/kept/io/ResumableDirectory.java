@@ -61,6 +61,16 @@ public final class ResumableDirectory implements AutoCloseable {
     }
 
     /**
+     * Returns where the files of an output are while it is written by this or another process.
+     *
+     * @param path the output directory
+     * @return {@code NAME.partial/files}
+     */
+    public static Path files(Path path) {
+        return partial(path).resolve(FILES);
+    }
+
+    /**
      * Starts a directory, or resumes an unfinished one.
      *
      * @param path the output directory; a link to a directory stands for that directory

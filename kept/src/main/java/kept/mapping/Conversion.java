@@ -7,6 +7,8 @@ import java.util.function.Function;
 import java.util.function.LongConsumer;
 import java.util.function.Predicate;
 import kept.checkpoint.Checkpoint;
+import kept.distributed.Communicator;
+import kept.distributed.SharedItems;
 import kept.io.FileException;
 import kept.model.CheckpointWeights;
 import kept.model.HostCopy;
@@ -32,6 +34,7 @@ public final class Conversion {
     private final DType dtype;
     private final long maxShardSize;
     private final List<TensorSpec> specs;
+    private final Communicator ranks;
 
     /**
      * Plans a conversion.
@@ -55,6 +58,21 @@ public final class Conversion {
      * @param maxShardSize the maximum number of bytes of tensors in a file
      */
     public Conversion(Mapping mapping, Checkpoint source, Weights measured, DType dtype, long maxShardSize) {
+        this(mapping, source, measured, dtype, maxShardSize, Communicator.single());
+    }
+
+    /**
+     * Plans a conversion that ranks share: each of them writes some of the files, of which no two ranks write the same.
+     *
+     * @param mapping the table
+     * @param source the source's weights, which must stay open
+     * @param measured the mapping's measured tensors; null where it has none
+     * @param dtype the target's dtype; null takes that of each tensor's first source
+     * @param maxShardSize the maximum number of bytes of tensors in a file
+     * @param ranks those that make the same calls
+     */
+    public Conversion(Mapping mapping, Checkpoint source, Weights measured, DType dtype, long maxShardSize, Communicator ranks) {
+        this.ranks = ranks;
         this.mapping = mapping;
         this.source = source;
         this.measured = measured;
@@ -75,6 +93,28 @@ public final class Conversion {
     }
 
     /**
+     * The part of the target that this rank writes.
+     *
+     * @param directory where it is written
+     * @return bytes of its tensors
+     */
+    public long ownBytes(Path directory) {
+        Predicate<String> isOwn = own(directory);
+        return specs.stream().filter(spec -> isOwn.test(spec.name())).mapToLong(TensorSpec::byteSize).sum();
+    }
+
+    /** Whether this rank writes a tensor: ranks divide the files. */
+    private Predicate<String> own(Path directory) {
+        if (ranks.size() == 1) {
+            return _ -> true;
+        }
+        try (var writer = CheckpointWriter.create(directory, specs, maxShardSize)) {
+            SharedItems shards = SharedItems.of(writer.shards(), ranks);
+            return name -> writer.shardOf(name) >= shards.first() && writer.shardOf(name) < shards.end();
+        }
+    }
+
+    /**
      * The number of bytes still to be written to a directory, which may contain finished files of this conversion.
      *
      * @param directory an existing directory
@@ -88,7 +128,7 @@ public final class Conversion {
 
     /**
      * Writes the weights of the mapping's target. In a directory of a conversion that ended early it writes the missing files; the files are the same
-     * in both cases.
+     * in both cases. Of several ranks, each writes its files; when this returns in rank 0, all are written.
      *
      * @param directory an existing directory; gets one or more safetensors files
      * @param progress receives the bytes of each finished part, including files that existed before
@@ -96,13 +136,30 @@ public final class Conversion {
      *     their number and the first tensor; or if a file cannot be read or written
      */
     public void write(Path directory, LongConsumer progress) {
-        mapping.dropped().stream().map(DroppedTensor::source).forEach(source::requireFinite);
+        SharedItems dropped = SharedItems.of(mapping.dropped().size(), ranks);
+        mapping.dropped().subList(dropped.first(), dropped.end()).stream().map(DroppedTensor::source).forEach(source::requireFinite);
+        writeOwn(directory, progress);
+        if (ranks.size() > 1) {
+            ranks.barrier();
+        }
+        if (ranks.rank() == 0) {
+            try (var writer = CheckpointWriter.resume(directory, specs, maxShardSize)) {
+                writer.finish();
+            }
+        }
+    }
+
+    private void writeOwn(Path directory, LongConsumer progress) {
+        Predicate<String> isOwn = own(directory);
         var weights = new MappedWeights(mapping, mapping.sources(new CheckpointWeights(source), measured), dtype);
         var overflow = new Overflow();
         try (var writer = CheckpointWriter.resume(directory, specs, maxShardSize)) {
             for (int i = 0; i < specs.size(); i++) {
                 TensorMapping row = mapping.rows().get(i);
                 TensorSpec spec = specs.get(i);
+                if (!isOwn.test(row.target())) {
+                    continue;
+                }
                 if (writer.isFound(row.target())) {
                     progress.accept(spec.byteSize());
                 } else if (!isVerbatim(row)) {
@@ -120,12 +177,12 @@ public final class Conversion {
                 }
             }
             overflow.requireNone(source.directory());
-            writer.finish();
         }
     }
 
     /**
-     * Reads the written weights and compares each tensor, byte by byte, with its source; converted tensors are converted again.
+     * Reads the written weights and compares each tensor, byte by byte, with its source; converted tensors are converted again. Each rank reads the
+     * files that it has written.
      *
      * @param directory where they were written
      * @param progress receives the bytes of each compared part
@@ -133,7 +190,7 @@ public final class Conversion {
      */
     public void verify(Path directory, LongConsumer progress) {
         try (var written = Checkpoint.open(directory)) {
-            compare(_ -> true, written::entry, progress);
+            compare(own(directory), written::entry, progress);
         }
     }
 

@@ -3,6 +3,7 @@ package kept.run;
 import java.nio.file.Path;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.Checkpoint;
+import kept.distributed.Communicator;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.tensor.Device;
@@ -99,7 +100,8 @@ public final class CalibrationRun {
      */
     public MeasuredTensors run(Progress progress) {
         DecoderConfig config = DecoderConfig.read(teacher);
-        var measurement = new Measurement(mapping, config, directory.toAbsolutePath(), resume, progress);
+        var measurement = new Measurement(mapping, config, directory.toAbsolutePath(), resume, progress,
+                Communicator.single());
         measurement.requireNothingBegun(overwrite);
         try (var checkpoint = Checkpoint.open(teacher);
                 var stop = progress.stop()) {

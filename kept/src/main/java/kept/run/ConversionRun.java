@@ -9,6 +9,8 @@ import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
+import kept.distributed.Communicator;
+import kept.distributed.SharedItems;
 import kept.io.DiskSpace;
 import kept.io.FileException;
 import kept.io.ResumableDirectory;
@@ -42,6 +44,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
     private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private boolean verified;
     private TokenizerFiles.Options tokenizer = TokenizerFiles.Options.NONE;
+    private Communicator ranks = Communicator.single();
 
     private ConversionRun(Path source, Path output) {
         this.source = source;
@@ -130,6 +133,71 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
     }
 
     /**
+     * Sets the ranks that divide the weight files, and the measurements of {@code calibrated}; this process alone by default. Rank 0 does the {@link
+     * #run}, each other rank {@linkplain #follow follows} with the same settings, and all reach the same output directory. The output has the same
+     * bits for any number of ranks.
+     *
+     * @param all this rank and the others, which the caller closes
+     * @return this
+     */
+    public ConversionRun ranks(Communicator all) {
+        ranks = all;
+        return this;
+    }
+
+    /**
+     * Does the part of a rank other than 0.
+     *
+     * @throws RunException in rank 0
+     * @throws kept.distributed.RankException if another rank fails
+     * @throws TensorException other errors of files, models and mappings
+     */
+    public void follow() {
+        if (ranks.rank() == 0) {
+            throw new RunException("[convert] rank 0 leads the conversion (ConversionRun.run)");
+        }
+        DecoderConfig config = DecoderConfig.read(source);
+        var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume(), Progress.NONE, ranks);
+        try (var checkpoint = Checkpoint.open(source)) {
+            CheckpointWeights.requireTensors(checkpoint, config);
+            if (isWriting(false)) {
+                Weights measured = mapping.isCalibrated() ? measurement.follow(checkpoint, device(), this::awaitFirst)
+                        : Measurement.Measured.NOTHING.tensors();
+                Path files = ResumableDirectory.files(output);
+                var conversion = conversion(measurement.table(), checkpoint, measured);
+                awaitFirst();
+                conversion.write(files, _ -> { });
+                if (verified) {
+                    awaitFirst();
+                    conversion.verify(files, _ -> { });
+                    awaitAll();
+                }
+            }
+        }
+    }
+
+    /** Whether rank 0, which knows, has files to be written. */
+    private boolean isWriting(boolean known) {
+        return SharedItems.fromFirst(ranks, () -> new int[] {known ? 1 : 0})[0] == 1;
+    }
+
+    /** Goes on when all ranks are here. */
+    private void awaitAll() {
+        if (ranks.size() > 1) {
+            ranks.barrier();
+        }
+    }
+
+    /** Goes on when rank 0 is here too. */
+    private void awaitFirst() {
+        isWriting(true);
+    }
+
+    private Conversion conversion(Mapping table, Checkpoint checkpoint, Weights measured) {
+        return new Conversion(table, checkpoint, measured, dtype, maxShardSize, ranks);
+    }
+
+    /**
      * Executes the run.
      *
      * @param progress receives the progress
@@ -140,7 +208,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
      */
     public Result run(Progress progress) {
         DecoderConfig config = DecoderConfig.read(source);
-        var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume(), progress);
+        var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume(), progress, ranks);
         Mapping table = measurement.table();
         try (var checkpoint = Checkpoint.open(source);
                 var stop = progress.stop()) {
@@ -150,9 +218,9 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             boolean resumes = resume().isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long compared = 0;
             try (var directory = ResumableDirectory.prepare(output, isOverwriting(), resumes, settings(checkpoint, config), inputs())) {
-                if (!directory.isInPlace()) {
+                if (isWriting(!directory.isInPlace())) {
                     Weights measured = measure(measurement, checkpoint, stop);
-                    compared = new Writing(new Conversion(table, checkpoint, measured, dtype, maxShardSize), table, directory, progress,
+                    compared = new Writing(conversion(table, checkpoint, measured), table, directory, progress,
                             stop).write();
                 }
                 directory.commit();
@@ -177,8 +245,12 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
 
     private Weights measure(Measurement measurement, Checkpoint checkpoint, Progress.Stop stop) {
         measurement.requireNothingBegun(isOverwriting());
-        return mapping.isCalibrated() ? measurement.measure(checkpoint, measurement.read(source), device(), stop)
-                : Measurement.Measured.NOTHING.tensors();
+        if (!mapping.isCalibrated()) {
+            return Measurement.Measured.NOTHING.tensors();
+        }
+        Weights measured = measurement.measure(checkpoint, measurement.read(source), device(), stop);
+        awaitFirst();
+        return measured;
     }
 
     /** The settings that determine the output, which a resumed run must share; the source is identified by its contents, not its path. */
@@ -221,9 +293,13 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                     progress.note("resuming: %s finished before".formatted(Counts.of(found, "weight file")));
                 }
                 LlamaDirectory.writeCompanions(table.target(), dtype, source, files, tokenizer, progress);
-                watch("convert", total, Math.max(0, total - missing), piece -> conversion.write(files, piece));
+                awaitFirst();
+                long own = conversion.ownBytes(files);
+                watch("convert", own, ranks.size() == 1 ? Math.max(0, total - missing) : 0, piece -> conversion.write(files, piece));
                 if (verified) {
-                    watch("verify", total, 0, piece -> conversion.verify(files, piece));
+                    awaitFirst();
+                    watch("verify", own, 0, piece -> conversion.verify(files, piece));
+                    awaitAll();
                 }
                 return verified ? total : 0;
             } catch (StoppedException e) {

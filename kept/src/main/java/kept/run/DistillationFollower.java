@@ -28,6 +28,7 @@ final class DistillationFollower {
         var values = new RandomWeights(target, 0, settings.training().weightType());
         try (var checkpoint = Checkpoint.open(settings.teacher())) {
             CheckpointWeights.requireTensors(checkpoint, task.mapping().source());
+            measure(checkpoint);
             try (Decoder teacher = Decoder.create(task.mapping().source(), new RecordedWeights(checkpoint), settings.device());
                     Decoder student = Decoder.create(target, values, settings.device())) {
                 task.trained().apply(student);
@@ -37,6 +38,21 @@ final class DistillationFollower {
                     follower.run();
                 }
             }
+        }
+    }
+
+    /** Shares the measurements of mappings, in the order of rank 0. */
+    private void measure(Checkpoint checkpoint) {
+        MappingChoice own = task.settings().mapping();
+        measure(own, checkpoint);
+        task.settings().compared().stream().filter(other -> !other.name().equals(own.name())).forEach(other -> measure(other, checkpoint));
+    }
+
+    private void measure(MappingChoice choice, Checkpoint checkpoint) {
+        if (choice.isCalibrated()) {
+            DistillationRun settings = task.settings();
+            new Measurement(choice, task.mapping().source(), Measurement.directoryOf(settings.output()), Resume.NO, Progress.NONE, ranks)
+                    .follow(checkpoint, settings.device());
         }
     }
 }

@@ -52,7 +52,8 @@ final class DistillationProcess {
         options = task.options();
         stored = task.stored();
         trained = task.trained();
-        measurement = new Measurement(settings.mapping(), mapping.source(), Measurement.directoryOf(settings.output()), settings.resume(), progress);
+        measurement = new Measurement(settings.mapping(), mapping.source(), Measurement.directoryOf(settings.output()), settings.resume(), progress,
+                settings.ranks());
     }
 
     DistillationRun.Result run() {
@@ -83,7 +84,7 @@ final class DistillationProcess {
         progress.note(device.backend().description());
         text.report(options, run, progress);
         settings.training().noteDigits(stored, progress);
-        var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device);
+        var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device, settings.ranks());
         var stages = new Stages(text.evaluations());
         try (var models = models(checkpoint, starts, text, inputs, run)) {
             long parameters = trained.apply(models.student());

@@ -14,6 +14,7 @@ import kept.calibration.CalibrationSequences;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.Checkpoint;
 import kept.corpus.TextCoverage;
+import kept.distributed.Communicator;
 import kept.io.AtomicFiles;
 import kept.io.Checksum;
 import kept.io.DiskSpace;
@@ -40,6 +41,7 @@ final class Measurement {
     private final Path directory;
     private final Resume resume;
     private final Progress progress;
+    private final Communicator ranks;
 
     /**
      * The result of the measurement.
@@ -66,14 +68,16 @@ final class Measurement {
      * @param directory the directory of measured tensors; created when it is needed
      * @param resume whether to resume from measured tensors, even those of another device or vector width
      * @param progress receives the progress
+     * @param ranks those that share the measurement, of which rank 0 alone stores the results
      */
-    Measurement(MappingChoice choice, DecoderConfig config, Path directory, Resume resume, Progress progress) {
+    Measurement(MappingChoice choice, DecoderConfig config, Path directory, Resume resume, Progress progress, Communicator ranks) {
         this.choice = choice;
         this.table = choice.table(config);
         this.directory = directory;
         this.resume = resume;
         this.progress = progress;
-        if (choice.isCalibrated()) {
+        this.ranks = ranks;
+        if (choice.isCalibrated() && ranks.rank() == 0) {
             OwnFiles.CALIBRATION.requireNothingElse(directory, "it cannot hold measured tensors; move that away");
         }
     }
@@ -128,16 +132,38 @@ final class Measurement {
      */
     MeasuredTensors measure(Checkpoint checkpoint, CalibrationSequences sequences, Device device, Progress.Stop stop) {
         requireRoom();
-        int[][] ids = sequences.ids();
-        var calibration = new Calibration(table, new CheckpointWeights(checkpoint), ids, choice.options(), device);
+        MeasuredTensors measured = open(checkpoint, sequences, device);
+        CalibrationSequences.fromFirst(ranks, table.source().maxPositions(), () -> sequences);
+        run(calibration(checkpoint, sequences, device), measured, "calibrate", "", () -> requireNoStop(stop), progress);
+        return measured;
+    }
+
+    /** Measures in a rank other than 0, which has the sequences and stores the results. */
+    CalibrationSequences follow(Checkpoint checkpoint, Device device) {
+        CalibrationSequences sequences = CalibrationSequences.fromFirst(ranks, table.source().maxPositions(), null);
+        calibration(checkpoint, sequences, device).run(MeasuredTensors.inMemory(), _ -> { }, _ -> { });
+        return sequences;
+    }
+
+    /** Measures in a rank other than 0, and opens what rank 0 has stored in a directory that both reach. */
+    MeasuredTensors follow(Checkpoint checkpoint, Device device, Runnable awaitFirst) {
+        CalibrationSequences sequences = follow(checkpoint, device);
+        awaitFirst.run();
+        return open(checkpoint, sequences, device);
+    }
+
+    private Calibration calibration(Checkpoint checkpoint, CalibrationSequences sequences, Device device) {
+        return new Calibration(table, new CheckpointWeights(checkpoint), sequences.ids(), choice.options(), device, ranks);
+    }
+
+    /** The directory of what has been measured of these sequences. */
+    private MeasuredTensors open(Checkpoint checkpoint, CalibrationSequences sequences, Device device) {
         Map<String, String> settings = new LinkedHashMap<>(choice.inWords(table.source()));
         SavedSettings.put(settings, "teacher", table.source());
         settings.put("teacher's tensors", "checksum " + checkpoint.checksum());
         settings.put("calibration text", inWords(sequences));
         settings.put(ARITHMETIC, arithmetic(device));
-        MeasuredTensors measured = MeasuredTensors.open(directory, settings);
-        run(calibration, measured, "calibrate", "", () -> requireNoStop(stop), progress);
-        return measured;
+        return MeasuredTensors.open(directory, settings);
     }
 
     /** Identifies the calibration sequences by a checksum. */

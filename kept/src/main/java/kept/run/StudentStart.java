@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import kept.calibration.CalibrationSequences;
 import kept.checkpoint.Checkpoint;
 import kept.corpus.PackedTokens;
+import kept.distributed.Communicator;
 import kept.mapping.MappedWeights;
 import kept.mapping.Mapping;
 import kept.model.Decoder;
@@ -20,6 +21,7 @@ final class StudentStart {
     private final PackedTokens text;
     private final long from;
     private final Device device;
+    private final Communicator ranks;
 
     /**
      * The context that all initial students share.
@@ -30,14 +32,16 @@ final class StudentStart {
      * @param text the text on which a mapping measures if the user has named none
      * @param from the first token of the text that is not held out
      * @param device where to compute
+     * @param ranks those that share measurements
      */
-    StudentStart(Progress progress, Path teacher, Checkpoint checkpoint, PackedTokens text, long from, Device device) {
+    StudentStart(Progress progress, Path teacher, Checkpoint checkpoint, PackedTokens text, long from, Device device, Communicator ranks) {
         this.progress = progress;
         this.teacher = teacher;
         this.checkpoint = checkpoint;
         this.text = text;
         this.from = from;
         this.device = device;
+        this.ranks = ranks;
     }
 
     /** Measures the tensors that a mapping needs. */
@@ -68,7 +72,8 @@ final class StudentStart {
      */
     void evaluate(MappingChoice choice, DType stored, Decoder teaching, Stages stages) {
         try (var directory = new TemporaryDirectory("kept-calibration")) {
-            var measurement = new Measurement(choice, DecoderConfig.read(teacher), directory.path(), Resume.NO, progress);
+            var measurement = new Measurement(choice, DecoderConfig.read(teacher), directory.path(), Resume.NO, progress,
+                    ranks);
             long begun = System.nanoTime();
             Mapping table = measurement.table();
             Weights weights = weights(measurement, measure(measurement, choice), stored);

@@ -83,6 +83,25 @@ public final class CheckpointWriter implements WeightWriter {
     }
 
     /**
+     * The number of files with weights.
+     *
+     * @return 1 or more
+     */
+    public int shards() {
+        return shards.size();
+    }
+
+    /**
+     * The file of a tensor.
+     *
+     * @param name a declared tensor's
+     * @return the index of its shard, from 0
+     */
+    public int shardOf(String name) {
+        return shardOf.get(name);
+    }
+
+    /**
      * Whether a tensor is in a shard that was already finished.
      *
      * @param name its name

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import kept.TinyTeacher;
 import kept.corpus.Corpus;
 import kept.corpus.DocumentReader;
@@ -25,14 +26,17 @@ import kept.evaluation.FewShot;
 import kept.evaluation.GoldenScores;
 import kept.evaluation.PassKeyTrials;
 import kept.evaluation.Task;
+import kept.io.ResumableDirectory;
 import kept.report.ComparisonReport;
 import kept.report.DetailsReport;
 import kept.report.EvaluationReport;
 import kept.report.FidelityPage;
+import kept.tensor.DType;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs that measure on several ranks, which are threads of this process: all ranks get the figures of one process, to the last bit. */
@@ -144,6 +148,87 @@ class RunsOnRanksTest {
     private static String passKeys(Communicator ranks, Path model) {
         var trials = new PassKeyTrials(List.of(240, 256), List.of(0.0, 0.5, 1.0), 2, 7);
         return json(EvaluationReport.passKeysJson(EvaluationRun.of(model).passKeys(trials).ranks(ranks).run(Progress.NONE).passKeys()));
+    }
+
+    /** Of 3,000 bytes in a file there are many, of 5 GB one. */
+    @ParameterizedTest
+    @CsvSource({"2,opm,3000,f32", "3,exact,3000,bf16", "5,opm,5000000000,bf16", "3,calibrated,3000,f32", "40,calibrated,20000,bf16"})
+    void conversionWritesTheFilesOfOneProcess(int ranks, String mapping, long shard, String dtype) throws IOException {
+        Path one = directory.resolve("one-%d-%s".formatted(ranks, mapping));
+        Path several = directory.resolve("several-%d-%s".formatted(ranks, mapping));
+        convert(Communicator.single(), one, mapping, shard, dtype);
+        ThreadRanks.run(ranks, communicator -> {
+            convert(communicator, several, mapping, shard, dtype);
+            return null;
+        });
+        requireSame(several, one);
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial,calibration}");
+    }
+
+    private static void convert(Communicator ranks, Path output, String mapping, long shard, String dtype) {
+        ConversionRun run = conversion(ranks, output, mapping, shard).dtype(dtype.equals("f32") ? DType.F32 : DType.BF16).verify(true);
+        if (ranks.rank() > 0) {
+            run.follow();
+        } else {
+            assertThat(run.run(Progress.NONE).verifiedBytes()).isPositive();
+        }
+    }
+
+    private static ConversionRun conversion(Communicator ranks, Path output, String mapping, long shard) {
+        MappingChoice choice = mapping.equals("calibrated") ? MappingChoice.calibrated(text).withTokens(640) : MappingChoice.of(mapping);
+        return ConversionRun.of(orion, output).mapping(choice).maxShardSize(shard).ranks(ranks);
+    }
+
+    private static void requireSame(Path actual, Path expected) throws IOException {
+        assertThat(names(actual)).isEqualTo(names(expected));
+        for (String name : names(expected)) {
+            assertThat(actual.resolve(name)).hasSameBinaryContentAs(expected.resolve(name));
+        }
+    }
+
+    private static List<String> names(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.map(file -> file.getFileName().toString()).sorted().toList();
+        }
+    }
+
+    /** Rank 0 stops when it has written a file; the others may have written theirs, and another number of ranks writes the rest. */
+    @Test
+    void aConversionThatWasStoppedIsNotThereAndContinuesOnAnotherNumberOfRanks() throws IOException {
+        Path one = directory.resolve("whole");
+        conversion(Communicator.single(), one, "opm", 3000).run(Progress.NONE);
+        Path several = directory.resolve("pieces");
+        assertThatThrownBy(() -> ThreadRanks.run(3, ranks -> {
+            ConversionRun run = conversion(ranks, several, "opm", 3000);
+            if (ranks.rank() > 0) {
+                run.follow();
+            } else {
+                run.run(stoppedAfter(2));
+            }
+            return null;
+        })).isInstanceOf(RankException.class).hasRootCauseInstanceOf(StoppedException.class);
+        assertThat(several).doesNotExist();
+        assertThat(ResumableDirectory.files(several)).isDirectoryContaining("glob:**.safetensors").isDirectoryNotContaining("glob:**.index.json");
+        ThreadRanks.run(2, ranks -> {
+            ConversionRun run = conversion(ranks, several, "opm", 3000).resume(Resume.SAME_BITS);
+            if (ranks.rank() > 0) {
+                run.follow();
+            } else {
+                run.run(Progress.NONE);
+            }
+            return null;
+        });
+        requireSame(several, one);
+    }
+
+    private static Progress stoppedAfter(int parts) {
+        var left = new AtomicInteger(parts);
+        return new Progress() {
+            @Override
+            public Stop stop() {
+                return () -> left.decrementAndGet() < 0;
+            }
+        };
     }
 
     private static String json(Object content) {
