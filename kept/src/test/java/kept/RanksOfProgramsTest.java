@@ -196,7 +196,8 @@ class RanksOfProgramsTest {
     }
 
     private static String[] conversion(Path teacher, Path text, String mapping, Path output) {
-        return Stream.concat(Stream.of("convert", "--model", teacher, "--mapping", mapping, "--max-shard-size", "5kB", "--verify", "--output", output),
+        return Stream.concat(
+                Stream.of("convert", "--model", teacher, "--mapping", mapping, "--max-shard-size", "5kB", "--verify", "--output", output),
                 mapping.equals("calibrated") ? Stream.of("--calibration", text, "--calibration-tokens", 640) : Stream.of())
                 .map(Object::toString).toArray(String[]::new);
     }

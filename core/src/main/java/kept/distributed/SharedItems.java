@@ -199,7 +199,6 @@ public final class SharedItems {
     }
 
     /** Each rank sends its part to all others. */
-    @SuppressWarnings("SuspiciousSystemArraycopy")
     private <A> void gather(A results, int count, int[] borders, Upload<A> upload, Download<A> download) {
         if (borders.length != items() + 1 || borders[borders.length - 1] != count) {
             throw new TensorException("[shared items] %d borders of %d results do not fit %d items".formatted(borders.length, count, items()));

@@ -38,8 +38,8 @@ class CalibrationRanksTest {
 
     /** 700 sequences are 11 parts that are not held out, in 8 blocks, and one that is; 40 are one block. */
     static Stream<Arguments> cases() {
-        Stream<Arguments> some = Stream.of(Arguments.of(4, 700, 0.2), Arguments.of(3, 700, 0.2), Arguments.of(9, 700, 0.2), Arguments.of(2, 40, Double.NaN));
-        return Boolean.getBoolean("kept.thorough") ? Stream.concat(some, Stream.of(Arguments.of(2, 700, 0.2), Arguments.of(5, 700, Double.NaN),
+        Stream<Arguments> some = Stream.of(Arguments.of(3, 700, 0.2), Arguments.of(9, 700, 0.2), Arguments.of(2, 40, Double.NaN));
+        return Boolean.getBoolean("kept.thorough") ? Stream.concat(some, Stream.of(Arguments.of(4, 700, 0.2), Arguments.of(5, 700, Double.NaN),
                 Arguments.of(3, 40, 0.2))) : some;
     }
 
