@@ -8,6 +8,7 @@ import java.util.SequencedMap;
 import kept.cli.Demo;
 import kept.cli.HeldOutTextOptions;
 import kept.cli.Program;
+import kept.cli.RankOptions;
 import kept.cli.Reads;
 import kept.cli.WeightType;
 import kept.cli.Writes;
@@ -93,6 +94,9 @@ public final class Compare extends Program {
 
     @Mixin
     private DeviceOptions device;
+
+    @Mixin
+    private RankOptions rankOptions;
 
     /** For the command line. */
     public Compare() {}

@@ -14,6 +14,7 @@ import kept.cli.OptimizerOptions;
 import kept.cli.PlanText;
 import kept.cli.Program;
 import kept.cli.ProgramException;
+import kept.cli.RankOptions;
 import kept.cli.Reads;
 import kept.cli.ResumeOptions;
 import kept.cli.TokenizerOptions;
@@ -169,6 +170,9 @@ public final class Distill extends Program {
     @Mixin
     private DeviceOptions device;
 
+    @Mixin
+    private RankOptions rankOptions;
+
     /** For the command line. */
     public Distill() {}
 
@@ -289,7 +293,7 @@ public final class Distill extends Program {
         DistillationRun run = DistillationRun.of(teacher, output == null ? Path.of("kept-demo") : output).mapping(mapping.choice()).tokens(count)
                 .train(ParameterSelection.parse(train)).objective(objective()).training(optimizer.settings(usualLength, passes))
                 .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).maxShardSize(maxShardSize)
-                .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(ranks());
+                .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(plan ? ranks() : ranks(device.open()));
         return evaluateEvery == null ? run : run.evaluateEvery(evaluateEvery);
     }
 }

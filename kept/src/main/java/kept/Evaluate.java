@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import kept.cli.Program;
+import kept.cli.RankOptions;
 import kept.cli.Reads;
 import kept.cli.TokenCount;
 import kept.cli.Writes;
@@ -110,6 +111,9 @@ public final class Evaluate extends Program {
 
     @Mixin
     private DeviceOptions device;
+
+    @Mixin
+    private RankOptions rankOptions;
 
     /** For the command line. */
     public Evaluate() {}

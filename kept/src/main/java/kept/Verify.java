@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.SequencedMap;
 import kept.cli.HeldOutTextOptions;
 import kept.cli.Program;
+import kept.cli.RankOptions;
 import kept.cli.Reads;
 import kept.cli.Writes;
 import kept.evaluation.TokenScores;
@@ -80,6 +81,9 @@ public final class Verify extends Program {
 
     @Mixin
     private DeviceOptions device;
+
+    @Mixin
+    private RankOptions rankOptions;
 
     /** For the command line. */
     public Verify() {}

@@ -2,17 +2,25 @@ package kept;
 
 import java.util.Locale;
 import kept.cli.Program;
+import kept.cli.RankOptions;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** A program that runs on ranks; {@code RanksOfProgramsTest} starts it by the launchers of the machine. */
 @Command(name = "rank-program")
 public final class RankProgram extends Program {
+    @Mixin
+    private RankOptions rankOptions;
+
     @Option(names = "--failing-rank")
     private int failingRank = -1;
+
+    @Option(names = "--dying-rank")
+    private int dyingRank = -1;
 
     public static void main(String[] arguments) {
         System.exit(execute(new RankProgram(), arguments));
@@ -28,6 +36,9 @@ public final class RankProgram extends Program {
         err().println("a note");
         if (ranks().rank() == failingRank) {
             throw new TensorException("the disk is full");
+        }
+        if (ranks().rank() == dyingRank) {
+            Runtime.getRuntime().halt(9);
         }
         try (var _ = Scope.open()) {
             Tensor sum = Tensor.of(new float[] {ranks().rank() + 1, Integer.parseInt(System.getProperty("kept.threads", "0"))});

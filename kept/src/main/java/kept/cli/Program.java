@@ -61,7 +61,7 @@ public abstract class Program implements Callable<Integer> {
         Locale.setDefault(Locale.ROOT);
         Thread.setDefaultUncaughtExceptionHandler((_, failure) -> report(Failures.line(failure)));
         try {
-            return RankConsole.begin().close(executeOnRank(program, arguments));
+            return RankConsole.begin(arguments).close(executeOnRank(program, arguments));
         } catch (Throwable e) {
             // Before a program runs, or while its failure is explained: the command line is not to be relied on any more.
             report(Failures.line(e));
@@ -129,6 +129,16 @@ public abstract class Program implements Callable<Integer> {
     /** The processes that share the work of a program that {@linkplain #runsOnRanks runs on ranks}. */
     protected final Communicator ranks() {
         return RankConsole.current().communicator();
+    }
+
+    /**
+     * The processes that share the work of a program whose tensors go from rank to rank. From now on those of the device go directly where that is
+     * possible; a note says how they go.
+     *
+     * @param device this rank's device
+     */
+    protected final Communicator ranks(Device device) {
+        return RankConsole.current().link(device, err());
     }
 
     /**
@@ -269,15 +279,13 @@ public abstract class Program implements Callable<Integer> {
 
     /** The device a program computes on, and the number of CPU threads. */
     public static final class DeviceOptions {
-        private static final String AUTO = "auto";
-        private static final String CUDA = "cuda";
-
         @Spec(Spec.Target.MIXEE)
         private CommandSpec program;
 
         @Option(names = "--device", paramLabel = "NAME", defaultValue = "cpu",
-                description = "Device: cpu; cuda, the first usable GPU; cuda:N, the GPU with index N; or auto, which is cuda where it can be used "
-                        + "and else cpu, with the reason (default: ${DEFAULT-VALUE}). info --devices lists them.", order = 900)
+                description = "Device: cpu; cuda, the first usable GPU, or of several ranks on a machine a GPU for each; cuda:N, the GPU with index "
+                        + "N; or auto, which is cuda where it can be used and else cpu, with the reason (default: ${DEFAULT-VALUE}). "
+                        + "info --devices lists them.", order = 900)
         private String device;
 
         private Device opened;
@@ -297,18 +305,9 @@ public abstract class Program implements Callable<Integer> {
                 System.setProperty("kept.threads", threads.toString());
             }
             if (opened == null) {
-                opened = device.equals(AUTO) ? best() : Device.of(device);
+                opened = RankDevice.open(device, RankConsole.current().communicator(), program.commandLine().getErr());
             }
             return opened;
-        }
-
-        private Device best() {
-            try {
-                return Device.of(CUDA);
-            } catch (DeviceException e) {
-                program.commandLine().getErr().println("--device auto: on the CPU, since cuda cannot be used: " + reason(CUDA, e));
-                return Device.cpu();
-            }
         }
     }
 

@@ -7,6 +7,7 @@ import kept.distributed.Communicator;
 import kept.distributed.RankException;
 import kept.distributed.Ranks;
 import kept.distributed.TransportProvider.Launch;
+import kept.tensor.Device;
 
 /**
  * What a program prints when a launcher has started it several times: results, progress and notes come from rank 0 alone, and each failure carries
@@ -31,7 +32,11 @@ final class RankConsole {
     }
 
     /** Finds out how this process was started. If only the engine knows the rank, it is started. */
-    static RankConsole begin() {
+    static RankConsole begin(String... arguments) {
+        String rendezvous = RankOptions.rendezvous(arguments);
+        if (rendezvous != null) {
+            System.setProperty("kept.rendezvous", rendezvous);
+        }
         Optional<Launch> found = Ranks.launch().filter(how -> how.size() != 1);
         if (found.isPresent() && (found.get().rank() < 0 || found.get().size() == 0)) {
             Communicator ranks = Ranks.open();
@@ -85,6 +90,15 @@ final class RankConsole {
         if (System.getProperty("kept.threads") == null) {
             System.setProperty("kept.threads", Integer.toString(Processors.ofThisProcess().share(communicator.localSize())));
         }
+    }
+
+    /** Lets the tensors of a device go directly to the devices of other ranks where that is possible, and says how they go. */
+    Communicator link(Device device, PrintWriter notes) {
+        communicator = Ranks.linked(communicator, device);
+        if (communicator.size() > 1 && device != Device.cpu()) {
+            notes.println("%d ranks exchange tensors of %s by %s".formatted(communicator.size(), device, communicator.carrier(device)));
+        }
+        return communicator;
     }
 
     Communicator communicator() {

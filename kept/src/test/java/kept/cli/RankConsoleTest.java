@@ -59,6 +59,14 @@ class RankConsoleTest {
         assertThat(run(new Launch("srun", 1, 2), "--help")).isEqualTo(new Result(0, "", ""));
     }
 
+    @Test
+    void theRendezvousIsReadBeforeTheCommandLine() {
+        assertThat(RankOptions.rendezvous("distill", "--rendezvous", "/shared/f", "--demo")).isEqualTo("/shared/f");
+        assertThat(RankOptions.rendezvous("distill", "--rendezvous=/shared/f=g")).isEqualTo("/shared/f=g");
+        assertThat(RankOptions.rendezvous("distill", "--rendezvous")).isNull();
+        assertThat(RankOptions.rendezvous("distill", "--demo")).isNull();
+    }
+
     /** Available to Java, allowed to the process, allowed to the launcher, ranks on the machine. */
     @ParameterizedTest
     @CsvSource({

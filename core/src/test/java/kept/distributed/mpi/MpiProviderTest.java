@@ -58,7 +58,7 @@ class MpiProviderTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "SLURM_PROCID=5 SLURM_STEP_NUM_TASKS=8 | srun has started 8 processes that cannot find each other; start them by 'srun --mpi=pmix' or "
-                + "'srun --mpi=pmi2' ('srun --mpi=list' names what there is)",
+                + "'srun --mpi=pmi2' ('srun --mpi=list' names what there is), or give them --rendezvous FILE",
         "PMI_RANK=x PMI_SIZE=3 | the environment has PMI_RANK=x, which is no number from 0 on; start the program by mpirun or srun",
         "PMI_RANK=1 PMI_SIZE=0 | the environment has PMI_SIZE=0, which is no number from 1 on; start the program by mpirun or srun",
         "OMPI_COMM_WORLD_SIZE=2 | the environment has OMPI_COMM_WORLD_RANK=null, which is no number from 0 on; start the program by mpirun or srun",
