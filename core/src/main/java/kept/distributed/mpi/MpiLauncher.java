@@ -41,7 +41,8 @@ record MpiLauncher(String name, List<MpiAbi> families, Launch launch) {
         }
         if (slurm && environment.apply("SLURM_STEP_NUM_TASKS") != null && number(environment, "SLURM_STEP_NUM_TASKS", 1) > 1) {
             throw new RankException(("[ranks] srun has started %s processes that cannot find each other; start them by 'srun --mpi=pmix' or "
-                    + "'srun --mpi=pmi2' ('srun --mpi=list' names what there is), or give them --rendezvous FILE").formatted(environment.apply("SLURM_STEP_NUM_TASKS")));
+                    + "'srun --mpi=pmi2' ('srun --mpi=list' names what there is), or give them --rendezvous FILE")
+                            .formatted(environment.apply("SLURM_STEP_NUM_TASKS")));
         }
         return Optional.empty();
     }
