@@ -159,7 +159,7 @@ final class Rendezvous {
     }
 
     private int awaitInt(DataInputStream in) throws IOException {
-        meeting.data()[0].socket().setSoTimeout((int) Math.clamp(TimeUnit.NANOSECONDS.toMillis(left()), 1, Integer.MAX_VALUE));
+        meeting.data()[0].socket().setSoTimeout(Math.clamp(TimeUnit.NANOSECONDS.toMillis(left()), 1, Integer.MAX_VALUE));
         try {
             return in.readInt();
         } catch (SocketTimeoutException e) {
