@@ -1,5 +1,6 @@
 package kept.cuda;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,7 +10,6 @@ import kept.linalg.NotPositiveDefiniteException;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
-import kept.tensor.internal.TensorInternals;
 
 /**
  * Least squares in f64 on the device. Rows are widened to f64 some at a time and added by matrix products; {@link DoubleCholesky} factors and solves.
@@ -146,25 +146,36 @@ final class CudaLeastSquares implements LeastSquares {
 
     @Override
     public void store(Tensor sums) {
-        TensorInternals.onHost(null, sums, (_, memory) -> pass(memory, gpu::download));
+        pass(sums, (address, part, memory) -> {
+            gpu.download(address, memory);
+            part.upload(memory);
+        });
     }
 
     @Override
     public void load(Tensor sums) {
-        TensorInternals.onHost(sums, null, (memory, _) -> pass(memory, (address, part) -> gpu.upload(part, address)));
+        pass(sums, (address, part, memory) -> {
+            part.download(memory);
+            gpu.upload(memory, address);
+        });
     }
 
-    /** A copy between the device and the host. */
+    /** A copy between a matrix of the device and its part of the sums, by way of other memory. */
     @FunctionalInterface
     private interface Copy {
-        void between(long address, MemorySegment memory);
+        void between(long address, Tensor part, MemorySegment memory);
     }
 
-    private void pass(MemorySegment memory, Copy copy) {
-        long matrix = (long) width * width * Double.BYTES;
-        copy.between(gram.address(), memory.asSlice(0, matrix));
-        copy.between(cross.address(), memory.asSlice(matrix, matrix));
-        copy.between(sums.address(), memory.asSlice(2 * matrix, (long) width * Double.BYTES));
+    private void pass(Tensor all, Copy copy) {
+        long begin = 0;
+        for (DoubleBlock block : List.of(gram, cross, sums)) {
+            long count = (long) block.rows() * block.columns();
+            try (var _ = Scope.open(all.device());
+                    Arena arena = Arena.ofConfined()) {
+                copy.between(block.address(), all.slice(0, begin, begin + count), arena.allocate(count * Double.BYTES, Double.BYTES));
+            }
+            begin += count;
+        }
     }
 
     @Override
