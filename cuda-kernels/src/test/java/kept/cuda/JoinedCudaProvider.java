@@ -10,6 +10,8 @@ import kept.tensor.Device;
 
 /** Opens the CUDA backend on the GPUs of a virtual machine, {@code joined:0} to {@code joined:3}, whose tensors go to each other by NCCL. */
 public final class JoinedCudaProvider implements BackendProvider {
+    private static final String VIRTUAL = "virtual";
+    private static final String TESTED = System.getProperty("kept.test.device", VIRTUAL);
     private static final int DEVICES = 4;
     private static final VirtualMachine MACHINE = new VirtualMachine(
             IntStream.range(0, DEVICES).mapToObj(_ -> VirtualGpu.open().deferring().varyingProducts().threads(1)).toArray(VirtualGpu[]::new));
@@ -36,6 +38,25 @@ public final class JoinedCudaProvider implements BackendProvider {
      */
     public static VirtualMachine machine() {
         return MACHINE;
+    }
+
+    /**
+     * Returns the number of devices of the tests of values: the virtual ones, or those of the kind that {@code -Dkept.test.device} names.
+     *
+     * @return number of devices, 1 or more
+     */
+    static int testDevices() {
+        return TESTED.equals(VIRTUAL) ? DEVICES : Math.max(1, (int) Device.names().stream().filter(name -> name.startsWith(TESTED + ":")).count());
+    }
+
+    /**
+     * Returns the device of a rank in the tests of values.
+     *
+     * @param rank number of the rank
+     * @return device
+     */
+    static Device testDevice(int rank) {
+        return TESTED.equals(VIRTUAL) ? device(rank) : Device.of(TESTED + ":" + rank);
     }
 
     /**
