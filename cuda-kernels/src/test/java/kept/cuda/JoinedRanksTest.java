@@ -22,7 +22,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Ranks that are threads with a virtual GPU each, joined by NCCL: what goes how, and what ends them; {@code LinkedRanksContractTest} has the values. */
+/**
+ * Ranks that are threads with a virtual GPU each, joined by NCCL: what goes how, and what ends them. {@code LinkedRanksContractTest} has the values.
+ */
 class JoinedRanksTest {
     private static Device device(int rank) {
         return JoinedCudaProvider.device(rank);

@@ -22,8 +22,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Collective operations between GPUs that NCCL joins, each with a rank that is a thread: the bits are those of ranks on the CPU, and of one rank. They
- * are virtual ones, or those of the machine, if it has at least two, of the kind that {@code -Dkept.test.device} names.
+ * Collective operations between GPUs that NCCL joins, each with a rank that is a thread: the bits are those of ranks on the CPU, and of one rank.
+ * They are virtual ones, or those of the machine, if it has at least two, of the kind that {@code -Dkept.test.device} names.
  */
 class LinkedRanksContractTest {
     private static final int[] LENGTHS = {0, 1, 2, 7, 301};
