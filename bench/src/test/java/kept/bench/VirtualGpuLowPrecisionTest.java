@@ -36,29 +36,30 @@ class VirtualGpuLowPrecisionTest {
 
     @Test
     void stepsOnTensorCoresAgreeWithTheCpuAndTakeThePlannedMemory() {
-        Run cpu = run(Device.cpu(), 1);
+        Run cpu = run(Device.cpu(), 2, 1);
         Device device = Device.of("virtual");
         VirtualCudaProvider.gpu().forgetKernels();
-        Run gpu = run(device, 1);
+        Run gpu = run(device, 2, 1);
         assertThat(gpu.first.loss()).isCloseTo(cpu.first.loss(), Percentage.withPercentage(2));
         assertThat(gpu.first.gradientNorm()).isCloseTo(cpu.first.gradientNorm(), Percentage.withPercentage(3));
         assertThat(gpu.second.loss()).isLessThan(gpu.first.loss()).isCloseTo(cpu.second.loss(), Percentage.withPercentage(5));
         assertThat(VirtualCudaProvider.gpu().kernels()).contains("attention_64_bf16", "swiglu_wide_bf16")
                 .noneMatch(name -> name.startsWith("attention_f"));
 
-        assertPlanned(device, 1, gpu);
-        assertPlanned(device, 2, run(device, 2));
+        assertPlanned(device, 2, 1, gpu);
+        assertPlanned(device, 1, 2, run(device, 1, 2));
     }
 
-    private static void assertPlanned(Device device, int accumulation, Run run) {
+    private static void assertPlanned(Device device, int batch, int accumulation, Run run) {
         var precision = StepPlan.Precision.on(device, DType.BF16, true);
-        var plan = new StepPlan(ORION, StepPlan.bytesByConfig(ORION), ORION.toLlama(), ParameterSelection.parse("all"), 2, accumulation, LENGTH, true,
-                precision, GradientReduction.TREE);
+        var plan = new StepPlan(ORION, StepPlan.bytesByConfig(ORION), ORION.toLlama(), ParameterSelection.parse("all"), batch, accumulation, LENGTH,
+                true, precision, GradientReduction.TREE);
         assertThat(plan.peakBytes() / (double) run.bytes).as("%,d bytes planned, %,d measured", plan.peakBytes(), run.bytes).isBetween(0.97, 1.03);
     }
 
-    private static Run run(Device device, int accumulation) {
-        var options = new TrainingOptions(2, 2, accumulation, LENGTH, new LearningRateSchedule.Constant(1e-3, 0), AdamW.Settings.DEFAULT, 1, STORAGE);
+    private static Run run(Device device, int batch, int accumulation) {
+        var schedule = new LearningRateSchedule.Constant(1e-3, 0);
+        var options = new TrainingOptions(2, batch, accumulation, LENGTH, schedule, AdamW.Settings.DEFAULT, 1, STORAGE);
         DecoderConfig llama = ORION.toLlama();
         long before = device.memoryUsage().inUse();
         device.backend().resetPeakMemory();
