@@ -215,7 +215,8 @@ class RanksOfProgramsTest {
                 .filter(part -> !part.isEmpty()).reduce((a, b) -> a + File.pathSeparator + b).orElseThrow();
         List<String> command = Stream.concat(
                 Stream.of(engine, "-n", Integer.toString(ranks), Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-XX:+UseSerialGC", "-Xmx512m", "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED",
+                        "-XX:+UseSerialGC", "-XX:CompileThresholdScaling=3", "-Xmx512m", "--add-modules=jdk.incubator.vector",
+                        "--enable-native-access=ALL-UNNAMED",
                         "-Dkept.ranks.timeout=120", "-cp", path),
                 Stream.of(program)).toList();
         Path output = directory.resolve("output");
