@@ -5,6 +5,7 @@ import kept.cli.ByteSize;
 import kept.cli.MappingOptions;
 import kept.cli.PlanText;
 import kept.cli.Program;
+import kept.cli.RankOptions;
 import kept.cli.Reads;
 import kept.cli.ResumeOptions;
 import kept.cli.TokenizerOptions;
@@ -67,6 +68,9 @@ public final class Convert extends Program {
 
     @Mixin
     private DeviceOptions device;
+
+    @Mixin
+    private RankOptions rankOptions;
 
     /** For the command line. */
     public Convert() {}
