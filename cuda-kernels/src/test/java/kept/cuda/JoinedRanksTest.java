@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import kept.distributed.Communicator;
 import kept.distributed.RankException;
@@ -123,7 +124,7 @@ class JoinedRanksTest {
             communicator.allReduce(tensor);
             through.countDown();
             if (communicator.rank() == 1) {
-                through.await();
+                assertThat(through.await(20, TimeUnit.SECONDS)).isTrue();
                 throw new IllegalStateException("the disk is full");
             }
             Tensor kept = Tensor.full(7, DType.F32, Shape.of(5));
