@@ -198,16 +198,15 @@ public final class Calibration {
                 shareAnchor(measured);
             }
             models.anchor(anchor(measured));
-            double level = Double.parseDouble(measured.metadata(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow());
             for (int step = 0; step <= last; step++) {
-                pass(step, last, known[step] == 1, level, measured, models, regression, progress, notes);
+                pass(step, last, known[step] == 1, measured, models, regression, progress, notes);
             }
         }
         notes.accept("took: " + times.inWords());
     }
 
     /** Measures a norm, unless that is done, and moves past it. */
-    private void pass(int step, int last, boolean done, double level, MeasuredTensors measured, PairedForward models, NormRegression regression,
+    private void pass(int step, int last, boolean done, MeasuredTensors measured, PairedForward models, NormRegression regression,
             LongConsumer progress, Consumer<String> notes) {
         NormRegression.Solution solution = null;
         if (done) {
@@ -222,7 +221,7 @@ public final class Calibration {
             if (done) {
                 progress.accept(text.own().tokens());
             } else {
-                put(measured, step / 2, models.renewal(step, level, solution.constant()), notes);
+                put(measured, step / 2, models.renewal(step, level(measured), solution.constant()), notes);
             }
             models.moveStudent(step);
             measured.forget(CalibratedMapping.reader(step / 2));
@@ -243,10 +242,13 @@ public final class Calibration {
         }
     }
 
+    private static double level(MeasuredTensors measured) {
+        return Double.parseDouble(measured.metadata(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow());
+    }
+
     private void shareAnchor(MeasuredTensors measured) {
         try (var _ = Scope.open(Device.cpu())) {
-            Tensor level = Tensor.of(new double[] {ranks.rank() > 0 ? 0
-                    : Double.parseDouble(measured.metadata(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow())}, 1);
+            Tensor level = Tensor.of(new double[] {ranks.rank() > 0 ? 0 : level(measured)}, 1);
             ranks.broadcast(level, 0);
             share(measured, CalibratedMapping.ANCHOR, Shape.of(1), Map.of(RELATIVE, Double.toString(level.toDoubleArray()[0])));
         }
@@ -335,7 +337,7 @@ public final class Calibration {
                 if (step + 1 < count) {
                     models.moveTeacher(step);
                     if (isBeforeMlp(step)) {
-                        PairedForward.Neuron neuron = models.renewal(step, level, solution.constant());
+                        PairedForward.Neuron neuron = models.renewal(step, level(measured), solution.constant());
                         tensors.put(CalibratedMapping.reader(step / 2), neuron.rows());
                         tensors.put(CalibratedMapping.neuron(step / 2), new float[] {neuron.number()});
                     }
