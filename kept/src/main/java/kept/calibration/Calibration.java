@@ -337,7 +337,7 @@ public final class Calibration {
                 if (step + 1 < count) {
                     models.moveTeacher(step);
                     if (isBeforeMlp(step)) {
-                        PairedForward.Neuron neuron = models.renewal(step, level(measured), solution.constant());
+                        PairedForward.Neuron neuron = models.renewal(step, level, solution.constant());
                         tensors.put(CalibratedMapping.reader(step / 2), neuron.rows());
                         tensors.put(CalibratedMapping.neuron(step / 2), new float[] {neuron.number()});
                     }
