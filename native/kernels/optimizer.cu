@@ -28,6 +28,7 @@ struct Rounding {
     int stochastic;
     const RoundKeys& keys;
     unsigned long long stream;
+    unsigned long long first_block;  // of the eight elements from the first on, where these are a part of a parameter
 };
 
 // a ^ b ^ c, and (a & mask) | c, in one instruction.
@@ -72,7 +73,7 @@ __device__ __forceinline__ uint4 philox_round(uint4 c, unsigned k0, unsigned k1)
 // Random bits of the N elements from i, a multiple of N: 16 bits per element, the first in the lower half of a word.
 template <int N> __device__ __forceinline__ void random_words(const Rounding& rounding, long long i, unsigned (&words)[N / 2]) {
     static_assert(N == 4 || N == 8, "half a Philox block or a whole one");
-    const unsigned long long block = (unsigned long long)i / 8;
+    const unsigned long long block = rounding.first_block + (unsigned long long)i / 8;
     uint4 c = make_uint4((unsigned)block, (unsigned)(block >> 32), (unsigned)rounding.stream, (unsigned)(rounding.stream >> 32));
 #pragma unroll
     for (int round = 0; round < 10; round++) c = philox_round(c, rounding.keys.first[round], rounding.keys.second[round]);
@@ -358,14 +359,16 @@ __device__ __forceinline__ double total_of_block(double x) {
 #define PARAMETERS(TYPE, GRADIENT, MOMENT)                                                                                                          \
     TYPE *parameter, const GRADIENT *gradient, MOMENT *first, MOMENT *second, long long count, float gradient_scale, float beta1, float rest1,      \
             float beta2, float rest2, float keep, float rate, float root_factor, float epsilon, int stochastic,                                    \
-            unsigned long long stream, const __grid_constant__ RoundKeys keys
+            unsigned long long stream, unsigned long long first_block, const __grid_constant__ RoundKeys keys
 #define ADAMW(NAME, TYPE, GRADIENT)                                                                                                                 \
     extern "C" __global__ void __launch_bounds__(256, 4) adamw_##NAME(PARAMETERS(TYPE, GRADIENT, float)) {                                          \
-        adamw<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, keys, stream},           \
+        adamw<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon},                                       \
+                              {stochastic, keys, stream, first_block},                                                                              \
                               {parameter, gradient, count}, first, second);                                                                         \
     }                                                                                                                                               \
     extern "C" __global__ void __launch_bounds__(256, 4) adamw_coded_##NAME(PARAMETERS(TYPE, GRADIENT, unsigned), const uint4* tables) {            \
-        adamw_coded<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, keys, stream},     \
+        adamw_coded<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon},                                 \
+                                    {stochastic, keys, stream, first_block},                                                                        \
                                     {parameter, gradient, count}, first, second, tables);                                                           \
     }
 

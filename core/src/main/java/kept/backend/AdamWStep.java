@@ -67,9 +67,21 @@ public record AdamWStep(
      * @param stochastic whether to round stochastically
      * @param seed the generator's key
      * @param stream distinguishes steps and parameters of one seed
+     * @param first the index of the first element, where the step is that of a part of a parameter; a multiple of 8
      */
-    public record Rounding(boolean stochastic, long seed, long stream) {
+    public record Rounding(boolean stochastic, long seed, long stream, long first) {
         /** To nearest even. */
         public static final Rounding NEAREST = new Rounding(false, 0, 0);
+
+        /**
+         * Rounds a whole parameter.
+         *
+         * @param stochastic whether to round stochastically
+         * @param seed the generator's key
+         * @param stream distinguishes steps and parameters of one seed
+         */
+        public Rounding(boolean stochastic, long seed, long stream) {
+            this(stochastic, seed, stream, 0);
+        }
     }
 }

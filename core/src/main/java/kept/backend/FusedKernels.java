@@ -383,13 +383,43 @@ public interface FusedKernels {
     }
 
     /**
-     * The sum of the squares of all elements of several tensors, in a fixed order and in double precision across chunks.
+     * The sum of the squares of all elements of several tensors: {@link #sumOfChunks} of their {@link #squaresOfChunks}, one tensor after another.
      *
      * @param tensors rows, F32 or BF16, each its own
      * @return the sum; infinite or NaN where an element is
      */
     default double sumOfSquares(List<Tensor> tensors) {
-        return AdamWComposition.sumOfSquares(tensors);
+        return sumOfChunks(squaresOfChunks(tensors));
+    }
+
+    /**
+     * The number of elements of a chunk of {@link #squaresOfChunks}.
+     *
+     * @return a power of two, at most 65,536
+     */
+    default int squaresChunk() {
+        return AdamWComposition.SQUARES_CHUNK;
+    }
+
+    /**
+     * The sums of the squares of chunks of {@link #squaresChunk} elements, in a fixed order and in double precision. Tensors may be divided at borders
+     * of chunks, and the sums are the same.
+     *
+     * @param tensors rows, F32 or BF16, each its own
+     * @return the sums of the chunks of the first tensor, then of the next; the last chunk of a tensor may be shorter
+     */
+    default double[] squaresOfChunks(List<Tensor> tensors) {
+        return AdamWComposition.squaresOfChunks(tensors);
+    }
+
+    /**
+     * Adds the sums of chunks, in a fixed order.
+     *
+     * @param chunks the sums of all chunks
+     * @return their sum
+     */
+    default double sumOfChunks(double... chunks) {
+        return AdamWComposition.sum(chunks);
     }
 
     // Least squares

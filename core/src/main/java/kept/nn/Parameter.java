@@ -5,7 +5,9 @@ import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
+import kept.tensor.internal.TensorInternals;
 
 /**
  * A tensor of a model, trainable or frozen. Its memory belongs to the scope in which the tensor was created; the gradient lives as long as the value.
@@ -92,12 +94,34 @@ public final class Parameter {
     }
 
     /**
+     * The dtype of the gradient.
+     *
+     * @return what {@link #setGradientType} has set
+     */
+    public DType gradientType() {
+        return gradientType;
+    }
+
+    /**
      * The gradient accumulated by backward passes.
      *
      * @return a tensor of the value's shape, or null if there is none; F32 (F64 for an F64 value) unless {@link #setGradientType} says otherwise
      */
     public Tensor gradient() {
         return value.gradient();
+    }
+
+    /**
+     * Makes a tensor the gradient of this parameter, which is trainable and has none.
+     *
+     * @param gradient contiguous, of the value's shape and the {@linkplain #setGradientType gradient's type}, in memory of its own; it then lives as
+     *     long as the value
+     */
+    public void setGradient(Tensor gradient) {
+        if (!isTrainable() || value.gradient() != null) {
+            throw new TensorException("[parameter] a gradient can be set where the parameter is trainable and has none");
+        }
+        TensorInternals.setGradient(value, gradient);
     }
 
     /** Sets the gradient to zeros, if there is one, and keeps its memory. */

@@ -69,6 +69,33 @@ public final class AdamW implements AutoCloseable {
         public static final Storage PLAIN = new Storage(false, false, 0);
     }
 
+    /**
+     * The elements of a parameter that this optimizer updates: all of them, or a run of them where several processes each have a part.
+     *
+     * @param parameter the elements; those of a part have one axis
+     * @param whole the shape of the whole parameter
+     * @param first the index of the first element in the whole, in row-major order; a multiple of {@link BlockCodes#BLOCK}
+     */
+    public record Part(Parameter parameter, Shape whole, long first) {
+        /** Validates the place. */
+        public Part {
+            long count = parameter.value().elementCount();
+            if (first < 0 || first % BlockCodes.BLOCK != 0 && count > 0 || first + count > whole.elementCount()) {
+                throw new TensorException("[adamw] a part of %d elements cannot begin at element %d of %s".formatted(count, first, whole));
+            }
+        }
+
+        /**
+         * A whole parameter.
+         *
+         * @param parameter the parameter
+         * @return all its elements
+         */
+        static Part all(Parameter parameter) {
+            return new Part(parameter, parameter.value().shape(), 0);
+        }
+    }
+
     /** Selects the parameters with weight decay. */
     @FunctionalInterface
     public interface Decay {
@@ -95,7 +122,11 @@ public final class AdamW implements AutoCloseable {
      */
     public record Moments(Tensor first, Tensor second) {}
 
-    private record Slot(Parameter parameter, Moments moments, double weightDecay) {}
+    private record Slot(Part part, Moments moments, double weightDecay) {
+        Parameter parameter() {
+            return part.parameter;
+        }
+    }
 
     /**
      * Creates an optimizer of all currently trainable parameters, with zero moments on the device of the first parameter.
@@ -119,16 +150,44 @@ public final class AdamW implements AutoCloseable {
      * @throws TensorException if none is trainable, two share elements, or one is F64
      */
     public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay, Storage storage) {
-        Arguments.present("adamw", "parameters", parameters);
-        Arguments.present("adamw", "decay", decay);
+        this(settings, storage, whole(Arguments.present("adamw", "parameters", parameters)), Arguments.present("adamw", "decay", decay));
+    }
+
+    /**
+     * Creates an optimizer of parts of parameters, which does with their elements what an optimizer of the whole parameters does with them: moments
+     * are 8-bit, and rounding is by chance, as in the whole.
+     *
+     * @param parts the part of each parameter by the parameter's name; each is trainable, and may have no elements
+     * @param settings the numbers
+     * @param storage the precision of moments and the rounding of parameters
+     * @return the optimizer; weight decay applies to parameters with at least two dimensions
+     * @throws TensorException if there is none, two share elements, or one is F64
+     */
+    public static AdamW ofParts(SequencedMap<String, Part> parts, Settings settings, Storage storage) {
+        return new AdamW(settings, storage, Arguments.present("adamw", "parts", parts), Decay.MATRICES);
+    }
+
+    private AdamW(Settings settings, Storage storage, SequencedMap<String, Part> parts, Decay decay) {
         this.settings = Arguments.present("adamw", "settings", settings);
         this.storage = Arguments.present("adamw", "storage", storage);
+        SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
+        parts.forEach((name, part) -> parameters.put(name, part.parameter));
         SequencedMap<String, Parameter> trainable = Trainable.of("adamw", parameters);
         scope = Scope.detached(trainable.firstEntry().getValue().value().device());
         scope.run(() -> {
-            trainable.forEach((name, parameter) -> slots.put(name, slot(name, parameter, decay.applies(name, parameter))));
+            trainable.keySet().forEach(name -> slots.put(name, slot(name, parts.get(name), decays(decay, name, parts.get(name)))));
             return null;
         });
+    }
+
+    private static SequencedMap<String, Part> whole(SequencedMap<String, Parameter> parameters) {
+        SequencedMap<String, Part> parts = new LinkedHashMap<>();
+        parameters.forEach((name, parameter) -> parts.put(name, Part.all(parameter)));
+        return parts;
+    }
+
+    private static boolean decays(Decay decay, String name, Part part) {
+        return decay == Decay.MATRICES ? part.whole.rank() >= 2 : decay.applies(name, part.parameter);
     }
 
     /**
@@ -141,15 +200,16 @@ public final class AdamW implements AutoCloseable {
         return Arguments.present("adamw", "the shape", shape).elementCount() >= MIN_CODED;
     }
 
-    private Slot slot(String name, Parameter parameter, boolean decays) {
+    private Slot slot(String name, Part part, boolean decays) {
+        Parameter parameter = part.parameter;
         if (parameter.value().dtype() == DType.F64) {
             throw new DTypeException("[adamw] parameter '%s' is f64, and steps are computed in f32; use Sgd, or parameters in f32".formatted(name));
         }
         long count = parameter.value().elementCount();
-        boolean coded = storage.codedMoments && isCoded(parameter.value().shape());
+        boolean coded = storage.codedMoments && isCoded(part.whole);
         DType dtype = coded ? DType.I32 : DType.F32;
         Shape shape = coded ? BlockCodes.shape(count) : parameter.value().shape();
-        return new Slot(parameter, new Moments(Tensor.full(0, dtype, shape), Tensor.full(0, dtype, shape)), decays ? settings.weightDecay : 0);
+        return new Slot(part, new Moments(Tensor.full(0, dtype, shape), Tensor.full(0, dtype, shape)), decays ? settings.weightDecay : 0);
     }
 
     /**
@@ -165,8 +225,8 @@ public final class AdamW implements AutoCloseable {
         // One random stream per parameter and step.
         long stream = stepCount * slots.size();
         for (Slot slot : slots.values()) {
-            Tensor value = slot.parameter.value();
-            var rounding = new AdamWStep.Rounding(storage.stochasticRounding, storage.seed, stream++);
+            Tensor value = slot.parameter().value();
+            var rounding = new AdamWStep.Rounding(storage.stochasticRounding, storage.seed, stream++, slot.part.first);
             if (value.gradient() != null) {
                 var numbers = new AdamWStep(
                         stepCount, learningRate, settings.beta1, settings.beta2, settings.epsilon, slot.weightDecay, gradientScale, rounding);
@@ -177,7 +237,7 @@ public final class AdamW implements AutoCloseable {
 
     /** Frees the gradients of all its parameters, whose memory the next forward pass may use. */
     public void clearGradients() {
-        slots.values().forEach(slot -> slot.parameter.value().clearGradient());
+        slots.values().forEach(slot -> slot.parameter().value().clearGradient());
     }
 
     /**
@@ -196,7 +256,7 @@ public final class AdamW implements AutoCloseable {
      */
     public SequencedMap<String, Parameter> parameters() {
         SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
-        slots.forEach((name, slot) -> parameters.put(name, slot.parameter));
+        slots.forEach((name, slot) -> parameters.put(name, slot.parameter()));
         return Collections.unmodifiableSequencedMap(parameters);
     }
 
@@ -243,6 +303,17 @@ public final class AdamW implements AutoCloseable {
             slot.moments.first.fill(0);
             slot.moments.second.fill(0);
         });
+        stepCount = steps;
+    }
+
+    /**
+     * Continues as after a number of steps, with the moments there are.
+     *
+     * @param steps the new step count
+     * @throws TensorException if the count is negative
+     */
+    public void setStepCount(long steps) {
+        checkCount(steps);
         stepCount = steps;
     }
 

@@ -25,16 +25,27 @@ public record GradientClipping(double norm, double scale) {
      * @return norm and scale
      */
     public static GradientClipping globalNorm(Collection<Parameter> parameters, double limit) {
-        if (!(limit > 0)) {
-            throw new IllegalArgumentException("[gradient clipping] the limit must be above 0, not " + limit);
-        }
         List<Tensor> gradients = new ArrayList<>();
         for (Parameter parameter : Arguments.present("gradient clipping", "parameters", parameters)) {
             if (parameter.gradient() != null) {
                 gradients.add(parameter.gradient());
             }
         }
-        double norm = gradients.isEmpty() ? 0 : Math.sqrt(gradients.getFirst().backend().sumOfSquares(gradients));
+        return ofSquares(gradients.isEmpty() ? 0 : gradients.getFirst().backend().sumOfSquares(gradients), limit);
+    }
+
+    /**
+     * Computes the factor for gradients of which the sum of squares is known.
+     *
+     * @param sum the sum of the squares of all gradient elements
+     * @param limit the maximum norm, above 0; infinite to only measure it
+     * @return norm and scale
+     */
+    public static GradientClipping ofSquares(double sum, double limit) {
+        if (!(limit > 0)) {
+            throw new IllegalArgumentException("[gradient clipping] the limit must be above 0, not " + limit);
+        }
+        double norm = Math.sqrt(sum);
         return new GradientClipping(norm, Math.min(1, limit / (norm + EPSILON)));
     }
 

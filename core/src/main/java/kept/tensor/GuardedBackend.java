@@ -452,6 +452,24 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public int squaresChunk() {
+        return kernels.squaresChunk();
+    }
+
+    @Override
+    public double[] squaresOfChunks(List<Tensor> tensors) {
+        try (var call = new KernelCall("squaresOfChunks")) {
+            tensors.forEach(call::reads);
+            return kernels.squaresOfChunks(tensors);
+        }
+    }
+
+    @Override
+    public double sumOfChunks(double... chunks) {
+        return kernels.sumOfChunks(chunks);
+    }
+
+    @Override
     public double sumOfSquares(List<Tensor> tensors) {
         try (var call = new KernelCall("sumOfSquares")) {
             tensors.forEach(call::reads);

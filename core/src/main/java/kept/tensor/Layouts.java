@@ -49,9 +49,18 @@ final class Layouts {
             valid = Math.multiplyHigh(steps, strides[axis]) == reach >> 63 && last >= 0;
         }
         boolean hasMemory = !tensor.isReleased() && shape.elementCount() > 0;
-        if (!valid || hasMemory && (first < 0 || last >= tensor.buffer().byteSize() / tensor.dtype().bytes())) {
+        if (!valid || hasMemory && (first < 0 || last >= tensor.storage().byteSize() / tensor.dtype().bytes())) {
             throw new ShapeException("[view] %s from element %d on with strides %s does not lie in the memory of %s"
                     .formatted(shape, offset, Arrays.toString(strides), tensor.shape()));
+        }
+    }
+
+    /** Checks that the memory of one tensor can be lent to another. */
+    static void lent(Tensor tensor, Tensor elements) {
+        if (!elements.shape().equals(tensor.shape()) || elements.dtype() != tensor.dtype() || elements.device() != tensor.device()
+                || !elements.isContiguous() || elements.offset() != 0 || !elements.storage().isFilledBy(elements)) {
+            throw new TensorException("[residence] %s %s on %s cannot be the elements of %s %s on %s".formatted(elements.dtype().label(),
+                    elements.shape(), elements.device(), tensor.dtype().label(), tensor.shape(), tensor.device()));
         }
     }
 

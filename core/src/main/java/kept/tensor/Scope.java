@@ -241,6 +241,13 @@ public final class Scope implements AutoCloseable {
         return true;
     }
 
+    /** Gives up a storage whose buffer becomes another's. */
+    void surrender(Storage storage) {
+        if (!forget(storage)) {
+            storage.checkNotReleased();
+        }
+    }
+
     /** Synchronized, because several threads may try to run code in one detached scope. */
     private synchronized void push() {
         if (closed || onStack) {

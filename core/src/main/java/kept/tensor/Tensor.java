@@ -10,6 +10,7 @@ import kept.backend.Buffer;
 import kept.tensor.internal.Arguments;
 import kept.tensor.internal.MemoryReads;
 import kept.tensor.internal.Node;
+import kept.tensor.internal.Residence;
 import kept.tensor.internal.TensorInternals;
 
 /**
@@ -75,6 +76,14 @@ public final class Tensor extends TensorCreation
         }
         var storage = new Storage(scope.device(), scope.device().backend().allocate(bytes), bytes);
         MemoryReads.allocated(storage);
+        scope.add(storage);
+        return new Tensor(storage, dtype, shape, shape.contiguousStrides(), 0, null);
+    }
+
+    /** A tensor whose memory a residence lends. */
+    static Tensor elsewhere(DType dtype, Shape shape, Residence residence) {
+        Scope scope = Scope.current();
+        Storage storage = Storage.elsewhere(scope.device(), residence, shape.elementCount() * dtype.bytes());
         scope.add(storage);
         return new Tensor(storage, dtype, shape, shape.contiguousStrides(), 0, null);
     }

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.BiConsumer;
 import kept.backend.Buffer;
 import kept.tensor.internal.Node;
+import kept.tensor.internal.Residence;
 import kept.tensor.internal.TensorInternals;
 
 /** Gives the library's other packages access to methods of {@link Tensor} that are not public. */
@@ -60,5 +61,27 @@ final class TensorAccess implements TensorInternals.Access {
             call.reads(read);
             use.run();
         }
+    }
+
+    @Override
+    public Tensor elsewhere(DType dtype, Shape shape, Residence residence) {
+        return Tensor.elsewhere(dtype, shape, residence);
+    }
+
+    @Override
+    public void lend(Tensor tensor, Tensor elements) {
+        Layouts.lent(tensor, elements);
+        elements.storage().owner.surrender(elements.storage());
+        tensor.storage().lend(elements.storage().surrender());
+    }
+
+    @Override
+    public void withdraw(Tensor tensor) {
+        tensor.storage().withdraw();
+    }
+
+    @Override
+    public boolean isInUse(Tensor tensor) {
+        return tensor.storage().isHeld();
     }
 }

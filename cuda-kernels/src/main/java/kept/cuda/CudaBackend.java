@@ -391,6 +391,21 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
+    public int squaresChunk() {
+        return OptimizerKernels.CHUNK;
+    }
+
+    @Override
+    public double[] squaresOfChunks(List<Tensor> tensors) {
+        return optimizer.squaresOfChunks(tensors);
+    }
+
+    @Override
+    public double sumOfChunks(double... chunks) {
+        return optimizer.sumOfChunks(chunks);
+    }
+
+    @Override
     public double sumOfSquares(List<Tensor> tensors) {
         return optimizer.sumOfSquares(tensors);
     }

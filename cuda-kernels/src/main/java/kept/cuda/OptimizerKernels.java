@@ -1,5 +1,6 @@
 package kept.cuda;
 
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import kept.backend.AdamWStep;
 import kept.backend.BlockCodes;
@@ -19,8 +20,10 @@ final class OptimizerKernels {
     /** The same with 8-bit moments: as many as registers allow at once, since each block loads the tables of the codes. */
     private static final int CODED_BLOCKS = 4;
     /** Elements per block of the sum of squares. */
-    private static final int CHUNK = 1 << 16;
+    static final int CHUNK = 1 << 16;
     private static final int PHILOX_ROUNDS = 10;
+    /** Elements that a block of random bits serves. */
+    private static final int PHILOX_ELEMENTS = 8;
     private static final int[] PHILOX_STEPS = {0x9e3779b9, 0xbb67ae85};
     private static final int TOTAL_THREADS = 1024;
 
@@ -44,7 +47,8 @@ final class OptimizerKernels {
                 .pointer(parameter).pointer(gradient).pointer(firstMoment).pointer(secondMoment).i64(count)
                 .f32(factors.gradientScale()).f32(factors.beta1()).f32(factors.rest1()).f32(factors.beta2()).f32(factors.rest2())
                 .f32(factors.keep()).f32(factors.rate()).f32(factors.rootFactor())
-                .f32(factors.epsilon()).i32(rounding.stochastic() ? 1 : 0).i64(rounding.stream()).longs(roundKeys(rounding.seed()));
+                .f32(factors.epsilon()).i32(rounding.stochastic() ? 1 : 0).i64(rounding.stream())
+                .i64(rounding.first() / PHILOX_ELEMENTS).longs(roundKeys(rounding.seed()));
         (coded ? launch.i64(gpu.constant("codes", CodeTables::words)) : launch).run();
     }
 
@@ -67,27 +71,63 @@ final class OptimizerKernels {
     }
 
     double sumOfSquares(List<Tensor> tensors) {
-        long chunks = tensors.stream().mapToLong(tensor -> Math.ceilDiv(tensor.elementCount(), CHUNK)).sum();
+        long chunks = chunks(tensors);
         if (chunks == 0) {
             return 0;
         }
         // The first double is the total; the sums of the chunks follow.
         try (Gpu.Scratch sums = gpu.scratch((1 + chunks) * Double.BYTES)) {
-            long next = sums.address() + Double.BYTES;
-            for (Tensor tensor : tensors) {
-                long count = tensor.elementCount();
-                long blocks = Math.ceilDiv(count, CHUNK);
-                if (blocks > 0) {
-                    gpu.launch(MODULE, "squares_of_chunks_" + tensor.dtype().label(), Grid.of(blocks, THREADS))
-                            .pointer(tensor).i64(next).i64(count).i32(CHUNK)
-                            .run();
-                    next += blocks * Double.BYTES;
-                }
-            }
-            gpu.launch(MODULE, "total_of_chunks_f64", Grid.of(1, TOTAL_THREADS))
-                    .i64(sums.address() + Double.BYTES).i64(sums.address()).i64(chunks)
-                    .run();
-            return Double.longBitsToDouble(gpu.readLong(sums.address()));
+            squares(tensors, sums.address() + Double.BYTES);
+            return total(sums, chunks);
         }
+    }
+
+    double[] squaresOfChunks(List<Tensor> tensors) {
+        double[] values = new double[Math.toIntExact(chunks(tensors))];
+        if (values.length > 0) {
+            try (Gpu.Scratch sums = gpu.scratch((long) values.length * Double.BYTES)) {
+                squares(tensors, sums.address());
+                MemorySegment host = MemorySegment.ofArray(values);
+                gpu.download(sums.address(), host);
+            }
+        }
+        return values;
+    }
+
+    double sumOfChunks(double... chunks) {
+        if (chunks.length == 0) {
+            return 0;
+        }
+        try (Gpu.Scratch sums = gpu.scratch((1L + chunks.length) * Double.BYTES)) {
+            gpu.upload(MemorySegment.ofArray(chunks), sums.address() + Double.BYTES);
+            return total(sums, chunks.length);
+        }
+    }
+
+    private static long chunks(List<Tensor> tensors) {
+        return tensors.stream().mapToLong(tensor -> Math.ceilDiv(tensor.elementCount(), CHUNK)).sum();
+    }
+
+    /** Writes the sums of the chunks of all tensors, one after another. */
+    private void squares(List<Tensor> tensors, long address) {
+        long next = address;
+        for (Tensor tensor : tensors) {
+            long count = tensor.elementCount();
+            long blocks = Math.ceilDiv(count, CHUNK);
+            if (blocks > 0) {
+                gpu.launch(MODULE, "squares_of_chunks_" + tensor.dtype().label(), Grid.of(blocks, THREADS))
+                        .pointer(tensor).i64(next).i64(count).i32(CHUNK)
+                        .run();
+                next += blocks * Double.BYTES;
+            }
+        }
+    }
+
+    /** The total of the sums that follow the first double, which receives it. */
+    private double total(Gpu.Scratch sums, long chunks) {
+        gpu.launch(MODULE, "total_of_chunks_f64", Grid.of(1, TOTAL_THREADS))
+                .i64(sums.address() + Double.BYTES).i64(sums.address()).i64(chunks)
+                .run();
+        return Double.longBitsToDouble(gpu.readLong(sums.address()));
     }
 }

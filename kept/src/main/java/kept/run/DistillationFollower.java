@@ -5,10 +5,13 @@ import kept.distributed.Communicator;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
-import kept.model.RandomWeights;
 import kept.model.RecordedWeights;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Tensor;
 import kept.training.Distillation;
 import kept.training.TrainingFollower;
+import kept.training.TrainingRanks;
 
 /** A rank other than 0 in a distillation: it has a teacher and a student, does its passes of each step, and neither reads text nor writes files. */
 final class DistillationFollower {
@@ -24,17 +27,19 @@ final class DistillationFollower {
     void run() {
         DistillationRun settings = task.settings();
         DecoderConfig target = task.mapping().target();
-        // Rank 0 sends the values.
-        var values = new RandomWeights(target, 0, settings.training().weightType());
-        try (var checkpoint = Checkpoint.open(settings.teacher())) {
+        DType type = settings.training().weightType();
+        Device device = settings.device();
+        try (var checkpoint = Checkpoint.open(settings.teacher());
+                var run = new TrainingRanks(ranks, settings.sharding(), device)) {
             CheckpointWeights.requireTensors(checkpoint, task.mapping().source());
             measure(checkpoint);
-            try (Decoder teacher = Decoder.create(task.mapping().source(), new RecordedWeights(checkpoint), settings.device());
-                    Decoder student = Decoder.create(target, values, settings.device())) {
+            try (Decoder teacher = Decoder.create(task.mapping().source(), run.teacher(new RecordedWeights(checkpoint)), device);
+                    // Rank 0 sends the values.
+                    Decoder student = Decoder.create(target, run.student((_, shape) -> Tensor.full(0, type, shape)), device)) {
                 task.trained().apply(student);
                 student.setActivationCheckpointing(settings.training().checkpointActivations());
                 var objective = new Distillation(teacher, settings.objective());
-                try (var follower = new TrainingFollower(student, objective, task.options(), ranks)) {
+                try (var follower = new TrainingFollower(student, objective, task.options(), run)) {
                     follower.run();
                 }
             }

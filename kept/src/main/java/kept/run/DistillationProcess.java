@@ -29,6 +29,7 @@ import kept.training.RunInputs;
 import kept.training.StoredRounding;
 import kept.training.Trainer;
 import kept.training.TrainingOptions;
+import kept.training.TrainingRanks;
 
 /** The process of one distillation, in rank 0: map, evaluate, train, evaluate, write. */
 final class DistillationProcess {
@@ -86,10 +87,11 @@ final class DistillationProcess {
         settings.training().noteDigits(stored, progress);
         var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device, settings.ranks());
         var stages = new Stages(text.evaluations());
-        try (var models = models(checkpoint, starts, text, inputs, run)) {
+        try (var ranks = new TrainingRanks(settings.ranks(), settings.sharding(), device);
+                var models = models(checkpoint, starts, text, inputs, run, ranks)) {
             long parameters = trained.apply(models.student());
-            evaluateMapped(models, starts, stages);
-            TrainingRun.Outcome outcome = train(models, text, run);
+            evaluateMapped(models, starts, stages, ranks);
+            TrainingRun.Outcome outcome = train(models, text, run, ranks);
             Optional<String> failure = Optional.ofNullable(outcome.notFinite());
             if (failure.isPresent() && models.best().curve().best().step() == 0) {
                 throw new RunException(failure.get() + "; no state was better than the mapping, so there is no output");
@@ -106,10 +108,11 @@ final class DistillationProcess {
     }
 
     /** Creates teacher and student; their properties are compared with a saved state as soon as they are known. */
-    private DistillationModels models(Checkpoint checkpoint, StudentStart starts, DistillationText text, RunInputs inputs, TrainingRun run) {
+    private DistillationModels models(Checkpoint checkpoint, StudentStart starts, DistillationText text, RunInputs inputs, TrainingRun run,
+            TrainingRanks ranks) {
         Device device = settings.device();
         var weights = new RecordedWeights(checkpoint);
-        var teacher = (OrionModel) Decoder.create(mapping.source(), weights, device);
+        var teacher = (OrionModel) Decoder.create(mapping.source(), ranks.teacher(weights), device);
         try {
             inputs.addTeacher(weights.checksums());
             run.require(fingerprint(inputs), device);
@@ -121,9 +124,10 @@ final class DistillationProcess {
                 run.require(fingerprint(inputs), device);
             }
             Weights start = starts.weights(measurement, measured, settings.training().weightType());
-            Decoder student = Decoder.create(mapping.target(), start, device);
+            Decoder student = Decoder.create(mapping.target(), ranks.student(start), device);
             double seconds = (System.nanoTime() - begun) / 1e9;
-            return new DistillationModels(teacher, student, new BestState(teacher, student, text.during(), stored, start, run.best()), seconds);
+            var rounding = new StoredRounding(student, stored, ranks);
+            return new DistillationModels(teacher, student, new BestState(teacher, student, text.during(), rounding, start, run.best()), seconds);
         } catch (RuntimeException | Error e) {
             teacher.close();
             throw e;
@@ -145,8 +149,8 @@ final class DistillationProcess {
     }
 
     /** Evaluates the initial student, and the students of other mappings for comparison. */
-    private void evaluateMapped(DistillationModels models, StudentStart starts, Stages stages) {
-        var rounding = new StoredRounding(models.student(), stored);
+    private void evaluateMapped(DistillationModels models, StudentStart starts, Stages stages, TrainingRanks ranks) {
+        var rounding = new StoredRounding(models.student(), stored, ranks);
         rounding.roundFrozen();
         String own = settings.mapping().name();
         List<MappingChoice> others = settings.compared();
@@ -162,10 +166,10 @@ final class DistillationProcess {
         }
     }
 
-    private TrainingRun.Outcome train(DistillationModels models, DistillationText text, TrainingRun run) {
+    private TrainingRun.Outcome train(DistillationModels models, DistillationText text, TrainingRun run, TrainingRanks ranks) {
         models.student().setActivationCheckpointing(settings.training().checkpointActivations());
         var objective = new Distillation(models.teacher(), settings.objective());
-        try (var trainer = new Trainer(models.student(), objective, text.sequences(), options, settings.ranks())) {
+        try (var trainer = new Trainer(models.student(), objective, text.sequences(), options, ranks)) {
             var evaluation = new HeldOutEvaluation(models.best(),
                     new HeldOutEvaluation.Schedule(evaluationInterval(), settings.patience(), options.steps()));
             TrainingRun.Outcome outcome = run.train("distill", new TrainingRun.Training(trainer, options.steps(), evaluation, _ -> { }, () -> { }),

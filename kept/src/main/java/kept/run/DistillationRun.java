@@ -16,6 +16,7 @@ import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
 import kept.tokenizer.TokenizerFiles;
 import kept.training.ParameterSelection;
+import kept.training.Sharding;
 
 /**
  * A distillation: maps an Orion to a Llama, evaluates it, trains it on a text to predict the Orion's distribution, evaluates it again and writes the
@@ -47,6 +48,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private TokenizerFiles.Options tokenizer = TokenizerFiles.Options.NONE;
     private Communicator ranks = Communicator.single();
+    private Sharding sharding = Sharding.NONE;
 
     private DistillationRun(Path teacher, Path output) {
         this.teacher = teacher;
@@ -302,6 +304,21 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
 
     Communicator ranks() {
         return ranks;
+    }
+
+    /**
+     * Sets what lies divided over the ranks; nothing by default. The result has the same bits.
+     *
+     * @param divided gradients and moments, or parameters too
+     * @return this run
+     */
+    public DistillationRun sharding(Sharding divided) {
+        sharding = divided;
+        return this;
+    }
+
+    Sharding sharding() {
+        return sharding;
     }
 
     Path teacher() {

@@ -16,7 +16,6 @@ import kept.model.Weights;
 import kept.nn.Parameter;
 import kept.safetensors.SafetensorsFile;
 import kept.safetensors.SafetensorsWriter;
-import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.weights.TensorSpec;
@@ -35,7 +34,7 @@ public final class BestState {
     private final Decoder teacher;
     private final Decoder student;
     private final TextEvaluation text;
-    private final DType stored;
+    private final StoredRounding rounding;
     private final Weights start;
     private final Path file;
     private HeldOutCurve curve = HeldOutCurve.EMPTY;
@@ -46,15 +45,15 @@ public final class BestState {
      * @param teacher the teacher
      * @param student the student; the parameters to train are trainable
      * @param text the text for the evaluation; neither trained on nor part of the report
-     * @param stored the type in which the student will be stored
+     * @param rounding rounds the student to the type in which it will be stored
      * @param start the initial parameters, in the types of the student's
      * @param file the best state's file
      */
-    public BestState(Decoder teacher, Decoder student, TextEvaluation text, DType stored, Weights start, Path file) {
+    public BestState(Decoder teacher, Decoder student, TextEvaluation text, StoredRounding rounding, Weights start, Path file) {
         this.teacher = teacher;
         this.student = student;
         this.text = text;
-        this.stored = stored;
+        this.rounding = rounding;
         this.start = start;
         this.file = file;
     }
@@ -136,7 +135,7 @@ public final class BestState {
      * @throws FileException if the best state cannot be written
      */
     public HeldOutResult evaluate(long step, long tokens) {
-        HeldOutResult result = new StoredRounding(student, stored).during(() -> {
+        HeldOutResult result = rounding.during(() -> {
             Fidelity fidelity = text.compare(teacher, student);
             var found = new HeldOutResult(step, tokens, fidelity.klMean(), fidelity.top1Agreement());
             if (step > 0 && curve.isImprovedBy(found)) {
@@ -150,10 +149,10 @@ public final class BestState {
 
     private void write(long step) {
         SequencedMap<String, Parameter> trained = trained();
-        List<TensorSpec> specs = trained.entrySet().stream().map(entry -> new TensorSpec(entry.getKey(), stored, entry.getValue().value().shape()))
+        List<TensorSpec> specs = trained.entrySet().stream().map(entry -> new TensorSpec(entry.getKey(), rounding.stored(), entry.getValue().value().shape()))
                 .toList();
         try (var writer = SafetensorsWriter.createWithChecksums(file, specs, Map.of(STEP, Long.toString(step)))) {
-            trained.forEach((name, parameter) -> HostCopy.with(parameter.value(), stored, bytes -> writer.write(name, bytes)));
+            trained.forEach((name, parameter) -> HostCopy.with(parameter.value(), rounding.stored(), bytes -> writer.write(name, bytes)));
             writer.finish();
         }
     }
@@ -182,7 +181,7 @@ public final class BestState {
         } else {
             read(best.step());
         }
-        new StoredRounding(student, stored).roundAll();
+        rounding.roundAll();
         return best;
     }
 

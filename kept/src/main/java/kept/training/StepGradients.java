@@ -1,35 +1,24 @@
 package kept.training;
 
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.SequencedMap;
-import kept.distributed.Communicator;
-import kept.distributed.Leaves;
-import kept.distributed.TreeSum;
-import kept.nn.Parameter;
+import java.util.List;
+import java.util.Optional;
+import kept.model.Decoder;
+import kept.optim.AdamW;
+import kept.optim.GradientClipping;
 
-/**
- * The gradients of a step, from those of its passes, which the ranks share. After a step each parameter has its gradient of all passes of all ranks.
- */
-final class StepGradients implements AutoCloseable {
-    private final SequencedMap<String, Parameter> parameters;
-    private final GradientReduction reduction;
-    private final Communicator ranks;
-    private final Leaves passes;
-    private final Map<String, TreeSum> sums = new LinkedHashMap<>();
-
+/** The gradients of a step, from those of its passes, which the ranks share, and the optimizer that takes them. */
+sealed interface StepGradients extends AutoCloseable permits WholeGradients, DividedGradients {
     /**
-     * Prepares the sums of a step.
+     * One pass of this rank.
      *
-     * @param parameters those that are trained
-     * @param options of the run
-     * @param ranks this rank and the others
+     * @param pass its number in the step
+     * @param isOwn whether its gradients and losses count; if not, another rank does the pass too, and this one does it to make the same calls
      */
-    StepGradients(SequencedMap<String, Parameter> parameters, TrainingOptions options, Communicator ranks) {
-        this.parameters = parameters;
-        this.reduction = options.reduction();
-        this.ranks = ranks;
-        this.passes = Leaves.of(options.accumulation(), ranks.size());
+    record Turn(int pass, boolean isOwn) {}
+
+    /** The gradients of a model, whole in each rank or divided. */
+    static StepGradients of(Decoder model, TrainingOptions options, TrainingRanks ranks) {
+        return ranks.dividedStudent() == null ? new WholeGradients(model, options, ranks.communicator()) : new DividedGradients(model, options, ranks);
     }
 
     /**
@@ -37,50 +26,47 @@ final class StepGradients implements AutoCloseable {
      *
      * @throws TrainingException if there are ranks without a pass, or several where gradients are added one after another
      */
-    static void check(TrainingOptions options, Communicator ranks) {
-        if (ranks.size() > options.accumulation()) {
+    static void check(TrainingOptions options, int ranks) {
+        if (ranks > options.accumulation()) {
             throw new TrainingException(("[training] %d ranks share the passes of a step, and --accumulation is %d; give at least one pass to each, "
                     + "such as --batch-size 1 --accumulation %d").formatted(
-                            ranks.size(), options.accumulation(), Math.max(ranks.size(), (long) options.batchSize() * options.accumulation())));
+                            ranks, options.accumulation(), Math.max(ranks, (long) options.batchSize() * options.accumulation())));
         }
-        if (ranks.size() > 1 && options.reduction() == GradientReduction.SERIAL) {
-            throw new TrainingException("[training] --reduction serial adds the gradients of one rank; %d ranks need tree".formatted(ranks.size()));
+        if (ranks > 1 && options.reduction() == GradientReduction.SERIAL) {
+            throw new TrainingException("[training] --reduction serial adds the gradients of one rank; %d ranks need tree".formatted(ranks));
         }
     }
 
-    /** Whether this rank does a pass of the step. */
-    boolean isOwn(int pass) {
-        return pass >= passes.first(ranks.rank()) && pass < passes.end(ranks.rank());
-    }
+    /** The optimizer of what this rank updates. */
+    AdamW optimizer();
+
+    /** What is trained, as whole tensors. */
+    TrainedTensors trained();
+
+    /** The passes that this rank does, in order. */
+    List<Turn> turns();
+
+    /** Says that the backward pass of a turn begins. */
+    void backward(Turn turn);
 
     /** Takes the parameters' gradients, which are those of this rank's next pass alone, and frees those that do not hold the sum. */
-    void add() {
-        if (reduction == GradientReduction.SERIAL) {
-            return;
-        }
-        parameters.forEach((name, parameter) -> {
-            if (parameter.gradient() != null && !sums.computeIfAbsent(name, _ -> new TreeSum(passes.size(ranks.rank()))).add(parameter.gradient())) {
-                parameter.value().clearGradient();
-            }
-        });
-    }
+    void add(Turn turn);
 
     /** Adds the gradients of the other ranks' passes, after this rank's last one. */
-    void finish() {
-        if (ranks.size() > 1) {
-            parameters.values().stream().filter(parameter -> parameter.gradient() != null)
-                    .forEach(parameter -> ranks.allReduce(parameter.gradient(), passes));
-        }
-    }
+    void finish();
 
-    /** Drops the sums of passes of a step that is not finished. */
-    void clear() {
-        sums.values().forEach(TreeSum::close);
-        sums.clear();
-    }
+    /** The norm of all gradients, and the factor that limits it: the same in each rank. */
+    GradientClipping clipping(double limit);
+
+    /** The first parameter whose gradient is not finite, in words. */
+    Optional<String> nonFinite();
+
+    /** Updates the parameters, and frees the gradients. */
+    void update(double learningRate, double scale);
+
+    /** Frees gradients and sums of a step that is not finished. */
+    void clear();
 
     @Override
-    public void close() {
-        clear();
-    }
+    void close();
 }

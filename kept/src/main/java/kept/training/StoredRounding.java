@@ -16,6 +16,8 @@ import kept.tensor.Tensor;
 public final class StoredRounding {
     private final Decoder model;
     private final DType stored;
+    /** Null where this rank has the parameters. */
+    private final TrainingRanks ranks;
 
     /**
      * Creates a rounding to a type.
@@ -24,8 +26,25 @@ public final class StoredRounding {
      * @param stored the type of its checkpoint
      */
     public StoredRounding(Decoder model, DType stored) {
+        this(model, stored, null);
+    }
+
+    /**
+     * Creates a rounding to a type, in rank 0.
+     *
+     * @param model the model, whose parameters may be divided over the ranks
+     * @param stored the type of its checkpoint
+     * @param ranks the ranks of the run; null if nothing is divided
+     */
+    public StoredRounding(Decoder model, DType stored, TrainingRanks ranks) {
         this.model = model;
         this.stored = stored;
+        this.ranks = ranks != null && ranks.dividedStudent() != null ? ranks : null;
+    }
+
+    /** The type of the checkpoint. */
+    DType stored() {
+        return stored;
     }
 
     /** Rounds the parameters that are not trained permanently, because they need no more digits. */
@@ -46,6 +65,9 @@ public final class StoredRounding {
      * @return its result; the parameters have their bits again
      */
     public <T> T during(Supplier<T> look) {
+        if (ranks != null) {
+            return ranks.roundedDuring(model, stored, look);
+        }
         try (var _ = Scope.open(model.device())) {
             Map<Parameter, Tensor> exact = new LinkedHashMap<>();
             model.parameters().values().stream().filter(parameter -> parameter.isTrainable() && isRounded(parameter)).forEach(parameter ->
@@ -59,17 +81,25 @@ public final class StoredRounding {
         }
     }
 
-    /** Whether the checkpoint's type has fewer values than the parameter's. */
     private boolean isRounded(Parameter parameter) {
-        return stored != DType.F32 && stored != parameter.value().dtype();
+        return isRounded(parameter.value().dtype(), stored);
+    }
+
+    /** Whether a checkpoint's type has fewer values than a parameter's. */
+    static boolean isRounded(DType dtype, DType stored) {
+        return stored != DType.F32 && stored != dtype;
     }
 
     private void round(Parameter parameter) {
-        if (!isRounded(parameter)) {
-            return;
+        if (isRounded(parameter)) {
+            round(parameter.value().detach(), stored);
         }
-        try (var _ = Scope.open(model.device())) {
-            parameter.value().assign(Tensor.empty(stored, parameter.value().shape()).assign(parameter.value()));
+    }
+
+    /** Rounds a tensor's elements in place. */
+    static void round(Tensor tensor, DType stored) {
+        try (var _ = Scope.open(tensor.device())) {
+            tensor.assign(Tensor.empty(stored, tensor.shape()).assign(tensor));
         }
     }
 }

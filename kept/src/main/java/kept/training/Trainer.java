@@ -17,6 +17,8 @@ public final class Trainer implements AutoCloseable {
     private final TokenSequences data;
     private final TrainingOptions options;
     private final SharedTraining shared;
+    /** Closed with this run; null if the caller closes them. */
+    private final TrainingRanks own;
     private long step;
     /** The position in the data after the last step. */
     private long position;
@@ -35,8 +37,8 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Creates a run before its first step, which other ranks share: each has a {@link TrainingFollower}. The parameters, moments and metrics of each
-     * step are those of a single rank, bit for bit. {@link #close} ends the followers.
+     * Creates a run before its first step, which other ranks share: each has a {@link TrainingFollower}, and nothing is divided. {@link #close} ends
+     * the followers.
      *
      * @param model the model to train; its trainable parameters are changed
      * @param objective the loss to minimise
@@ -46,10 +48,30 @@ public final class Trainer implements AutoCloseable {
      * @throws TrainingException if the ids of one pass do not fit an array, or a step has fewer passes than there are ranks
      */
     public Trainer(Decoder model, TrainingObjective objective, TokenSequences data, TrainingOptions options, Communicator ranks) {
+        this(model, objective, data, options, new TrainingRanks(ranks, Sharding.NONE, model.device()), true);
+    }
+
+    /**
+     * Creates a run before its first step, which other ranks share: each has a {@link TrainingFollower}. The parameters, moments and metrics of each
+     * step are those of a single rank, bit for bit.
+     *
+     * @param model the model to train; its trainable parameters are changed
+     * @param objective the loss to minimise
+     * @param data sequences of the options' length with one token of look-ahead
+     * @param options the settings
+     * @param ranks rank 0 and the others, with teacher and student; the caller closes them
+     * @throws TrainingException if the ids of one pass do not fit an array, or a step has fewer passes than there are ranks
+     */
+    public Trainer(Decoder model, TrainingObjective objective, TokenSequences data, TrainingOptions options, TrainingRanks ranks) {
+        this(model, objective, data, options, ranks, false);
+    }
+
+    private Trainer(Decoder model, TrainingObjective objective, TokenSequences data, TrainingOptions options, TrainingRanks ranks, boolean isOwn) {
         this.data = data;
         this.options = options;
         this.position = data.position();
         this.work = new TrainingStep(model, objective, options, ranks);
+        this.own = isOwn ? ranks : null;
         this.shared = new SharedTraining(ranks, work);
     }
 
@@ -95,13 +117,14 @@ public final class Trainer implements AutoCloseable {
         for (int pass = 0; pass < sequences.length; pass++) {
             sequences[pass] = data.next(options.batchSize());
         }
-        TrainingStep.Passes passes = shared.lead(step, sequences);
+        TrainingStep.Passes passes = shared.passes(step, sequences);
         if (!passes.areFinite()) {
+            shared.drop();
             throw work.nonFinite(step + 1, passes, sequences);
         }
         beforeUpdate.run();
         step++;
-        StepMetrics metrics = work.update(step, passes);
+        StepMetrics metrics = shared.update(step, passes);
         position = data.position();
         return metrics.withSeconds((System.nanoTime() - start) / 1e9);
     }
@@ -127,7 +150,7 @@ public final class Trainer implements AutoCloseable {
      * @param notFinite how the run met NaN or infinity after this state; null if it did not
      */
     public void save(Path file, Map<String, String> settings, HeldOutCurve heldOut, List<StepMetrics> metrics, String notFinite) {
-        TrainingState.save(file, work.optimizer(), new TrainingState.Place(step, position, heldOut, metrics, notFinite), settings);
+        TrainingState.save(file, work.trained(), new TrainingState.Place(step, position, heldOut, metrics, notFinite), settings);
     }
 
     /**
@@ -140,7 +163,7 @@ public final class Trainer implements AutoCloseable {
      */
     public TrainingState.Place restore(Path file, Map<String, String> settings) {
         shared.renew();
-        TrainingState.Place place = TrainingState.restore(file, work.optimizer(), settings);
+        TrainingState.Place place = TrainingState.restore(file, work.trained(), settings);
         step = place.step();
         data.seek(place.position());
         position = place.position();
@@ -156,7 +179,7 @@ public final class Trainer implements AutoCloseable {
      */
     public long goBack(Path file, Map<String, String> settings) {
         shared.renew();
-        step = TrainingState.restore(file, work.optimizer(), settings).step();
+        step = TrainingState.restore(file, work.trained(), settings).step();
         position = data.position();
         return step;
     }
@@ -168,17 +191,18 @@ public final class Trainer implements AutoCloseable {
      * @param earlier the number of steps that count as completed
      */
     public void restart(long earlier) {
-        shared.renew();
-        work.optimizer().clearMoments(earlier);
+        shared.clearMoments(earlier);
         step = earlier;
         position = data.position();
     }
 
-    /** Frees the optimizer's moments and ends the followers of other ranks; the model and the communicator stay. */
+    /** Frees the optimizer's moments, and ends the followers of a {@link Communicator}; model and ranks stay. */
     @Override
     public void close() {
         try {
-            shared.end();
+            if (own != null) {
+                own.close();
+            }
         } finally {
             work.close();
         }

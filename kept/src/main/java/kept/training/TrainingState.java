@@ -11,8 +11,6 @@ import java.util.Set;
 import kept.io.FileException;
 import kept.io.SettingDifferences;
 import kept.model.HostCopy;
-import kept.nn.Parameter;
-import kept.optim.AdamW;
 import kept.safetensors.SafetensorsFile;
 import kept.safetensors.SafetensorsWriter;
 import kept.tensor.Device;
@@ -82,8 +80,8 @@ public final class TrainingState {
         }
     }
 
-    static void save(Path file, AdamW optimizer, Place place, Map<String, String> settings) {
-        Map<String, Tensor> tensors = tensors(optimizer);
+    static void save(Path file, TrainedTensors trained, Place place, Map<String, String> settings) {
+        Map<String, Tensor> tensors = tensors(trained);
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put(STEP, Long.toString(place.step()));
         metadata.put(POSITION, Long.toString(place.position()));
@@ -93,7 +91,7 @@ public final class TrainingState {
         if (place.notFinite() != null) {
             metadata.put(NOT_FINITE, place.notFinite());
         }
-        metadata.put(ARITHMETIC, device(optimizer).backend().arithmetic());
+        metadata.put(ARITHMETIC, device(trained).backend().arithmetic());
         metadata.put(SETTINGS, Json.write(settings));
         List<TensorSpec> specs = new ArrayList<>();
         tensors.forEach((name, tensor) -> specs.add(new TensorSpec(name, tensor.dtype(), tensor.shape())));
@@ -103,28 +101,27 @@ public final class TrainingState {
         }
     }
 
-    static Place restore(Path file, AdamW optimizer, Map<String, String> settings) {
+    /** Sets the tensors to those of a saved state. */
+    static Place restore(Path file, TrainedTensors trained, Map<String, String> settings) {
         try (var saved = SafetensorsFile.open(file)) {
             var state = new TrainingState(file, saved.metadata());
             state.requireSame(settings);
             Place place = state.place();
-            try (var _ = Scope.open(device(optimizer))) {
-                Map<String, AdamW.Moments> moments = new HashMap<>();
-                for (Map.Entry<String, Parameter> entry : optimizer.parameters().entrySet()) {
-                    String name = entry.getKey();
-                    entry.getValue().value().assign(read(saved, name, entry.getValue().value()));
-                    AdamW.Moments shapes = optimizer.moments().get(name);
-                    moments.put(name, new AdamW.Moments(
-                            read(saved, FIRST_MOMENT + name, shapes.first()), read(saved, SECOND_MOMENT + name, shapes.second())));
+            Map<String, Tensor> tensors = tensors(trained);
+            // Before anything is overwritten.
+            tensors.forEach((name, tensor) -> check(saved, name, tensor));
+            for (Map.Entry<String, Tensor> tensor : tensors.entrySet()) {
+                try (var _ = Scope.open(device(trained))) {
+                    TensorEntry entry = saved.entry(tensor.getKey());
+                    tensor.getValue().assign(Tensor.from(saved.data(tensor.getKey()), entry.dtype(), entry.shape()));
                 }
-                optimizer.restore(place.step(), moments);
             }
             return place;
         }
     }
 
-    private static Device device(AdamW optimizer) {
-        return optimizer.parameters().firstEntry().getValue().value().device();
+    private static Device device(TrainedTensors trained) {
+        return trained.values().firstEntry().getValue().device();
     }
 
     /**
@@ -207,23 +204,21 @@ public final class TrainingState {
                 metadata.get(NOT_FINITE));
     }
 
-    private static Map<String, Tensor> tensors(AdamW optimizer) {
-        Map<String, Tensor> tensors = new LinkedHashMap<>();
-        optimizer.parameters().forEach((name, parameter) -> tensors.put(name, parameter.value()));
-        optimizer.moments().forEach((name, moments) -> {
+    private static Map<String, Tensor> tensors(TrainedTensors trained) {
+        Map<String, Tensor> tensors = new LinkedHashMap<>(trained.values());
+        trained.moments().forEach((name, moments) -> {
             tensors.put(FIRST_MOMENT + name, moments.first());
             tensors.put(SECOND_MOMENT + name, moments.second());
         });
         return tensors;
     }
 
-    private static Tensor read(SafetensorsFile saved, String name, Tensor like) {
+    private static void check(SafetensorsFile saved, String name, Tensor like) {
         TensorEntry entry = saved.entry(name);
         if (!entry.shape().equals(like.shape()) || entry.dtype() != like.dtype()) {
             throw new FileException("training state", saved.path(), name, entry.offset(), "is %s %s, but the model has %s %s"
                     .formatted(entry.dtype().label(), entry.shape(), like.dtype().label(), like.shape()));
         }
-        return Tensor.from(saved.data(name), entry.dtype(), entry.shape());
     }
 
     private long number(String key) {

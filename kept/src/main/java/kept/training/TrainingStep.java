@@ -1,10 +1,7 @@
 package kept.training;
 
-import java.util.LinkedHashMap;
 import java.util.Optional;
-import java.util.SequencedMap;
 import kept.autograd.Autograd;
-import kept.distributed.Communicator;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
@@ -22,8 +19,7 @@ final class TrainingStep implements AutoCloseable {
     private final Decoder model;
     private final TrainingObjective objective;
     private final TrainingOptions options;
-    private final AdamW optimizer;
-    private final Communicator ranks;
+    private final TrainingRanks ranks;
     private final StepGradients gradients;
 
     /**
@@ -39,7 +35,7 @@ final class TrainingStep implements AutoCloseable {
     }
 
     /** Prepares the steps of a run. Matrices in BF16 have gradients in BF16, of the same size and precision. */
-    TrainingStep(Decoder model, TrainingObjective objective, TrainingOptions options, Communicator ranks) {
+    TrainingStep(Decoder model, TrainingObjective objective, TrainingOptions options, TrainingRanks ranks) {
         if ((long) options.batchSize() * (options.sequenceLength() + 1L) > MAX_IDS) {
             throw new TrainingException(("[training] %,d sequences of %,d tokens are too many for one pass; lower --batch-size, and raise "
                     + "--accumulation").formatted(options.batchSize(), options.sequenceLength()));
@@ -48,11 +44,10 @@ final class TrainingStep implements AutoCloseable {
         this.objective = objective;
         this.options = options;
         this.ranks = ranks;
-        StepGradients.check(options, ranks);
+        StepGradients.check(options, ranks.communicator().size());
         model.parameters().values().stream().filter(parameter -> parameter.value().rank() >= 2 && parameter.value().dtype() == DType.BF16)
                 .forEach(parameter -> parameter.setGradientType(DType.BF16));
-        this.optimizer = new AdamW(model.parameters(), options.adamW(), AdamW.Decay.MATRICES, options.storage());
-        this.gradients = new StepGradients(optimizer.parameters(), options, ranks);
+        this.gradients = StepGradients.of(model, options, ranks);
     }
 
     Decoder model() {
@@ -60,7 +55,12 @@ final class TrainingStep implements AutoCloseable {
     }
 
     AdamW optimizer() {
-        return optimizer;
+        return gradients.optimizer();
+    }
+
+    /** What is trained, as whole tensors. */
+    TrainedTensors trained() {
+        return gradients.trained();
     }
 
     /**
@@ -70,19 +70,20 @@ final class TrainingStep implements AutoCloseable {
      */
     Passes run(int[]... sequences) {
         var losses = new PassLosses(sequences.length);
-        for (int pass = 0; pass < sequences.length; pass++) {
-            if (gradients.isOwn(pass)) {
-                accumulate(losses, pass, sequences[pass]);
-                gradients.add();
-            }
+        ranks.together();
+        for (StepGradients.Turn turn : gradients.turns()) {
+            accumulate(losses, turn, sequences[turn.pass()]);
+            gradients.add(turn);
         }
-        losses.join(ranks);
+        losses.join(ranks.communicator());
         gradients.finish();
-        return new Passes(losses, GradientClipping.globalNorm(model.parameters().values(), options.maxGradientNorm()));
+        var passes = new Passes(losses, gradients.clipping(options.maxGradientNorm()));
+        ranks.alone();
+        return passes;
     }
 
     /** One forward and backward pass, which adds its gradients to those there are. */
-    private void accumulate(PassLosses losses, int pass, int... sequences) {
+    private void accumulate(PassLosses losses, StepGradients.Turn turn, int... sequences) {
         long batch = options.batchSize();
         long length = options.sequenceLength();
         try (var _ = Scope.open(model.device())) {
@@ -90,8 +91,11 @@ final class TrainingStep implements AutoCloseable {
             Tensor ids = all.slice(1, 0, length).contiguous();
             Tensor labels = all.slice(1, 1, length + 1).reshape(batch * length);
             TrainingObjective.Loss loss = objective.loss(model, ids, labels);
+            gradients.backward(turn);
             Autograd.backwardOnce(loss.value(), Tensor.scalar(1.0 / options.accumulation(), DType.F32));
-            losses.put(pass, loss.value().item(), loss.divergence());
+            if (turn.isOwn()) {
+                losses.put(turn.pass(), loss.value().item(), loss.divergence());
+            }
         }
     }
 
@@ -107,8 +111,8 @@ final class TrainingStep implements AutoCloseable {
      */
     StepMetrics update(long step, Passes passes) {
         double rate = options.schedule().at(step);
-        optimizer.step(rate, passes.clipping.scale());
-        optimizer.clearGradients();
+        gradients.optimizer().setStepCount(step - 1);
+        gradients.update(rate, passes.clipping.scale());
         return new StepMetrics(step, options.steps(), passes.losses.loss(), passes.losses.divergence(), passes.clipping.norm(), rate,
                 step * options.tokensPerStep(), Double.NaN);
     }
@@ -127,11 +131,9 @@ final class TrainingStep implements AutoCloseable {
         Optional<String> teacher = Optional.empty();
         Optional<String> student = Optional.empty();
         if (failing == sequences.length) {
-            SequencedMap<String, Tensor> all = new LinkedHashMap<>();
-            model.parameters().forEach((name, parameter) -> all.put(name, parameter.gradient()));
-            student = NonFinite.first("the gradient of", all);
+            student = gradients.nonFinite();
         }
-        optimizer.clearGradients();
+        gradients.clear();
         if (failing < sequences.length) {
             try (var _ = Scope.open(model.device())) {
                 Tensor ids = ids(sequences[failing]).slice(1, 0, options.sequenceLength()).contiguous();
@@ -143,9 +145,13 @@ final class TrainingStep implements AutoCloseable {
                 : new NonFiniteException(what + student.orElse("each is finite, but the sum of their squares overflows"), false);
     }
 
+    /** Drops the gradients of a step that is not finite. */
+    void drop() {
+        gradients.clear();
+    }
+
     @Override
     public void close() {
         gradients.close();
-        optimizer.close();
     }
 }

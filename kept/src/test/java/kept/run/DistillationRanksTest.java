@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import kept.TinyTeacher;
@@ -18,6 +19,7 @@ import kept.distributed.RankException;
 import kept.distributed.ThreadRanks;
 import kept.safetensors.SafetensorsFile;
 import kept.tensor.DType;
+import kept.training.Sharding;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +34,7 @@ class DistillationRanksTest {
     private Path directory;
     private Path orion;
     private Path text;
+    private Sharding divided = Sharding.NONE;
 
     @BeforeEach
     void prepare() throws IOException {
@@ -44,6 +47,16 @@ class DistillationRanksTest {
     void theFilesAreThoseOfOneRank(int ranks, String mapping, boolean isShort) throws IOException {
         distil(1, "one", mapping, isShort, false, Long.MAX_VALUE);
         distil(ranks, "several", mapping, isShort, false, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    /** Whatever is divided over the ranks, and however many there are. */
+    @ParameterizedTest
+    @CsvSource({"2,optimizer,false", "3,optimizer,true", "2,all,false", "3,all,false", "4,all,true"})
+    void theFilesAreTheSameWhenTensorsAreDivided(int ranks, String sharding, boolean isShort) throws IOException {
+        distil(1, "one", "opm", isShort, false, Long.MAX_VALUE);
+        divided = Sharding.valueOf(sharding.toUpperCase(Locale.ROOT));
+        distil(ranks, "several", "opm", isShort, false, Long.MAX_VALUE);
         assertSameFiles();
     }
 
@@ -115,7 +128,8 @@ class DistillationRanksTest {
 
     private DistillationRun run(String output, String mapping, boolean isShort, long stopAfter, Communicator communicator) {
         return DistillationRun.of(orion, directory.resolve(output)).corpus(text).mapping(MappingChoice.of(mapping)).tokens(STEPS * 8L * 16)
-                .evaluationTokens(64).training(training(isShort, stopAfter)).ranks(communicator);
+                .evaluationTokens(64).training(training(isShort, stopAfter)).ranks(communicator)
+                .sharding(divided);
     }
 
     private static TrainingSettings training(boolean isShort, long stopAfter) {

@@ -77,7 +77,8 @@ class LongRunTest {
             student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             student.setActivationCheckpointing(checkpointing);
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
-            var best = new BestState(teacher, student, TextEvaluation.of("text", tokens, LENGTH, 64), DType.BF16, new RandomWeights(llama, 2),
+            var best = new BestState(teacher, student, TextEvaluation.of("text", tokens, LENGTH, 64),
+                    new StoredRounding(student, DType.BF16), new RandomWeights(llama, 2),
                     directory.resolve("best.safetensors"));
             try (var trainer = new Trainer(student, objective, new PackedSequences(tokens, 64, LENGTH, 1, 0), options)) {
                 Held warm = null;

@@ -15,24 +15,45 @@ public final class AdamWComposition {
     /** Elements at a time: whole blocks of codes, and of the random bits that round them. */
     private static final int PART = 1 << 18;
 
+    /** {@link kept.backend.FusedKernels#squaresChunk}. */
+    public static final int SQUARES_CHUNK = 1 << 16;
+
     private AdamWComposition() {}
 
     /**
-     * {@link kept.backend.FusedKernels#sumOfSquares}.
+     * {@link kept.backend.FusedKernels#squaresOfChunks}.
      *
      * @param tensors rows, floating
-     * @return the sum
+     * @return the sums
      */
-    public static double sumOfSquares(List<Tensor> tensors) {
-        double total = 0;
+    public static double[] squaresOfChunks(List<Tensor> tensors) {
+        int chunk = SQUARES_CHUNK;
+        double[] sums = new double[Math.toIntExact(tensors.stream().mapToLong(tensor -> Math.ceilDiv(tensor.elementCount(), chunk)).sum())];
+        int next = 0;
         for (Tensor tensor : tensors) {
-            for (long first = 0; first < tensor.elementCount(); first += PART) {
-                for (double value : part(tensor, first, partOf(tensor, first)).toDoubleArray()) {
-                    total += value * value;
+            for (long first = 0; first < tensor.elementCount(); first += chunk) {
+                double sum = 0;
+                for (double value : part(tensor, first, (int) Math.min(chunk, tensor.elementCount() - first)).toDoubleArray()) {
+                    sum += value * value;
                 }
+                sums[next++] = sum;
             }
         }
-        return total;
+        return sums;
+    }
+
+    /**
+     * {@link kept.backend.FusedKernels#sumOfChunks}.
+     *
+     * @param chunks the sums of chunks
+     * @return their sum, in ascending order
+     */
+    public static double sum(double... chunks) {
+        double sum = 0;
+        for (double chunk : chunks) {
+            sum += chunk;
+        }
+        return sum;
     }
 
     /**

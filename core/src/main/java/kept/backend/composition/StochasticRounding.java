@@ -18,12 +18,12 @@ public final class StochasticRounding {
      * Rounds elements from one on.
      *
      * @param rounding the generator's numbers
-     * @param first the index of the first element in its parameter
+     * @param first the index of the first element in its parameter, or in the part of it that the step is of
      */
     public StochasticRounding(AdamWStep.Rounding rounding, long first) {
         this.rounding = rounding;
-        element = first;
-        if (first % EACH != 0) {
+        element = rounding.first() + first;
+        if (element % EACH != 0) {
             draw();
         }
     }

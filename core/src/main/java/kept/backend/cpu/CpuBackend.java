@@ -291,7 +291,12 @@ final class CpuBackend implements Backend {
     }
 
     @Override
-    public double sumOfSquares(List<Tensor> tensors) {
-        return DoubleLoops.apply(tensors.toArray(Tensor[]::new)) ? Backend.super.sumOfSquares(tensors) : OptimizerKernel.sumOfSquares(tensors);
+    public int squaresChunk() {
+        return OptimizerKernel.SQUARES_CHUNK;
+    }
+
+    @Override
+    public double[] squaresOfChunks(List<Tensor> tensors) {
+        return OptimizerKernel.squaresOfChunks(tensors);
     }
 }

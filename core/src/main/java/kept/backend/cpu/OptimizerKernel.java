@@ -1,5 +1,6 @@
 package kept.backend.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
@@ -34,6 +35,9 @@ final class OptimizerKernel {
     private static final int BLOCK = RowMath.BLOCK;
     /** The number of elements whose coded moments are decoded at a time: whole blocks of codes. */
     private static final long CODED = 1L << 20;
+
+    /** {@link kept.backend.Backend#squaresChunk}. */
+    static final int SQUARES_CHUNK = (int) RowWindow.TASK;
 
     private OptimizerKernel() {}
 
@@ -149,29 +153,46 @@ final class OptimizerKernel {
     }
 
     /**
-     * {@link kept.backend.Backend#sumOfSquares}. The square of an f32 is exact in double precision. BF16 gives the bits of the same numbers in F32.
+     * {@link kept.backend.Backend#squaresOfChunks}. The square of an f32 is exact in double precision. BF16 gives the bits of the same numbers in F32.
      *
-     * @param tensors rows, F32 or BF16
-     * @return the sum
+     * @param tensors rows, F32, BF16 or F64
+     * @return the sums
      */
-    static double sumOfSquares(List<Tensor> tensors) {
-        double total = 0;
+    static double[] squaresOfChunks(List<Tensor> tensors) {
+        double[] chunks = new double[Math.toIntExact(tensors.stream().mapToLong(OptimizerKernel::chunks).sum())];
+        int first = 0;
         for (Tensor tensor : tensors) {
-            long count = tensor.elementCount();
-            long grain = Math.max(RowWindow.TASK, Math.ceilDiv(count, 1 << 16));
-            double[] chunks = new double[(int) Math.ceilDiv(count, grain)];
-            MemorySegment memory = Elements.segment(tensor);
-            WorkerPool.shared().forRanges(count, grain, (first, end) -> {
-                int length = (int) (end - first);
-                long bytes = tensor.dtype().bytes();
-                MemorySegment chunk = memory.asSlice((tensor.offset() + first) * bytes, length * bytes);
-                chunks[(int) (first / grain)] = tensor.dtype() == DType.BF16 ? sumOfSquaresBf16(chunk, length) : sumOfSquares(chunk, length);
-            });
-            for (double chunk : chunks) {
-                total += chunk;
-            }
+            squaresOfChunks(tensor, chunks, first);
+            first += Math.toIntExact(chunks(tensor));
         }
-        return total;
+        return chunks;
+    }
+
+    private static long chunks(Tensor tensor) {
+        return Math.ceilDiv(tensor.elementCount(), SQUARES_CHUNK);
+    }
+
+    private static void squaresOfChunks(Tensor tensor, double[] chunks, int place) {
+        MemorySegment memory = Elements.segment(tensor);
+        WorkerPool.shared().forRanges(tensor.elementCount(), SQUARES_CHUNK, (first, end) -> {
+            int length = (int) (end - first);
+            long bytes = tensor.dtype().bytes();
+            MemorySegment chunk = memory.asSlice((tensor.offset() + first) * bytes, length * bytes);
+            chunks[place + (int) (first / SQUARES_CHUNK)] = switch (tensor.dtype()) {
+                case BF16 -> sumOfSquaresBf16(chunk, length);
+                case F64 -> sumOfSquaresF64(chunk, length);
+                default -> sumOfSquares(chunk, length);
+            };
+        });
+    }
+
+    private static double sumOfSquaresF64(MemorySegment x, int count) {
+        double sum = 0;
+        for (int i = 0; i < count; i++) {
+            double value = x.get(JAVA_DOUBLE, 8L * i);
+            sum += value * value;
+        }
+        return sum;
     }
 
     private static double sumOfSquares(MemorySegment x, int count) {

@@ -3,6 +3,7 @@ package kept.tensor.internal;
 import java.lang.foreign.MemorySegment;
 import java.util.function.BiConsumer;
 import kept.backend.Buffer;
+import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
@@ -105,6 +106,39 @@ public final class TensorInternals {
          * @param use what to do with them
          */
         void onDevice(Tensor read, Tensor written, Runnable use);
+
+        /**
+         * {@link TensorInternals#elsewhere}.
+         *
+         * @param dtype the element type
+         * @param shape the shape
+         * @param residence where the elements are
+         * @return the tensor
+         */
+        Tensor elsewhere(DType dtype, Shape shape, Residence residence);
+
+        /**
+         * {@link TensorInternals#lend}.
+         *
+         * @param tensor the tensor without memory
+         * @param elements a tensor with its elements
+         */
+        void lend(Tensor tensor, Tensor elements);
+
+        /**
+         * {@link TensorInternals#withdraw}.
+         *
+         * @param tensor the tensor
+         */
+        void withdraw(Tensor tensor);
+
+        /**
+         * {@link TensorInternals#isInUse}.
+         *
+         * @param tensor the tensor
+         * @return true if a kernel does
+         */
+        boolean isInUse(Tensor tensor);
     }
 
     /**
@@ -228,5 +262,46 @@ public final class TensorInternals {
      */
     public static void onDevice(Tensor read, Tensor written, Runnable use) {
         access.onDevice(read, written, use);
+    }
+
+    /**
+     * A tensor of the current scope that has no memory until a {@link Residence} lends it some.
+     *
+     * @param dtype the element type
+     * @param shape the shape
+     * @param residence where the elements are; asked before each use
+     * @return the tensor, contiguous
+     */
+    public static Tensor elsewhere(DType dtype, Shape shape, Residence residence) {
+        return access.elsewhere(dtype, shape, residence);
+    }
+
+    /**
+     * Lends a tensor the memory of another one, which is released by that. The tensor's {@link #version} stays: its elements are what they were.
+     *
+     * @param tensor a tensor that is {@linkplain #elsewhere elsewhere}
+     * @param elements a contiguous tensor of its dtype, shape and device, which has memory of its own and is not used any more
+     */
+    public static void lend(Tensor tensor, Tensor elements) {
+        access.lend(tensor, elements);
+    }
+
+    /**
+     * Frees the memory lent to a tensor, if it has any. No kernel may be using it.
+     *
+     * @param tensor a tensor that is {@linkplain #elsewhere elsewhere}
+     */
+    public static void withdraw(Tensor tensor) {
+        access.withdraw(tensor);
+    }
+
+    /**
+     * Whether a kernel uses a tensor's memory now.
+     *
+     * @param tensor the tensor
+     * @return true if it must not be withdrawn
+     */
+    public static boolean isInUse(Tensor tensor) {
+        return access.isInUse(tensor);
     }
 }
