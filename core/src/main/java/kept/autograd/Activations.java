@@ -5,8 +5,6 @@ import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.Set;
-import kept.backend.Buffer;
-import kept.backend.TensorMemory;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Node;
@@ -23,8 +21,8 @@ final class Activations {
 
     private final Scope owner;
     private final Map<Node, Tensor> results = new IdentityHashMap<>();
-    /** The number of results of unprocessed nodes in each buffer. */
-    private final Map<Buffer, Integer> uses = new IdentityHashMap<>();
+    /** The number of results of unprocessed nodes in each memory. */
+    private final Map<Object, Integer> uses = new IdentityHashMap<>();
 
     private Activations() {
         owner = null;
@@ -38,8 +36,8 @@ final class Activations {
      */
     Activations(Tensor root, Scope owner) {
         this.owner = owner;
-        Set<Buffer> kept = Collections.newSetFromMap(new IdentityHashMap<>());
-        kept.add(TensorMemory.buffer(root));
+        Set<Object> kept = Collections.newSetFromMap(new IdentityHashMap<>());
+        kept.add(TensorInternals.memory(root));
         var open = new ArrayDeque<Node>();
         if (TensorInternals.node(root) != null) {
             open.add(TensorInternals.node(root));
@@ -48,12 +46,12 @@ final class Activations {
             for (Tensor input : open.poll().inputs()) {
                 if (TensorInternals.node(input) == null) {
                     if (!input.isReleased()) {
-                        kept.add(TensorMemory.buffer(input));
+                        kept.add(TensorInternals.memory(input));
                     }
                 } else if (results.putIfAbsent(TensorInternals.node(input), input) == null) {
                     open.add(TensorInternals.node(input));
                     if (!input.isReleased()) {
-                        uses.merge(TensorMemory.buffer(input), 1, Integer::sum);
+                        uses.merge(TensorInternals.memory(input), 1, Integer::sum);
                     }
                 }
             }
@@ -64,12 +62,12 @@ final class Activations {
     /** Frees the result of a node that has been processed. */
     void passed(Node node) {
         Tensor result = results.remove(node);
-        if (result == null || result.isReleased() || !uses.containsKey(TensorMemory.buffer(result))) {
+        if (result == null || result.isReleased() || !uses.containsKey(TensorInternals.memory(result))) {
             return;
         }
-        Buffer buffer = TensorMemory.buffer(result);
-        if (uses.merge(buffer, -1, Integer::sum) == 0) {
-            uses.remove(buffer);
+        Object memory = TensorInternals.memory(result);
+        if (uses.merge(memory, -1, Integer::sum) == 0) {
+            uses.remove(memory);
             owner.release(result);
         }
     }

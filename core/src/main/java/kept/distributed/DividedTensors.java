@@ -233,6 +233,11 @@ public final class DividedTensors implements AutoCloseable {
         moving(change);
     }
 
+    /** The groups that are gathered, the one used last at the end. */
+    List<Integer> gathered() {
+        return present.stream().map(group -> group.index).toList();
+    }
+
     private Members members(DividedTensor tensor) {
         return groups.stream().filter(group -> tensor.index() < group.tensors.size() && group.tensors.get(tensor.index()) == tensor).findFirst()
                 .orElseThrow(() -> new TensorException("[divided tensors] %s is none of these tensors".formatted(tensor.whole().shape())));

@@ -64,6 +64,11 @@ final class TensorAccess implements TensorInternals.Access {
     }
 
     @Override
+    public Object memory(Tensor tensor) {
+        return tensor.storage();
+    }
+
+    @Override
     public Tensor elsewhere(DType dtype, Shape shape, Residence residence) {
         return Tensor.elsewhere(dtype, shape, residence);
     }

@@ -337,4 +337,50 @@ public abstract class OptimizerKernelContract extends KernelContract {
             }
         }
     }
+
+    /** The parts of a divided tensor give the sums of the whole, so that processes which have one part each find the norm of all. */
+    @Test
+    void squaresOfChunksAreThoseOfParts() {
+        int chunk = backend().squaresChunk();
+        assertThat((1 << 16) % chunk).isZero();
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            Tensor x = normal(dtype, 3, 1, 3 * chunk + 1001);
+            Tensor y = normal(dtype, 4, 1, 70);
+            double[] all = backend().squaresOfChunks(List.of(x, y));
+            assertThat(all).hasSize(5);
+            assertThat(all[4]).isCloseTo(dot(values(y), values(y)), Percentage.withPercentage(1e-10));
+            assertThat(backend().squaresOfChunks(List.of(x.slice(0, 0, 2L * chunk)))).containsExactly(all[0], all[1]);
+            assertThat(backend().squaresOfChunks(List.of(x.slice(0, 2L * chunk, x.elementCount()).contiguous()))).containsExactly(all[2], all[3]);
+            assertThat(backend().sumOfChunks(all)).isEqualTo(backend().sumOfSquares(List.of(x, y)));
+        }
+        assertThat(backend().squaresOfChunks(List.of(Tensor.zeros(0)))).isEmpty();
+        assertThat(backend().sumOfChunks()).isZero();
+    }
+
+    /** A step of a part is the step of the whole, also where codes have blocks and rounding is by chance. */
+    @Test
+    void aStepOfAPartIsThatOfTheWhole() {
+        int count = 4 * BlockCodes.BLOCK + 100;
+        int from = 2 * BlockCodes.BLOCK;
+        for (boolean coded : new boolean[] {false, true}) {
+            Tensor whole = normal(DType.BF16, 5, 1, count);
+            Tensor gradient = normal(DType.F32, 6, 1, count);
+            Tensor part = whole.slice(0, from, count).copy();
+            Tensor first = moments(coded, count);
+            Tensor second = moments(coded, count);
+            Tensor firstPart = moments(coded, count - from);
+            Tensor secondPart = moments(coded, count - from);
+            for (int step = 1; step <= 3; step++) {
+                backend().adamW(step(step, 0), whole, gradient, first, second);
+                backend().adamW(step(step, from), part, gradient.slice(0, from, count).copy(), firstPart, secondPart);
+            }
+            assertThat(part.toFloatArray()).as("coded: %s", coded).isEqualTo(whole.slice(0, from, count).toFloatArray());
+            Tensor expected = coded ? first.slice(0, 2, first.size(0)) : first.slice(0, from, count);
+            assertThat(firstPart.toDoubleArray()).isEqualTo(expected.toDoubleArray());
+        }
+    }
+
+    private static AdamWStep step(int step, long first) {
+        return new AdamWStep(step, 1e-2, 0.9, 0.99, 1e-8, 0.1, 1, new AdamWStep.Rounding(true, 7, step, first));
+    }
 }

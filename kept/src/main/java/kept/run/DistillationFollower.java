@@ -10,6 +10,7 @@ import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Tensor;
 import kept.training.Distillation;
+import kept.training.Sharding;
 import kept.training.TrainingFollower;
 import kept.training.TrainingRanks;
 
@@ -29,8 +30,9 @@ final class DistillationFollower {
         DecoderConfig target = task.mapping().target();
         DType type = settings.training().weightType();
         Device device = settings.device();
+        Sharding sharding = TrainingRanks.agree(ranks, null);
         try (var checkpoint = Checkpoint.open(settings.teacher());
-                var run = new TrainingRanks(ranks, settings.sharding(), device)) {
+                var run = new TrainingRanks(ranks, sharding, device)) {
             CheckpointWeights.requireTensors(checkpoint, task.mapping().source());
             measure(checkpoint);
             try (Decoder teacher = Decoder.create(task.mapping().source(), run.teacher(new RecordedWeights(checkpoint)), device);

@@ -17,6 +17,7 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.training.GradientReduction;
 import kept.training.ParameterSelection;
+import kept.training.Sharding;
 import kept.training.StepPlan;
 import kept.training.TrainingOptions;
 
@@ -52,8 +53,9 @@ public final class DistillationPlan {
      * @param device the device
      * @param weights the type of the student's weights in training
      * @param checkpointing whether activations are recomputed
+     * @param shares how ranks share the steps
      */
-    record Execution(Device device, DType weights, boolean checkpointing) {}
+    record Execution(Device device, DType weights, boolean checkpointing, StepPlan.Shares shares) {}
 
     /**
      * Other options for the same run.
@@ -80,7 +82,7 @@ public final class DistillationPlan {
         long bytes = weights ? storedBytes(directory, teacher) : StepPlan.bytesByConfig(teacher);
         var precision = StepPlan.Precision.on(execution.device, execution.weights, options.storage().codedMoments());
         var step = new StepPlan(teacher, bytes, student, train, options.batchSize(), options.accumulation(), options.sequenceLength(),
-                execution.checkpointing, precision, options.reduction());
+                execution.checkpointing, precision, options.reduction(), execution.shares);
         return new DistillationPlan(step, options, weights, execution.device, stored);
     }
 
@@ -191,6 +193,48 @@ public final class DistillationPlan {
             progress.note("memory: this run takes about %s, of which only %s are free now%s".formatted(size(peak), size(memory.free()),
                     isOnHost() ? "" : " on " + owner()));
         }
+    }
+
+    /**
+     * The least division with which the run fits in the memory of each rank.
+     *
+     * @param room the available bytes of a rank
+     * @return what lies divided over the ranks; everything if nothing suffices
+     */
+    Sharding sharding(long room) {
+        for (Sharding sharding : Sharding.values()) {
+            if (peakBytes(step.withShares(new StepPlan.Shares(step.shares().ranks(), sharding))) <= room) {
+                return sharding;
+            }
+        }
+        return Sharding.ALL;
+    }
+
+    /**
+     * The fewest ranks, each with memory of its own, that can do these steps with everything divided.
+     *
+     * @param room the bytes of each
+     * @return how many, a power of two up to 1,024 that the passes suffice for; 0 if there are none
+     */
+    public int fewestRanks(long room) {
+        for (int ranks = 1; ranks <= 1024; ranks *= 2) {
+            StepPlan shared = step.withBatch(step.batchSize(), Math.max(step.accumulation(), ranks))
+                    .withShares(new StepPlan.Shares(ranks, Sharding.ALL));
+            if (peakBytes(shared) <= room) {
+                return ranks;
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * The plan with the steps shared in another way.
+     *
+     * @param shares by how many ranks, and how
+     * @return the plan
+     */
+    public DistillationPlan withShares(StepPlan.Shares shares) {
+        return new DistillationPlan(step.withShares(shares), options, weightsRead, device, stored);
     }
 
     /**

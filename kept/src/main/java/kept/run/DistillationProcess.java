@@ -26,6 +26,8 @@ import kept.training.BestState;
 import kept.training.Distillation;
 import kept.training.ParameterSelection;
 import kept.training.RunInputs;
+import kept.training.Sharding;
+import kept.training.StepPlan;
 import kept.training.StoredRounding;
 import kept.training.Trainer;
 import kept.training.TrainingOptions;
@@ -44,6 +46,7 @@ final class DistillationProcess {
     private final TrainingOptions options;
     private final DType stored;
     private final ParameterSelection trained;
+    private Sharding sharding;
 
     DistillationProcess(DistillationTask task, Progress progress) {
         this.task = task;
@@ -60,7 +63,14 @@ final class DistillationProcess {
     DistillationRun.Result run() {
         measurement.requireNothingBegun(settings.isOverwriting());
         Device device = settings.device();
-        task.plan().requireRoom(MachineMemory.of(device, settings.ranks().localSize()), progress);
+        MachineMemory memory = MachineMemory.of(device, settings.ranks().localSize());
+        sharding = task.sharding(memory);
+        task.plan(new StepPlan.Shares(settings.ranks().size(), sharding)).requireRoom(memory, progress);
+        TrainingRanks.agree(settings.ranks(), sharding);
+        if (sharding != Sharding.NONE) {
+            progress.note("--shard %s: %s".formatted(sharding, sharding == Sharding.ALL
+                    ? "parameters, gradients and moments lie divided over the ranks" : "gradients and moments lie divided over the ranks"));
+        }
         try (var checkpoint = Checkpoint.open(settings.teacher());
                 Tokenizer tokenizer = Tokenizer.load(settings.teacher());
                 var directory = OutputDirectory.prepare(
@@ -87,7 +97,7 @@ final class DistillationProcess {
         settings.training().noteDigits(stored, progress);
         var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device, settings.ranks());
         var stages = new Stages(text.evaluations());
-        try (var ranks = new TrainingRanks(settings.ranks(), settings.sharding(), device);
+        try (var ranks = new TrainingRanks(settings.ranks(), sharding, device);
                 var models = models(checkpoint, starts, text, inputs, run, ranks)) {
             long parameters = trained.apply(models.student());
             evaluateMapped(models, starts, stages, ranks);

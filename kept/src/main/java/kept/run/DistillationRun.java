@@ -17,6 +17,7 @@ import kept.tensor.DType;
 import kept.tokenizer.TokenizerFiles;
 import kept.training.ParameterSelection;
 import kept.training.Sharding;
+import kept.training.StepPlan;
 
 /**
  * A distillation: maps an Orion to a Llama, evaluates it, trains it on a text to predict the Orion's distribution, evaluates it again and writes the
@@ -48,7 +49,8 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private TokenizerFiles.Options tokenizer = TokenizerFiles.Options.NONE;
     private Communicator ranks = Communicator.single();
-    private Sharding sharding = Sharding.NONE;
+    /** Null for as little as the memory allows. */
+    private Sharding sharding;
 
     private DistillationRun(Path teacher, Path output) {
         this.teacher = teacher;
@@ -267,7 +269,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
      * @return the plan
      */
     public DistillationPlan plan() {
-        return DistillationTask.of(this).plan();
+        return DistillationTask.of(this).plan(new StepPlan.Shares(ranks.size(), Sharding.NONE));
     }
 
     /**
@@ -307,9 +309,9 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     }
 
     /**
-     * Sets what lies divided over the ranks; nothing by default. The result has the same bits.
+     * Sets what lies divided over the ranks. The result has the same bits.
      *
-     * @param divided gradients and moments, or parameters too
+     * @param divided gradients and moments, or parameters too; null, the default, for as little as the memory of rank 0 allows
      * @return this run
      */
     public DistillationRun sharding(Sharding divided) {

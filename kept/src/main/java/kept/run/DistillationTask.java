@@ -9,6 +9,8 @@ import kept.model.DecoderConfig;
 import kept.tensor.DType;
 import kept.text.Counts;
 import kept.training.ParameterSelection;
+import kept.training.Sharding;
+import kept.training.StepPlan;
 import kept.training.TrainingOptions;
 
 /**
@@ -45,10 +47,23 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
         };
     }
 
-    /** The memory and time of the run; memory is that of each rank. */
-    DistillationPlan plan() {
+    /**
+     * The memory and time of the run; memory is that of each rank.
+     *
+     * @param shares how ranks share the steps
+     */
+    DistillationPlan plan(StepPlan.Shares shares) {
         TrainingSettings training = settings.training();
-        var execution = new DistillationPlan.Execution(settings.device(), training.weightType(), training.checkpointActivations());
+        var execution = new DistillationPlan.Execution(settings.device(), training.weightType(), training.checkpointActivations(), shares);
         return DistillationPlan.of(settings.teacher(), mapping.source(), mapping.target(), trained, options, execution, stored);
+    }
+
+    /** What lies divided over the ranks: what the user has chosen, or as little as the memory of this rank allows. */
+    Sharding sharding(MachineMemory memory) {
+        int ranks = settings.ranks().size();
+        if (ranks == 1 || settings.sharding() != null) {
+            return ranks == 1 ? Sharding.NONE : settings.sharding();
+        }
+        return plan(new StepPlan.Shares(ranks, Sharding.NONE)).sharding(memory.total());
     }
 }

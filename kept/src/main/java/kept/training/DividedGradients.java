@@ -195,8 +195,13 @@ final class DividedGradients implements StepGradients {
 
     @Override
     public void update(double learningRate, double scale) {
-        student.tensors().update(() -> optimizer.step(learningRate, scale));
+        moments.update(() -> student.tensors().update(() -> optimizer.step(learningRate, scale)));
         optimizer.clearGradients();
+    }
+
+    @Override
+    public void clearMoments(long steps) {
+        moments.update(() -> optimizer.clearMoments(steps));
     }
 
     @Override

@@ -42,6 +42,8 @@ final class SharedTraining {
                 shareState(ranks.communicator(), work);
             }
             isKnown = true;
+            // What this rank has written alone has to reach the others before they begin.
+            ranks.alone();
             ranks.order(Kind.PASSES);
             try (var _ = Scope.open(Device.cpu())) {
                 for (int[] ids : sequences) {
@@ -70,7 +72,7 @@ final class SharedTraining {
     void clearMoments(long steps) {
         renew();
         ranks.order(Kind.CLEAR, steps);
-        work.optimizer().clearMoments(steps);
+        work.clearMoments(steps);
     }
 
     /** Parameters, trained or not, and moments: sent by rank 0, received by the others. */

@@ -64,6 +64,9 @@ sealed interface StepGradients extends AutoCloseable permits WholeGradients, Div
     /** Updates the parameters, and frees the gradients. */
     void update(double learningRate, double scale);
 
+    /** Continues as after a number of steps, with moments of zero. */
+    void clearMoments(long steps);
+
     /** Frees gradients and sums of a step that is not finished. */
     void clear();
 

@@ -25,9 +25,10 @@ import kept.tensor.Shape;
  * @param checkpointing whether activations are recomputed in the backward pass
  * @param precision the types of numbers
  * @param reduction the order in which the gradients of passes are added
+ * @param shares how ranks share the step; bytes are those of a rank, and operations those of all
  */
 public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
-        int length, boolean checkpointing, Precision precision, GradientReduction reduction) {
+        int length, boolean checkpointing, Precision precision, GradientReduction reduction, Shares shares) {
     private static final long FLOAT = Float.BYTES;
     /** More than any machine has, and small enough that sums of parts do not exceed 64 bits. */
     private static final double MAX_BYTES = 1L << 58;
@@ -47,6 +48,49 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
             throw new TrainingException(("[plan] %,d sequences of %,d tokens, %,d times a step, are more than any machine can hold "
                     + "(about %.3g bytes); lower --batch-size, --accumulation or --sequence-length")
                     .formatted(batchSize, length, accumulation, bytes));
+        }
+    }
+
+    /**
+     * A step of one rank.
+     *
+     * @param teacher the teacher's sizes
+     * @param teacherBytes bytes of the teacher's stored weights
+     * @param student the student's sizes
+     * @param train the student's parameters to train
+     * @param batchSize sequences in a forward and backward pass
+     * @param accumulation passes whose gradients are accumulated in a step
+     * @param length tokens of a sequence
+     * @param checkpointing whether activations are recomputed in the backward pass
+     * @param precision the types of numbers
+     * @param reduction the order in which the gradients of passes are added
+     */
+    public StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
+            int length, boolean checkpointing, Precision precision, GradientReduction reduction) {
+        this(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, reduction, Shares.ONE);
+    }
+
+    /**
+     * How ranks share a step.
+     *
+     * @param ranks their number
+     * @param sharding what lies divided over them
+     */
+    public record Shares(int ranks, Sharding sharding) {
+        /** One rank has everything. */
+        public static final Shares ONE = new Shares(1, Sharding.NONE);
+
+        /** The bytes of a rank's part; parts are alike but for blocks of 65,536 numbers. */
+        private long of(long bytes, boolean isDivided) {
+            return isDivided ? Math.ceilDiv(bytes, ranks) : bytes;
+        }
+
+        private boolean dividesGradients() {
+            return ranks > 1 && sharding != Sharding.NONE;
+        }
+
+        private boolean dividesParameters() {
+            return ranks > 1 && sharding == Sharding.ALL;
         }
     }
 
@@ -94,7 +138,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withBatch(int sequences, int passes) {
-        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, precision, reduction);
+        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, precision, reduction, shares);
     }
 
     /**
@@ -104,7 +148,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withLength(int tokens) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, precision, reduction);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, precision, reduction, shares);
     }
 
     /**
@@ -114,7 +158,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withCheckpointing(boolean wanted) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, precision, reduction);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, precision, reduction, shares);
     }
 
     /**
@@ -124,7 +168,17 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withReduction(GradientReduction order) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, order);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, order, shares);
+    }
+
+    /**
+     * The plan for other ranks.
+     *
+     * @param other how they share the step
+     * @return the plan
+     */
+    public StepPlan withShares(Shares other) {
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, reduction, other);
     }
 
     /**
@@ -134,7 +188,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withTrained(ParameterSelection selection) {
-        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, precision, reduction);
+        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, precision, reduction, shares);
     }
 
     /**
@@ -147,16 +201,56 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      */
     public StepPlan withPrecision(DType weights, DType activations, boolean codedMoments) {
         return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing,
-                new Precision(weights, codedMoments, activations, precision.chunkBytes), reduction);
+                new Precision(weights, codedMoments, activations, precision.chunkBytes), reduction, shares);
+    }
+
+    /**
+     * The teacher's weights in a rank.
+     *
+     * @return bytes
+     */
+    public long ownTeacherBytes() {
+        return shares.of(teacherBytes, shares.dividesParameters());
     }
 
     /**
      * The student's weights while it learns.
      *
-     * @return bytes
+     * @return bytes of all ranks
      */
     public long studentBytes() {
         return studentParameters() * precision.weights.bytes();
+    }
+
+    /**
+     * The student's weights in a rank.
+     *
+     * @return bytes
+     */
+    public long ownStudentBytes() {
+        return shares.of(studentBytes(), shares.dividesParameters());
+    }
+
+    /**
+     * What a rank gathers of divided weights at a time: the largest layer, embedding or head of each model.
+     *
+     * @return bytes, 0 if the weights are not divided
+     */
+    public long gatheredBytes() {
+        if (!shares.dividesParameters()) {
+            return 0;
+        }
+        double teacherNumber = (double) teacherBytes / parameters(ModelTensor.of(teacher));
+        return Math.round(largestGroup(ModelTensor.of(teacher)) * teacherNumber)
+                + largestGroup(ModelTensor.of(student)) * precision.weights.bytes();
+    }
+
+    /** The numbers of what is gathered together, at most. */
+    private static long largestGroup(List<ModelTensor> tensors) {
+        long layer = parameters(tensors.stream().filter(tensor -> tensor.layer() == 0).toList());
+        long embedding = parameters(tensors.stream().filter(tensor -> tensor.role() == TensorRole.EMBEDDING).toList());
+        long end = parameters(tensors.stream().filter(tensor -> tensor.layer() < 0 && tensor.role() != TensorRole.EMBEDDING).toList());
+        return Math.max(layer, Math.max(embedding, end));
     }
 
     /**
@@ -192,9 +286,18 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * Both moments of AdamW.
+     * Both moments of AdamW in a rank.
      *
      * @return bytes
+     */
+    public long ownMomentBytes() {
+        return shares.of(momentBytes(), shares.dividesGradients());
+    }
+
+    /**
+     * Both moments of AdamW.
+     *
+     * @return bytes of all ranks
      */
     public long momentBytes() {
         return 2 * FLOAT * trained().stream().mapToLong(tensor -> momentWords(tensor.shape())).sum();
@@ -227,12 +330,12 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The tensors that remain from step to step: weights and moments.
+     * The tensors that remain in a rank from step to step: weights and moments.
      *
      * @return bytes
      */
     public long steadyBytes() {
-        return teacherBytes + studentBytes() + momentBytes();
+        return ownTeacherBytes() + ownStudentBytes() + ownMomentBytes();
     }
 
     /**
@@ -242,8 +345,11 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long peakBytes() {
+        if (shares.dividesGradients()) {
+            return dividedPeakBytes();
+        }
         boolean isShort = precision.weights != DType.F32;
-        boolean addsUp = accumulation > 1 && reduction == GradientReduction.SERIAL;
+        boolean addsUp = ownPasses() > 1 && reduction == GradientReduction.SERIAL;
         long head = gradientBytes(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? gradientBytes(trained(TensorRole.EMBEDDING)) : 0);
         // Summed over chunks in F32, whatever type it is stored in.
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
@@ -265,14 +371,57 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return steadyBytes() + sumBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(loss, headDone, top, bottom, end).max().getAsLong();
     }
 
+    /** As {@link #peakBytes}, where the gradients of a layer are sent and freed as the backward pass leaves it. */
+    private long dividedPeakBytes() {
+        boolean isShort = precision.weights != DType.F32;
+        long head = gradientBytes(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? gradientBytes(trained(TensorRole.EMBEDDING)) : 0);
+        long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
+        long streams = 2 * streamBytes();
+        long kept = keptBytes();
+        long loss = kept + streamBytes() + headSum + lossBytes();
+        long headDone = kept + streams + headSum + (isShort ? head : 0);
+        long embedding = gradientBytes(trained(TensorRole.EMBEDDING));
+        long layer = (gradientBytes() - gradientBytes(trained(TensorRole.HEAD)) - embedding) / student.layers();
+        // The head's gradient is sent when the first layer begins; a tied one stays to the end.
+        long layers = kept + layerBackwardBytes() + streams + layer + (student.tieWordEmbeddings() ? head : 0);
+        long end = streams + embedding + (isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) : 0);
+        return steadyBytes() + gatheredBytes() + sumBytes() + LongStream.of(loss, headDone, layers, end).max().getAsLong();
+    }
+
+    /** The most passes that a rank does. */
+    private int ownPasses() {
+        return Math.ceilDiv(accumulation, shares.ranks);
+    }
+
     /**
-     * The sums of earlier passes, beside the gradients of a pass.
+     * The sums of earlier passes in a rank, beside the gradients of a pass. Where gradients are divided, also its part of the sum of this pass.
      *
      * @return bytes; 0 where each pass adds to the gradients there are
      */
     public long sumBytes() {
-        int sums = reduction == GradientReduction.SERIAL ? 0 : 31 - Integer.numberOfLeadingZeros(accumulation);
-        return sums * gradientBytes();
+        int levels = 31 - Integer.numberOfLeadingZeros(ownPasses());
+        if (shares.dividesGradients()) {
+            return Math.max(1, levels) * shares.of(gradientBytes(), true);
+        }
+        return (reduction == GradientReduction.SERIAL ? 0 : levels) * gradientBytes();
+    }
+
+    /**
+     * What a rank sends in a step, on average: the weights that other ranks gather, and its gradients.
+     *
+     * @return bytes
+     */
+    public long sentBytes() {
+        long gradients = gradientBytes();
+        long layers = student.layers() * parameters(ModelTensor.of(student).stream().filter(tensor -> tensor.layer() == 0).toList())
+                * precision.weights.bytes();
+        double whole = switch (shares.sharding) {
+            case NONE -> 2.0 * gradients;
+            case OPTIMIZER -> (double) ownPasses() * gradients + studentBytes();
+            // The student's layers once more in the backward pass.
+            case ALL -> (double) ownPasses() * (teacherBytes + studentBytes() + layers + gradients);
+        };
+        return Math.round(whole * (shares.ranks - 1) / shares.ranks);
     }
 
     /**

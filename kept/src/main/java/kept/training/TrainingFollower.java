@@ -63,7 +63,7 @@ public final class TrainingFollower implements AutoCloseable {
                 case PASSES -> passes = work.run(sequences());
                 case UPDATE -> work.update(order.numbers()[0], passes);
                 case DROP -> work.drop();
-                case CLEAR -> work.optimizer().clearMoments(order.numbers()[0]);
+                case CLEAR -> work.clearMoments(order.numbers()[0]);
                 default -> ranks.serve(order, work.model());
             }
         }

@@ -92,6 +92,24 @@ public final class TrainingRanks implements AutoCloseable {
     }
 
     /**
+     * Tells all ranks what rank 0 has chosen.
+     *
+     * @param ranks this rank and the others, which call this too
+     * @param chosen what lies divided; ignored, and may be null, in other ranks than 0
+     * @return rank 0's choice
+     */
+    public static Sharding agree(Communicator ranks, Sharding chosen) {
+        if (ranks.size() == 1) {
+            return chosen;
+        }
+        try (var _ = Scope.open(Device.cpu())) {
+            Tensor number = Tensor.of(new long[] {ranks.rank() == 0 ? chosen.ordinal() : -1});
+            ranks.broadcast(number, 0);
+            return Sharding.values()[Math.toIntExact(number.toLongArray()[0])];
+        }
+    }
+
+    /**
      * The teacher's parameters.
      *
      * @param weights their values, which every rank has

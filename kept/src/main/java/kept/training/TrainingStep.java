@@ -145,6 +145,11 @@ final class TrainingStep implements AutoCloseable {
                 : new NonFiniteException(what + student.orElse("each is finite, but the sum of their squares overflows"), false);
     }
 
+    /** Continues as after a number of steps, with moments of zero. */
+    void clearMoments(long steps) {
+        gradients.clearMoments(steps);
+    }
+
     /** Drops the gradients of a step that is not finite. */
     void drop() {
         gradients.clear();

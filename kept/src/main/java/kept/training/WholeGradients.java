@@ -95,6 +95,11 @@ final class WholeGradients implements StepGradients {
     }
 
     @Override
+    public void clearMoments(long steps) {
+        optimizer.clearMoments(steps);
+    }
+
+    @Override
     public void clear() {
         optimizer.clearGradients();
         sums.values().forEach(TreeSum::close);

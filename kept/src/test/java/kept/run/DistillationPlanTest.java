@@ -26,6 +26,7 @@ import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.training.ParameterSelection;
+import kept.training.StepPlan;
 import kept.training.TrainingOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -116,10 +117,10 @@ class DistillationPlanTest {
         MachineMemory memory = MachineMemory.of(device);
         assertThat(memory).isEqualTo(new MachineMemory(150 * GB, 149 * GB));
         var bf16 = new AdamW.Storage(true, true, 0);
-        String text = text(plan(orion(40), 1, "all", bf16, new DistillationPlan.Execution(device, DType.BF16, true)), memory);
+        String text = text(plan(orion(40), 1, "all", bf16, new DistillationPlan.Execution(device, DType.BF16, true, StepPlan.Shares.ONE)), memory);
         assertThat(text).contains("student's weights (bf16)", "moments of AdamW (8 bits)", "driver, cuBLAS, kernels",
                 "gpu has 150.00 GB, 149.00 GB of it free", "it fits").doesNotContain("JVM", "this machine");
-        var f32 = new DistillationPlan.Execution(device, DType.F32, true);
+        var f32 = new DistillationPlan.Execution(device, DType.F32, true, StepPlan.Shares.ONE);
         assertThatThrownBy(() -> plan(orion(40), 1, "all", AdamW.Storage.PLAIN, f32).requireRoom(memory, Progress.NONE))
                 .hasMessageContaining("and gpu has 150.00 GB; it fits with --train-dtype bf16 --optimizer adamw-8bit");
     }
@@ -155,7 +156,7 @@ class DistillationPlanTest {
     }
 
     private DistillationPlan plan(DecoderConfig orion, int batch, boolean checkpointing, String train) {
-        return plan(orion, batch, train, AdamW.Storage.PLAIN, new DistillationPlan.Execution(Device.cpu(), DType.F32, checkpointing));
+        return plan(orion, batch, train, AdamW.Storage.PLAIN, new DistillationPlan.Execution(Device.cpu(), DType.F32, checkpointing, StepPlan.Shares.ONE));
     }
 
     private DistillationPlan plan(DecoderConfig orion, int batch, String train, AdamW.Storage storage, DistillationPlan.Execution execution) {

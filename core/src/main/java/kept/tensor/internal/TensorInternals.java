@@ -108,6 +108,14 @@ public final class TensorInternals {
         void onDevice(Tensor read, Tensor written, Runnable use);
 
         /**
+         * {@link TensorInternals#memory}.
+         *
+         * @param tensor the tensor
+         * @return the identity of its memory
+         */
+        Object memory(Tensor tensor);
+
+        /**
          * {@link TensorInternals#elsewhere}.
          *
          * @param dtype the element type
@@ -262,6 +270,16 @@ public final class TensorInternals {
      */
     public static void onDevice(Tensor read, Tensor written, Runnable use) {
         access.onDevice(read, written, use);
+    }
+
+    /**
+     * The identity of a tensor's memory, without a use of its elements.
+     *
+     * @param tensor the tensor, which may have been released
+     * @return the same object for all views of one memory
+     */
+    public static Object memory(Tensor tensor) {
+        return access.memory(tensor);
     }
 
     /**
