@@ -29,6 +29,7 @@ import kept.run.MappingChoice;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.Device;
 import kept.training.ParameterSelection;
+import kept.training.Sharding;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -96,6 +97,15 @@ public final class Distill extends Program {
     @Option(names = "--plan", order = 4,
             description = "Only show the memory and time that the run needs, and options that make it fit; reads config.json alone.")
     private boolean plan;
+
+    @Option(names = "--ranks", paramLabel = "N", order = 4,
+            description = "With --plan: for so many ranks, each with the memory that this process has (default: those there are).")
+    private Integer plannedRanks;
+
+    @Option(names = "--shard", paramLabel = "WHAT", order = 5,
+            description = "What lies divided over several ranks: none; optimizer, the gradients and moments; or all, the parameters of teacher and "
+                    + "student too, which are gathered layer by layer. The result has the same bits (default: as little as the memory allows).")
+    private Sharding sharding;
 
     @Writes(Writes.Kind.DIRECTORY)
     @Option(names = "--output", paramLabel = "DIR", order = 5,
@@ -208,6 +218,9 @@ public final class Distill extends Program {
             throw wrongUsage(e.getMessage(), e);
         }
         mapping.requireUsage();
+        if (plannedRanks != null && (!plan || plannedRanks < 1)) {
+            throw wrongUsage(plan ? "--ranks must be 1 or more, not " + plannedRanks : "--ranks belongs to --plan; a launcher such as mpirun starts ranks");
+        }
     }
 
     private void require(String option, Object value) {
@@ -240,7 +253,7 @@ public final class Distill extends Program {
 
     /** The passes of a step where the user leaves them open; several ranks share them. */
     private OptimizerOptions.Passes passes() {
-        var passes = OptimizerOptions.Passes.of(ranks().size());
+        var passes = OptimizerOptions.Passes.of(plannedRanks == null ? ranks().size() : plannedRanks);
         if (ranks().size() > 1 && optimizer.leavesPassesOpen()) {
             err().println("a step has %s, for %d ranks; with these options any number of ranks trains to the same bits".formatted(
                     passes, ranks().size()));
@@ -259,14 +272,16 @@ public final class Distill extends Program {
     }
 
     private void printPlan(DistillationRun run, Path teacher, Device target) {
-        DistillationPlan found = run.plan();
+        MachineMemory memory = MachineMemory.of(target, ranks().localSize());
+        int shared = plannedRanks == null ? ranks().size() : plannedRanks;
+        DistillationPlan found = run.plan(shared, memory);
         report(target);
         MappingChoice choice = mapping.choice();
         if (choice.isCalibrated()) {
             PlanText.printMeasuring(choice, DecoderConfig.read(teacher), target, out());
             out().println();
         }
-        PlanText.printMemory(found, MachineMemory.of(target, ranks().localSize()), out());
+        PlanText.printMemory(found, memory, out());
         PlanText.printTime(found, out());
     }
 
@@ -293,7 +308,8 @@ public final class Distill extends Program {
         DistillationRun run = DistillationRun.of(teacher, output == null ? Path.of("kept-demo") : output).mapping(mapping.choice()).tokens(count)
                 .train(ParameterSelection.parse(train)).objective(objective()).training(optimizer.settings(usualLength, passes))
                 .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).maxShardSize(maxShardSize)
-                .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(plan ? ranks() : ranks(device.open()));
+                .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(plan ? ranks() : ranks(device.open()))
+                .sharding(sharding);
         return evaluateEvery == null ? run : run.evaluateEvery(evaluateEvery);
     }
 }

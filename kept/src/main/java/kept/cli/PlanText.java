@@ -1,7 +1,9 @@
 package kept.cli;
 
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationCost;
 import kept.model.DecoderConfig;
@@ -10,10 +12,15 @@ import kept.run.DistillationPlan;
 import kept.run.MachineMemory;
 import kept.run.MappingChoice;
 import kept.tensor.Device;
+import kept.training.Sharding;
 import kept.training.StepPlan;
 
 /** The text of {@code --plan}: the memory, disk and time of a run, and options with which it fits. */
 public final class PlanText {
+    /** The memory of usual cards. */
+    private static final int[] CARDS = {24, 40, 48, 80, 141};
+    private static final long GB = 1_000_000_000;
+
     private PlanText() {}
 
     /**
@@ -27,21 +34,35 @@ public final class PlanText {
         StepPlan step = plan.step();
         StepPlan kept = step.withCheckpointing(false);
         StepPlan again = step.withCheckpointing(true);
+        boolean isShared = step.shares().ranks() > 1;
+        if (isShared) {
+            out.println("%,d ranks with --shard %s; memory is that of each".formatted(step.shares().ranks(), step.shares().sharding()));
+        }
         var table = new TextTable("memory", "activations kept", "--checkpoint-activations");
         row(table, "teacher's weights (%s)".formatted(plan.weightsRead() ? "as stored" : step.teacher().dtype().label() + ", by config.json"),
-                step.teacherBytes(), step.teacherBytes());
+                step.ownTeacherBytes(), step.ownTeacherBytes());
         String weights = step.precision().weights().label();
-        row(table, "student's weights (%s)".formatted(weights), step.studentBytes(), step.studentBytes());
-        row(table, "moments of AdamW (%s)".formatted(step.precision().codedMoments() ? "8 bits" : "f32"), step.momentBytes(), step.momentBytes());
-        row(table, "gradients (%s)".formatted(weights), step.gradientBytes(), step.gradientBytes());
-        if (step.sumBytes() > 0) {
+        row(table, "student's weights (%s)".formatted(weights), step.ownStudentBytes(), step.ownStudentBytes());
+        if (step.gatheredBytes() > 0) {
+            row(table, "a layer of each, gathered", step.gatheredBytes(), step.gatheredBytes());
+        }
+        row(table, "moments of AdamW (%s)".formatted(step.precision().codedMoments() ? "8 bits" : "f32"), step.ownMomentBytes(), step.ownMomentBytes());
+        boolean isDivided = isShared && step.shares().sharding() != Sharding.NONE;
+        if (isDivided) {
+            row(table, "gradients (%s), this rank's part".formatted(weights), step.sumBytes(), step.sumBytes());
+        } else {
+            row(table, "gradients (%s)".formatted(weights), step.gradientBytes(), step.gradientBytes());
+        }
+        if (!isDivided && step.sumBytes() > 0) {
             row(table, "gradients of earlier passes (--reduction %s)".formatted(step.reduction()), step.sumBytes(), step.sumBytes());
         }
         row(table, "activations", kept.activationBytes(), again.activationBytes());
         row(table, "logits of a chunk", kept.lossBytes(), again.lossBytes());
         row(table, plan.isOnHost() ? "JVM, packed operands" : "driver, cuBLAS, kernels", plan.bytesBesideTensors(), plan.bytesBesideTensors());
         row(table, "at most at a time", plan.peakBytes(kept), plan.peakBytes(again));
-        if (step.accumulation() == 1) {
+        if (isDivided) {
+            table.line("a layer's gradients come as its activations go, and are sent when the layer is done");
+        } else if (step.accumulation() == 1) {
             table.line("gradients come as activations go, so the most at a time is less than the sum");
         }
         table.print(out);
@@ -49,11 +70,27 @@ public final class PlanText {
         out.println("%s has %s, %s of it free".formatted(plan.isOnHost() ? "this machine" : plan.owner(), size(memory.total()), size(memory.free())));
         verdict(plan, memory, out);
         out.println();
+        if (isShared) {
+            printRanks(plan, out);
+        }
         out.println("on disk: %s for the state of the unfinished run, %s for the best state, %s for the result".formatted(
                 size(step.trainedParameters() * step.precision().weights().bytes() + step.momentBytes()),
                 size(step.trainedParameters() * plan.stored().bytes()),
                 size(step.studentParameters() * plan.stored().bytes())));
         out.flush();
+    }
+
+    /** What goes between ranks, and how few of them suffice. */
+    private static void printRanks(DistillationPlan plan, PrintWriter out) {
+        StepPlan step = plan.step();
+        out.println("each rank sends about %s per step (%s)".formatted(size(step.sentBytes()), Arrays.stream(Sharding.values())
+                .map(other -> "%s %s".formatted(other, size(step.withShares(new StepPlan.Shares(step.shares().ranks(), other)).sentBytes())))
+                .collect(Collectors.joining(", "))));
+        out.println("the fewest ranks with --shard all: %s".formatted(Arrays.stream(CARDS).mapToObj(card -> {
+            int ranks = plan.fewestRanks(card * GB);
+            return "%s of %d GB".formatted(ranks == 0 ? "none" : Integer.toString(ranks), card);
+        }).collect(Collectors.joining(", "))));
+        out.println();
     }
 
     /** Says whether {@code --checkpoint-activations} pays. */

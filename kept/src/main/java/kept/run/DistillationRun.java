@@ -273,6 +273,19 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     }
 
     /**
+     * Plans the run for a number of ranks.
+     *
+     * @param count how many
+     * @param memory that of each rank
+     * @return memory and time of a rank, with what {@link #sharding} says divided, or as little as its memory allows
+     */
+    public DistillationPlan plan(int count, MachineMemory memory) {
+        DistillationPlan plan = DistillationTask.of(this).plan(new StepPlan.Shares(count, Sharding.NONE));
+        Sharding divided = count == 1 ? Sharding.NONE : sharding == null ? plan.sharding(memory.total()) : sharding;
+        return plan.withShares(new StepPlan.Shares(count, divided));
+    }
+
+    /**
      * Executes the run.
      *
      * @param progress receives the progress

@@ -6,6 +6,8 @@ import java.util.Locale;
 import kept.MemoryPeak;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
+import kept.distributed.Communicator;
+import kept.distributed.ThreadRanks;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -25,6 +27,8 @@ class StepPlanTest {
     private static final double TOLERANCE = 0.025;
     /** On the CPU AdamW reads moments of 8 bits a million at a time, which counts beside models as small as these. */
     private static final double TOLERANCE_OF_CODES = 0.08;
+    /** Parts are alike but for blocks, and the ranks' peaks are not at the same moment. */
+    private static final double TOLERANCE_OF_RANKS = 0.08;
     private static final StepPlan.Precision FULL = StepPlan.Precision.on(Device.cpu(), DType.F32, false);
 
     /** Where activations count most, where gradients do, and where both do alike; in one pass, and in two, where gradients lie beside activations. */
@@ -59,20 +63,68 @@ class StepPlanTest {
     }
 
     private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan) {
+        run(orion, selection, plan, Communicator.single());
+    }
+
+    private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan, Communicator communicator) {
         DecoderConfig llama = plan.student();
         var options = new TrainingOptions(2, plan.batchSize(), plan.accumulation(), plan.length(), new LearningRateSchedule.Constant(1e-4, 0),
                 AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.precision().codedMoments(), plan.precision().weights() == DType.BF16, 0),
                 plan.reduction());
-        try (Decoder teacher = Decoder.create(orion, new RandomWeights(orion, 1), Device.cpu());
-                Decoder student = Decoder.create(llama, new RandomWeights(llama, 2, plan.precision().weights()), Device.cpu())) {
+        try (var ranks = new TrainingRanks(communicator, plan.shares().sharding(), Device.cpu());
+                Decoder teacher = Decoder.create(orion, ranks.teacher(new RandomWeights(orion, 1)), Device.cpu());
+                Decoder student = Decoder.create(llama, ranks.student(new RandomWeights(llama, 2, plan.precision().weights())), Device.cpu())) {
             selection.apply(student);
             student.setActivationCheckpointing(plan.checkpointing());
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
-            try (var trainer = new Trainer(student, objective, new RandomTokens(orion.vocabSize(), plan.length() + 1), options)) {
+            if (communicator.rank() > 0) {
+                try (var follower = new TrainingFollower(student, objective, options, ranks)) {
+                    follower.run();
+                }
+                return;
+            }
+            try (var trainer = new Trainer(student, objective, new RandomTokens(orion.vocabSize(), plan.length() + 1), options, ranks)) {
                 trainer.next();
                 trainer.next();
             }
         }
+    }
+
+    /** The ranks are threads here, so that the pool counts all of them together. */
+    @ParameterizedTest
+    @CsvSource({"2,optimizer,f32,2", "2,all,f32,2", "4,all,f32,4", "2,all,bf16,4", "2,all,8 bits,2"})
+    void thePeakOfRanksThatDivideTensorsIsThatOfTheRealStep(int ranks, String sharding, String numbers, int accumulation) {
+        DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(2048).hiddenSize(512).intermediateSize(1024).layers(4).heads(4)
+                .keyValueHeads(4).headDimension(128).maxPositions(32).dtype(DType.F32).build();
+        ParameterSelection selection = ParameterSelection.parse("all");
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, 1, accumulation, 32, false,
+                StepPlan.Precision.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")),
+                GradientReduction.TREE, new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))));
+        long measured = MemoryPeak.of(Device.cpu(), () -> ThreadRanks.run(ranks, communicator -> {
+            run(orion, selection, plan, communicator);
+            return null;
+        }));
+        assertThat(plan.peakBytes() / (measured / (double) ranks)).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured / ranks)
+                .isCloseTo(1, Offset.offset(TOLERANCE_OF_RANKS));
+    }
+
+    @Test
+    void whatIsSentAndHowFewRanksSuffice() {
+        DecoderConfig orion = orion14();
+        var numbers = new StepPlan.Precision(DType.BF16, true, DType.BF16, 544L << 20);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 8, 4096, true, numbers,
+                GradientReduction.TREE);
+        double whole = 2.0 * 14_498_288_640L;
+        // Four times the weights of a model less what is gathered once, for each of a rank's passes.
+        StepPlan eight = plan.withShares(new StepPlan.Shares(8, Sharding.ALL));
+        assertThat(eight.sentBytes() / (4 * whole * 7 / 8)).isBetween(0.97, 1.0);
+        assertThat(plan.withShares(new StepPlan.Shares(4, Sharding.ALL)).sentBytes() / (2 * 4 * whole * 3 / 4)).isBetween(0.97, 1.0);
+        assertThat(plan.withShares(new StepPlan.Shares(8, Sharding.NONE)).sentBytes() / (2 * whole * 7 / 8)).isBetween(0.999, 1.001);
+        assertThat(gibibytes(eight)).isBetween(16.0, 22.0);
+        assertThat(gibibytes(plan.withShares(new StepPlan.Shares(4, Sharding.ALL)))).isBetween(31.0, 37.0);
+        assertThat(gibibytes(plan.withBatch(1, 2).withShares(new StepPlan.Shares(2, Sharding.ALL)))).isBetween(56.0, 66.0);
+        assertThat(plan.withShares(new StepPlan.Shares(1, Sharding.ALL)).peakBytes()).isEqualTo(plan.peakBytes());
+        assertThat(eight.momentBytes()).isEqualTo(plan.momentBytes());
     }
 
     @Test
