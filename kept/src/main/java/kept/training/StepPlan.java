@@ -240,17 +240,24 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         if (!shares.dividesParameters()) {
             return 0;
         }
-        double teacherNumber = (double) teacherBytes / parameters(ModelTensor.of(teacher));
-        return Math.round(largestGroup(ModelTensor.of(teacher)) * teacherNumber)
-                + largestGroup(ModelTensor.of(student)) * precision.weights.bytes();
+        return teacherGroup(largestGroup(ModelTensor.of(teacher))) + largestGroup(ModelTensor.of(student)) * precision.weights.bytes();
+    }
+
+    /** The bytes of some of the teacher's numbers as they are stored. */
+    private long teacherGroup(long numbers) {
+        return Math.round(numbers * ((double) teacherBytes / parameters(ModelTensor.of(teacher))));
     }
 
     /** The numbers of what is gathered together, at most. */
     private static long largestGroup(List<ModelTensor> tensors) {
         long layer = parameters(tensors.stream().filter(tensor -> tensor.layer() == 0).toList());
         long embedding = parameters(tensors.stream().filter(tensor -> tensor.role() == TensorRole.EMBEDDING).toList());
-        long end = parameters(tensors.stream().filter(tensor -> tensor.layer() < 0 && tensor.role() != TensorRole.EMBEDDING).toList());
-        return Math.max(layer, Math.max(embedding, end));
+        return Math.max(layer, Math.max(embedding, lastGroup(tensors)));
+    }
+
+    /** The numbers of the final norm and the head. */
+    private static long lastGroup(List<ModelTensor> tensors) {
+        return parameters(tensors.stream().filter(tensor -> tensor.layer() < 0 && tensor.role() != TensorRole.EMBEDDING).toList());
     }
 
     /**
@@ -385,7 +392,13 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         // The head's gradient is sent when the first layer begins; a tied one stays to the end.
         long layers = kept + layerBackwardBytes() + streams + layer + (student.tieWordEmbeddings() ? head : 0);
         long end = streams + embedding + (isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) : 0);
-        return steadyBytes() + gatheredBytes() + sumBytes() + LongStream.of(loss, headDone, layers, end).max().getAsLong();
+        // In a rank's only pass its parts of the sums come as the layers are done.
+        long early = ownPasses() == 1 ? 0 : sumBytes();
+        // The teacher's head stays while the student computes; before, there are only the streams of the teacher.
+        long all = gatheredBytes();
+        long later = all == 0 ? 0 : all - teacherGroup(largestGroup(ModelTensor.of(teacher)) - lastGroup(ModelTensor.of(teacher)));
+        return steadyBytes() + LongStream.of(early + all + streams + layerBytes(), early + later + Math.max(loss, headDone),
+                sumBytes() + later + Math.max(layers, end)).max().getAsLong();
     }
 
     /** The most passes that a rank does. */
