@@ -326,13 +326,13 @@ public final class DistillationPlan {
     }
 
     /**
-     * The operations of a step over a second's, at three quarters of the rate of products.
+     * The operations of a rank's passes of a step over a second's, at three quarters of the rate of products, without what ranks send.
      *
      * @param rate as measured by {@link #rate}
      * @return seconds
      */
     public double secondsPerStep(double rate) {
-        return step.operations() / (SHARE_OF_RATE * rate);
+        return step.ownOperations() / (SHARE_OF_RATE * rate);
     }
 
     /**

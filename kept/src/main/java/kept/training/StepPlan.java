@@ -494,6 +494,15 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return tokens * (products + attention);
     }
 
+    /**
+     * The arithmetic of the most passes that a rank does in a step.
+     *
+     * @return floating-point operations
+     */
+    public double ownOperations() {
+        return operations() * ownPasses() / accumulation;
+    }
+
     /** Tokens of a pass. */
     private long rows() {
         return (long) batchSize * length;
