@@ -219,7 +219,8 @@ public final class Distill extends Program {
         }
         mapping.requireUsage();
         if (plannedRanks != null && (!plan || plannedRanks < 1)) {
-            throw wrongUsage(plan ? "--ranks must be 1 or more, not " + plannedRanks : "--ranks belongs to --plan; a launcher such as mpirun starts ranks");
+            throw wrongUsage(plan ? "--ranks must be 1 or more, not " + plannedRanks
+                    : "--ranks belongs to --plan; a launcher such as mpirun starts ranks");
         }
     }
 

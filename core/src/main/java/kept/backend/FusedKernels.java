@@ -402,8 +402,8 @@ public interface FusedKernels {
     }
 
     /**
-     * The sums of the squares of chunks of {@link #squaresChunk} elements, in a fixed order and in double precision. Tensors may be divided at borders
-     * of chunks, and the sums are the same.
+     * The sums of the squares of chunks of {@link #squaresChunk} elements, in a fixed order and in double precision. Tensors may be divided
+     * at borders of chunks, and the sums are the same.
      *
      * @param tensors rows, F32 or BF16, each its own
      * @return the sums of the chunks of the first tensor, then of the next; the last chunk of a tensor may be shorter

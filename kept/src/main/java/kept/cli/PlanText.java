@@ -46,7 +46,8 @@ public final class PlanText {
         if (step.gatheredBytes() > 0) {
             row(table, "a layer of each, gathered", step.gatheredBytes(), step.gatheredBytes());
         }
-        row(table, "moments of AdamW (%s)".formatted(step.precision().codedMoments() ? "8 bits" : "f32"), step.ownMomentBytes(), step.ownMomentBytes());
+        row(table, "moments of AdamW (%s)".formatted(step.precision().codedMoments() ? "8 bits" : "f32"), step.ownMomentBytes(),
+                step.ownMomentBytes());
         boolean isDivided = isShared && step.shares().sharding() != Sharding.NONE;
         if (isDivided) {
             row(table, "gradients (%s), this rank's part".formatted(weights), step.sumBytes(), step.sumBytes());

@@ -34,7 +34,8 @@ final class DistillationFollower {
         try (var checkpoint = Checkpoint.open(settings.teacher());
                 var run = new TrainingRanks(ranks, sharding, device)) {
             CheckpointWeights.requireTensors(checkpoint, task.mapping().source());
-            measure(checkpoint);
+            measure(settings.mapping(), checkpoint);
+            run.onJoin(number -> measure(settings.compared().get(number), checkpoint));
             try (Decoder teacher = Decoder.create(task.mapping().source(), run.teacher(new RecordedWeights(checkpoint)), device);
                     // Rank 0 sends the values.
                     Decoder student = Decoder.create(target, run.student((_, shape) -> Tensor.full(0, type, shape)), device)) {
@@ -48,13 +49,7 @@ final class DistillationFollower {
         }
     }
 
-    /** Shares the measurements of mappings, in the order of rank 0. */
-    private void measure(Checkpoint checkpoint) {
-        MappingChoice own = task.settings().mapping();
-        measure(own, checkpoint);
-        task.settings().compared().stream().filter(other -> !other.name().equals(own.name())).forEach(other -> measure(other, checkpoint));
-    }
-
+    /** Shares the measurement of a mapping, if there is any. */
     private void measure(MappingChoice choice, Checkpoint checkpoint) {
         if (choice.isCalibrated()) {
             DistillationRun settings = task.settings();

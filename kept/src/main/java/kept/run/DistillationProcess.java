@@ -171,6 +171,9 @@ final class DistillationProcess {
             if (other.name().equals(own)) {
                 rounding.during(() -> stages.evaluate(own, models.seconds(), models.teacher(), models.student()));
             } else {
+                if (other.isCalibrated()) {
+                    ranks.join(others.indexOf(other));
+                }
                 starts.evaluate(other, stored, models.teacher(), stages);
             }
         }

@@ -149,8 +149,8 @@ public final class BestState {
 
     private void write(long step) {
         SequencedMap<String, Parameter> trained = trained();
-        List<TensorSpec> specs = trained.entrySet().stream().map(entry -> new TensorSpec(entry.getKey(), rounding.stored(), entry.getValue().value().shape()))
-                .toList();
+        List<TensorSpec> specs = trained.entrySet().stream().map(entry ->
+                new TensorSpec(entry.getKey(), rounding.stored(), entry.getValue().value().shape())).toList();
         try (var writer = SafetensorsWriter.createWithChecksums(file, specs, Map.of(STEP, Long.toString(step)))) {
             trained.forEach((name, parameter) -> HostCopy.with(parameter.value(), rounding.stored(), bytes -> writer.write(name, bytes)));
             writer.finish();

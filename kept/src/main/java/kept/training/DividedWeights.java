@@ -14,8 +14,8 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * The parameters of a model that lie divided over the ranks. What is used together is gathered together: the embedding, each layer, and the final norm
- * with the head.
+ * The parameters of a model that lie divided over the ranks. What is used together is gathered together: the embedding, each layer, and the final
+ * norm with the head.
  */
 final class DividedWeights implements Weights, AutoCloseable {
     private final DividedTensors tensors;

@@ -9,8 +9,8 @@ public enum Sharding {
     /** Gradients and moments are divided; each rank has all parameters (ZeRO-2, Rajbhandari et al. 2020, arXiv 1910.02054). */
     OPTIMIZER,
     /**
-     * The parameters of teacher and student are divided too (ZeRO-3, or fully sharded data parallelism). A layer is gathered before it is used, forward
-     * and backward, and let go afterwards.
+     * The parameters of teacher and student are divided too (ZeRO-3, or fully sharded data parallelism). A layer is gathered before it is used,
+     * forward and backward, and let go afterwards.
      */
     ALL;
 

@@ -18,7 +18,8 @@ sealed interface StepGradients extends AutoCloseable permits WholeGradients, Div
 
     /** The gradients of a model, whole in each rank or divided. */
     static StepGradients of(Decoder model, TrainingOptions options, TrainingRanks ranks) {
-        return ranks.dividedStudent() == null ? new WholeGradients(model, options, ranks.communicator()) : new DividedGradients(model, options, ranks);
+        return ranks.dividedStudent() == null ? new WholeGradients(model, options, ranks.communicator())
+                : new DividedGradients(model, options, ranks);
     }
 
     /**

@@ -3,6 +3,7 @@ package kept.training;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import kept.distributed.Communicator;
 import kept.distributed.DividedTensor;
@@ -18,8 +19,8 @@ import kept.tensor.Tensor;
 
 /**
  * The ranks of a training run, and what lies divided over them. Rank 0 leads: it alone reads text, evaluates, saves and decides, and sends the others
- * orders, which a {@link TrainingFollower} obeys: to do the passes of a step, to update their parameters, or to send their parts of a tensor that rank
- * 0 needs. So rank 0 uses models whose parameters are divided like any others. {@link #close} ends the others' work.
+ * orders, which a {@link TrainingFollower} obeys: to do the passes of a step, to update their parameters, or to send their parts of a tensor that
+ * rank 0 needs. So rank 0 uses models whose parameters are divided like any others. {@link #close} ends the others' work.
  *
  * <p>Every rank makes one of these, and creates first the teacher, with the parameters of {@link #teacher}, and then the student with those of {@link
  * #student}.
@@ -37,6 +38,9 @@ public final class TrainingRanks implements AutoCloseable {
     /** The trained parameters' parts while they are rounded. */
     private final Map<DividedTensor, Tensor> exact = new LinkedHashMap<>();
     private Scope exactScope;
+    private IntConsumer tasks = number -> {
+        throw new IllegalStateException("[training] there is no task " + number);
+    };
     /** Whether this rank, the first, has told the others that it failed. */
     private boolean hasFailed;
 
@@ -61,7 +65,9 @@ public final class TrainingRanks implements AutoCloseable {
         /** Round the trained parameters to the given type. */
         ROUND,
         /** Set the trained parameters to what they were before. */
-        RESTORE
+        RESTORE,
+        /** Join the task of the given number. */
+        JOIN
     }
 
     /**
@@ -218,8 +224,27 @@ public final class TrainingRanks implements AutoCloseable {
             case READ, WRITE -> divided.get(order.number(0)).serve(order.kind() == Kind.WRITE, order.number(1), order.number(2), 0);
             case ROUND -> round(model, DType.values()[order.number(0)]);
             case RESTORE -> restore();
+            case JOIN -> tasks.accept(order.number(0));
             default -> throw new IllegalStateException("[training] rank 0 ordered " + order.kind());
         }
+    }
+
+    /**
+     * Lets the other ranks join a task, another part of the run in which ranks speak to each other; called in rank 0.
+     *
+     * @param number which task
+     */
+    public void join(int number) {
+        order(Kind.JOIN, number);
+    }
+
+    /**
+     * Sets what a rank other than 0 does when rank 0 lets it {@linkplain #join join} a task.
+     *
+     * @param task its part of the task of a number
+     */
+    public void onJoin(IntConsumer task) {
+        tasks = task;
     }
 
     /** Tells the others that this rank, the first, has failed. */

@@ -156,7 +156,8 @@ class DistillationPlanTest {
     }
 
     private DistillationPlan plan(DecoderConfig orion, int batch, boolean checkpointing, String train) {
-        return plan(orion, batch, train, AdamW.Storage.PLAIN, new DistillationPlan.Execution(Device.cpu(), DType.F32, checkpointing, StepPlan.Shares.ONE));
+        return plan(orion, batch, train, AdamW.Storage.PLAIN,
+                new DistillationPlan.Execution(Device.cpu(), DType.F32, checkpointing, StepPlan.Shares.ONE));
     }
 
     private DistillationPlan plan(DecoderConfig orion, int batch, String train, AdamW.Storage storage, DistillationPlan.Execution execution) {

@@ -56,7 +56,8 @@ class BestStateTest {
 
     private BestState state(DType stored) {
         int[] ids = new SplittableRandom(3).ints(4 * (LENGTH + 1), 0, CONFIG.vocabSize()).toArray();
-        return new BestState(teacher, student, new TextEvaluation("text", ids, LENGTH), new StoredRounding(student, stored), start, directory.resolve("best.safetensors"));
+        return new BestState(teacher, student, new TextEvaluation("text", ids, LENGTH), new StoredRounding(student, stored), start,
+                directory.resolve("best.safetensors"));
     }
 
     @Test

@@ -174,8 +174,8 @@ class ShardingTest {
     }
 
     /**
-     * The bytes of a step are those of docs/distributed.md: a pass gathers the teacher once and the student's layers twice, and sends the gradients. The
-     * head is still there when the backward pass begins, and the embedding's gradient does not need its weights.
+     * The bytes of a step are those of docs/distributed.md: a pass gathers the teacher once and the student's layers twice, and sends the gradients.
+     * The head is still there when the backward pass begins, and the embedding's gradient does not need its weights.
      */
     @ParameterizedTest
     @ValueSource(ints = {2, 4})

@@ -153,7 +153,8 @@ final class OptimizerKernel {
     }
 
     /**
-     * {@link kept.backend.Backend#squaresOfChunks}. The square of an f32 is exact in double precision. BF16 gives the bits of the same numbers in F32.
+     * {@link kept.backend.Backend#squaresOfChunks}. The square of an f32 is exact in double precision. BF16 gives the bits of the same numbers in
+     * F32.
      *
      * @param tensors rows, F32, BF16 or F64
      * @return the sums
