@@ -117,7 +117,8 @@ public final class Parameter {
      * @param gradient contiguous, of the value's shape and the {@linkplain #setGradientType gradient's type}, in memory of its own; it then lives as
      *     long as the value
      */
-    public void setGradient(Tensor gradient) {
+    public void adoptGradient(Tensor gradient) {
+        Arguments.present("parameter", "the gradient", gradient);
         if (!isTrainable() || value.gradient() != null) {
             throw new TensorException("[parameter] a gradient can be set where the parameter is trainable and has none");
         }

@@ -2,6 +2,7 @@ package kept.optim;
 
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import kept.backend.AdamWStep;
@@ -72,13 +73,17 @@ public final class AdamW implements AutoCloseable {
     /**
      * The elements of a parameter that this optimizer updates: all of them, or a run of them where several processes each have a part.
      *
+     * @param name the parameter's
      * @param parameter the elements; those of a part have one axis
      * @param whole the shape of the whole parameter
      * @param first the index of the first element in the whole, in row-major order; a multiple of {@link BlockCodes#BLOCK}
      */
-    public record Part(Parameter parameter, Shape whole, long first) {
+    public record Part(String name, Parameter parameter, Shape whole, long first) {
         /** Validates the place. */
         public Part {
+            Arguments.present("adamw", "the name", name);
+            Arguments.present("adamw", "the parameter", parameter);
+            Arguments.present("adamw", "the whole's shape", whole);
             long count = parameter.value().elementCount();
             if (first < 0 || first % BlockCodes.BLOCK != 0 && count > 0 || first + count > whole.elementCount()) {
                 throw new TensorException("[adamw] a part of %d elements cannot begin at element %d of %s".formatted(count, first, whole));
@@ -88,11 +93,12 @@ public final class AdamW implements AutoCloseable {
         /**
          * A whole parameter.
          *
+         * @param name the parameter's
          * @param parameter the parameter
          * @return all its elements
          */
-        static Part all(Parameter parameter) {
-            return new Part(parameter, parameter.value().shape(), 0);
+        static Part all(String name, Parameter parameter) {
+            return new Part(name, parameter, parameter.value().shape(), 0);
         }
     }
 
@@ -157,33 +163,36 @@ public final class AdamW implements AutoCloseable {
      * Creates an optimizer of parts of parameters, which does with their elements what an optimizer of the whole parameters does with them: moments
      * are 8-bit, and rounding is by chance, as in the whole.
      *
-     * @param parts the part of each parameter by the parameter's name; each is trainable, and may have no elements
+     * @param parts a part of each parameter, which is trainable and may have no elements
      * @param settings the numbers
      * @param storage the precision of moments and the rounding of parameters
      * @return the optimizer; weight decay applies to parameters with at least two dimensions
-     * @throws TensorException if there is none, two share elements, or one is F64
+     * @throws TensorException if there is none, two share elements or a name, or one is F64
      */
-    public static AdamW ofParts(SequencedMap<String, Part> parts, Settings settings, Storage storage) {
+    public static AdamW ofParts(List<Part> parts, Settings settings, Storage storage) {
         return new AdamW(settings, storage, Arguments.present("adamw", "parts", parts), Decay.MATRICES);
     }
 
-    private AdamW(Settings settings, Storage storage, SequencedMap<String, Part> parts, Decay decay) {
+    private AdamW(Settings settings, Storage storage, List<Part> parts, Decay decay) {
         this.settings = Arguments.present("adamw", "settings", settings);
         this.storage = Arguments.present("adamw", "storage", storage);
         SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
-        parts.forEach((name, part) -> parameters.put(name, part.parameter));
+        for (Part part : parts) {
+            if (parameters.put(part.name, part.parameter) != null) {
+                throw new TensorException("[adamw] two parts are called '%s'; give one for each parameter".formatted(part.name));
+            }
+        }
         SequencedMap<String, Parameter> trainable = Trainable.of("adamw", parameters);
         scope = Scope.detached(trainable.firstEntry().getValue().value().device());
         scope.run(() -> {
-            trainable.keySet().forEach(name -> slots.put(name, slot(name, parts.get(name), decays(decay, name, parts.get(name)))));
+            parts.stream().filter(part -> trainable.containsKey(part.name))
+                    .forEach(part -> slots.put(part.name, slot(part.name, part, decays(decay, part.name, part))));
             return null;
         });
     }
 
-    private static SequencedMap<String, Part> whole(SequencedMap<String, Parameter> parameters) {
-        SequencedMap<String, Part> parts = new LinkedHashMap<>();
-        parameters.forEach((name, parameter) -> parts.put(name, Part.all(parameter)));
-        return parts;
+    private static List<Part> whole(SequencedMap<String, Parameter> parameters) {
+        return parameters.entrySet().stream().map(entry -> Part.all(entry.getKey(), entry.getValue())).toList();
     }
 
     private static boolean decays(Decay decay, String name, Part part) {

@@ -219,7 +219,7 @@ class ArgumentsTest {
         SequencedMap<String, Parameter> parameters = new LinkedHashMap<>(Map.of("w", new Parameter(Tensor.ones(2).requireGradient())));
         try (var optimizer = new AdamW(parameters, AdamW.Settings.DEFAULT, AdamW.Decay.ALL)) {
             refused("adamw", () -> optimizer.step(number, 1), () -> optimizer.restore(-1, optimizer.moments()), () -> optimizer.restore(1, null),
-                    () -> optimizer.clearMoments(-1));
+                    () -> optimizer.clearMoments(-1), () -> optimizer.setStepCount(-1));
             if (!Double.isFinite(number)) {
                 refused("adamw", () -> optimizer.step(1, number));
             }
@@ -235,8 +235,18 @@ class ArgumentsTest {
         refused("adamw", () -> new AdamW(null, AdamW.Settings.DEFAULT, AdamW.Decay.ALL), () -> new AdamW(parameters, null, AdamW.Decay.ALL),
                 () -> new AdamW(parameters, AdamW.Settings.DEFAULT, null), () -> new AdamW(parameters, AdamW.Settings.DEFAULT, AdamW.Decay.ALL, null),
                 () -> new AdamW(new LinkedHashMap<>(), AdamW.Settings.DEFAULT, AdamW.Decay.ALL));
+        var half = new AdamW.Part("w", parameters.get("w"), Shape.of(2, 2), 0);
+        refused("adamw", () -> new AdamW.Part(null, half.parameter(), half.whole(), 0), () -> new AdamW.Part("w", null, half.whole(), 0),
+                () -> new AdamW.Part("w", half.parameter(), null, 0), () -> new AdamW.Part("w", half.parameter(), half.whole(), 2),
+                () -> new AdamW.Part("w", half.parameter(), Shape.of(1), 0), () -> new AdamW.Part("w", half.parameter(), half.whole(), -256),
+                () -> AdamW.ofParts(null, AdamW.Settings.DEFAULT, AdamW.Storage.PLAIN), () -> AdamW.ofParts(List.of(half), null, AdamW.Storage.PLAIN),
+                () -> AdamW.ofParts(List.of(half), AdamW.Settings.DEFAULT, null), () -> AdamW.ofParts(List.of(half, half), AdamW.Settings.DEFAULT,
+                        AdamW.Storage.PLAIN));
+        refused("parameter", () -> half.parameter().adoptGradient(null), () -> new Parameter(Tensor.ones(2)).adoptGradient(Tensor.ones(2)));
+        refused("setGradient", () -> half.parameter().adoptGradient(Tensor.ones(3)));
         refused("gradient clipping", () -> GradientClipping.globalNorm(null, 1));
-        Stream.of(0.0, -1.0, NAN).forEach(limit -> refusedAsArgument("gradient clipping", () -> GradientClipping.globalNorm(List.of(), limit)));
+        Stream.of(0.0, -1.0, NAN).forEach(limit -> refusedAsArgument("gradient clipping", () -> GradientClipping.globalNorm(List.of(), limit),
+                () -> GradientClipping.ofSquares(4, limit)));
     }
 
     @Test

@@ -165,7 +165,8 @@ public abstract class OperandLayoutContract extends KernelContract {
                         rows(f, 4).result()),
                 new Case("crossEntropyRows", (b, x) -> done(() -> b.crossEntropyRows(x[0], x[1], 0.5, x[2])), rows(f, 4, 96).result(),
                         indices(rows(DType.I64, 4), 96), rows(f, 4).result()),
-                new Case("sumOfSquares", (b, x) -> b.sumOfSquares(List.of(x[0], x[1])), rows(f, 5, 64), rows(DType.BF16, 3, 64)));
+                new Case("sumOfSquares", (b, x) -> b.sumOfSquares(List.of(x[0], x[1])), rows(f, 5, 64), rows(DType.BF16, 3, 64)),
+                new Case("squaresOfChunks", (b, x) -> b.squaresOfChunks(List.of(x[0], x[1]))[1], rows(f, 5, 64), rows(DType.BF16, 3, 64)));
     }
 
     private static Stream<Case> fused(DType t) {

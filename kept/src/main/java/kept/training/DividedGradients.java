@@ -53,23 +53,23 @@ final class DividedGradients implements StepGradients {
         student = all.dividedStudent();
         ranks = all.communicator();
         passes = options.accumulation();
-        SequencedMap<String, AdamW.Part> parts = new LinkedHashMap<>();
+        List<AdamW.Part> parts = new ArrayList<>();
         model.parameters().forEach((name, parameter) -> {
             if (parameter.isTrainable()) {
-                parts.put(name, part(name, parameter));
+                parts.add(part(name, parameter));
                 put(student.group(name), name, parameter);
             }
         });
         optimizer = AdamW.ofParts(parts, options.adamW(), options.storage());
         moments = all.divideMoments();
-        trained = trained(parts);
+        trained = trainedTensors();
         student.tensors().onUse(this::using);
     }
 
     private AdamW.Part part(String name, Parameter whole) {
         DividedTensor divided = student.parameters().get(name);
         var part = new Parameter(divided.part()).setGradientType(whole.gradientType()).setTrainable(true);
-        return new AdamW.Part(part, divided.whole().shape(), divided.division().begin(ranks.rank()));
+        return new AdamW.Part(name, part, divided.whole().shape(), divided.division().begin(ranks.rank()));
     }
 
     private void put(int group, String name, Parameter parameter) {
@@ -79,15 +79,15 @@ final class DividedGradients implements StepGradients {
         groups.get(group).put(name, parameter);
     }
 
-    private TrainedTensors trained(SequencedMap<String, AdamW.Part> parts) {
+    private TrainedTensors trainedTensors() {
         SequencedMap<String, Tensor> values = new LinkedHashMap<>();
         SequencedMap<String, AdamW.Moments> wholes = new LinkedHashMap<>();
         int group = 0;
         for (Map.Entry<String, AdamW.Moments> entry : optimizer.moments().entrySet()) {
-            Shape shape = parts.get(entry.getKey()).whole();
-            values.put(entry.getKey(), student.parameters().get(entry.getKey()).whole());
+            Tensor whole = student.parameters().get(entry.getKey()).whole();
+            values.put(entry.getKey(), whole);
             wholes.put(entry.getKey(), new AdamW.Moments(
-                    moment(group++, entry.getValue().first(), shape), moment(group++, entry.getValue().second(), shape)));
+                    moment(group++, entry.getValue().first(), whole.shape()), moment(group++, entry.getValue().second(), whole.shape())));
         }
         return new TrainedTensors(values, wholes);
     }
@@ -158,7 +158,7 @@ final class DividedGradients implements StepGradients {
 
     @Override
     public void finish() {
-        sums.forEach((name, sum) -> optimizer.parameters().get(name).setGradient(sum.result()));
+        sums.forEach((name, sum) -> optimizer.parameters().get(name).adoptGradient(sum.result()));
         sums.values().forEach(DividedSum::close);
         sums.clear();
     }
