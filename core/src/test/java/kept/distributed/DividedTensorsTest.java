@@ -151,8 +151,12 @@ class DividedTensorsTest {
 
     private static void serve(Communicator ranks, DividedTensors tensors) {
         Tensor order = Tensor.of(new long[3]);
-        for (ranks.broadcast(order, 0); order.toLongArray()[0] >= 0; ranks.broadcast(order, 0)) {
+        while (true) {
+            ranks.broadcast(order, 0);
             long[] numbers = order.toLongArray();
+            if (numbers[0] < 0) {
+                return;
+            }
             tensors.serve(numbers[0] == 1, (int) numbers[1], (int) numbers[2], 0);
         }
     }
