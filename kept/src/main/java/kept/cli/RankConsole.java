@@ -18,12 +18,17 @@ final class RankConsole {
 
     /** Null in a single process. */
     private final Launch launch;
-    private Communicator communicator = Communicator.single();
+    private Communicator communicator;
     /** Whether the command line has been understood; what fails before fails in every rank. */
     private boolean begun;
 
     RankConsole(Launch launch) {
+        this(launch, Communicator.single());
+    }
+
+    RankConsole(Launch launch, Communicator communicator) {
         this.launch = launch;
+        this.communicator = communicator;
     }
 
     /** That of the program which runs. */

@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.List;
+import kept.OtherDevice;
+import kept.distributed.ThreadRanks;
 import kept.distributed.TransportProvider.Launch;
+import kept.tensor.Device;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,6 +61,21 @@ class RankConsoleTest {
         assertThat(run(new Launch("srun", 1, 2), "--no-such")).isEqualTo(new Result(0, "", ""));
         assertThat(run(new Launch("srun", 0, 2), "--help").out()).startsWith("Usage: stub");
         assertThat(run(new Launch("srun", 1, 2), "--help")).isEqualTo(new Result(0, "", ""));
+    }
+
+    /** As of virtual GPUs, whose ranks are processes. */
+    @Test
+    void tensorsThatGoThroughTheHostAreSaid() {
+        Device device = OtherDevice.of("other", (_, _) -> null);
+        List<String> notes = ThreadRanks.run(2, ranks -> {
+            var console = new RankConsole(new Launch("mpirun of MPICH", ranks.rank(), 2), ranks);
+            var text = new StringWriter();
+            assertThat(console.link(Device.cpu(), new PrintWriter(text, true))).isSameAs(ranks);
+            assertThat(text.toString()).isEmpty();
+            assertThat(console.link(device, new PrintWriter(text, true))).isSameAs(ranks);
+            return text.toString();
+        });
+        assertThat(notes).containsOnly("2 ranks exchange tensors of other by host memory\n");
     }
 
     @Test
