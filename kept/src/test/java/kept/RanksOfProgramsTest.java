@@ -207,18 +207,20 @@ class RanksOfProgramsTest {
                 "--sequence-length", 16, "--evaluation-tokens", 64).map(Object::toString), Stream.of(more)).toArray(String[]::new);
     }
 
-    private record Result(int status, List<String> out, List<String> err) {}
-
-    private Result run(String engine, int ranks, String... program) throws IOException, InterruptedException {
+    /** The command that starts a program of the tests. */
+    static List<String> java(String property) {
         Path tests = Path.of("target", "test-classes").toAbsolutePath();
         String path = Stream.of(tests.toString(), System.getProperty("jdk.module.path", ""), System.getProperty("java.class.path"))
                 .filter(part -> !part.isEmpty()).reduce((a, b) -> a + File.pathSeparator + b).orElseThrow();
-        List<String> command = Stream.concat(
-                Stream.of(engine, "-n", Integer.toString(ranks), Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-XX:+UseSerialGC", "-XX:CompileThresholdScaling=3", "-Xmx512m", "--add-modules=jdk.incubator.vector",
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-Dkept.ranks.timeout=120", "-cp", path),
-                Stream.of(program)).toList();
+        return List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:+UseSerialGC",
+                "-XX:CompileThresholdScaling=3", "-Xmx512m", "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", property, "-cp", path);
+    }
+
+    private record Result(int status, List<String> out, List<String> err) {}
+
+    private Result run(String engine, int ranks, String... program) throws IOException, InterruptedException {
+        List<String> command = Stream.of(List.of(engine, "-n", Integer.toString(ranks)), java("-Dkept.ranks.timeout=120"), List.of(program))
+                .flatMap(List::stream).toList();
         Path output = directory.resolve("output");
         Path errors = directory.resolve("errors");
         var builder = new ProcessBuilder(command).redirectOutput(output.toFile()).redirectError(errors.toFile());

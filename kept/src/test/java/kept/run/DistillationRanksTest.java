@@ -2,6 +2,7 @@ package kept.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -14,6 +15,7 @@ import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import kept.TinyTeacher;
+import kept.checkpoint.Checkpoint;
 import kept.distributed.Communicator;
 import kept.distributed.RankException;
 import kept.distributed.ThreadRanks;
@@ -25,6 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Distillation on several ranks, which are threads of this process, writes the files of one. */
 class DistillationRanksTest {
@@ -104,6 +107,36 @@ class DistillationRanksTest {
             } catch (InvocationTargetException e) {
                 throw e.getCause();
             }
+        });
+    }
+
+    /** The formula of docs/distributed.md: the gradients twice, less the rank's own part; rank 0 also sends token ids, in rounds that double. */
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 4})
+    void eachRankSendsTheBytesOfTheFormula(int ranks) throws IOException {
+        List<Long> few = sent(ranks, 2, "few");
+        List<Long> more = sent(ranks, 5, "more");
+        long gradients;
+        try (var weights = Checkpoint.open(directory.resolve("more"))) {
+            gradients = weights.names().stream().mapToLong(name -> weights.entry(name).shape().elementCount()).sum() * Float.BYTES;
+        }
+        for (int rank = 0; rank < ranks; rank++) {
+            double step = (more.get(rank) - few.get(rank)) / 3.0;
+            int ids = rank > 0 ? 0 : (Integer.SIZE - Integer.numberOfLeadingZeros(ranks - 1)) * 4 * 2 * 17 * Integer.BYTES;
+            assertThat(step).as("rank %d", rank).isCloseTo(2.0 * gradients * (ranks - 1) / ranks + ids, withinPercentage(1));
+        }
+    }
+
+    /** Bytes that each rank has sent after some steps. */
+    private List<Long> sent(int ranks, int steps, String output) {
+        return ThreadRanks.run(ranks, communicator -> {
+            DistillationRun run = run(output, "opm", false, Long.MAX_VALUE, communicator).tokens(steps * 8L * 16);
+            if (communicator.rank() == 0) {
+                run.run(Progress.NONE);
+            } else {
+                run.follow();
+            }
+            return communicator.bytesSent();
         });
     }
 
