@@ -213,7 +213,8 @@ class RanksOfProgramsTest {
         String path = Stream.of(tests.toString(), System.getProperty("jdk.module.path", ""), System.getProperty("java.class.path"))
                 .filter(part -> !part.isEmpty()).reduce((a, b) -> a + File.pathSeparator + b).orElseThrow();
         return List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:+UseSerialGC",
-                "-XX:CompileThresholdScaling=3", "-Xmx512m", "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", property, "-cp", path);
+                "-XX:CompileThresholdScaling=3", "-Xmx512m", "--add-modules=jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED", property, "-cp", path);
     }
 
     private record Result(int status, List<String> out, List<String> err) {}
