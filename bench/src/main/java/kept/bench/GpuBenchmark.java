@@ -241,7 +241,8 @@ final class GpuBenchmark implements Callable<Integer> {
         for (int depth = 40; depth > 1; depth--) {
             DecoderConfig teacher = orion(depth).config(Architecture.ORION);
             var plan = new StepPlan(teacher, ModelTensor.of(teacher).stream().mapToLong(tensor -> tensor.shape().elementCount() * DType.BF16.bytes())
-                    .sum(), teacher.toLlama(), ParameterSelection.parse("all"), 1, 1, sequence, true, precision, GradientReduction.TREE);
+                    .sum(), teacher.toLlama(), ParameterSelection.parse("all"), 1, 1, sequence, true, precision, GradientReduction.TREE,
+                StepPlan.Shares.ONE);
             if (plan.peakBytes() <= available) {
                 return depth;
             }

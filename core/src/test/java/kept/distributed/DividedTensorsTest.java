@@ -195,7 +195,9 @@ class DividedTensorsTest {
     @Test
     void partsThatDoNotFitAreRefused() {
         ThreadRanks.run(2, ranks -> {
-            try (var _ = Scope.open(); var tensors = new DividedTensors(ranks, Device.cpu(), 1); var model = Model.of(ranks, 1)) {
+            try (var _ = Scope.open();
+                    var tensors = new DividedTensors(ranks, Device.cpu(), 1);
+                    var model = Model.of(ranks, 1)) {
                 assertThatThrownBy(() -> tensors.add(0, Tensor.zeros(5), Shape.of(10), new Division(10, 2, 3))).isInstanceOf(TensorException.class)
                         .hasMessageContaining("is not the part of rank %d of [10]".formatted(ranks.rank()));
                 assertThatThrownBy(() -> tensors.set(model.layers.getFirst(), weight(1))).isInstanceOf(TensorException.class)

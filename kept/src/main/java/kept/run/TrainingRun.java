@@ -214,8 +214,10 @@ final class TrainingRun implements AutoCloseable {
                 }
                 return new Outcome(log.steps(), goBack(training, log, e));
             } catch (RankException e) {
-                // Another rank has failed within a step; the state is still that of the step before.
-                save(training, log, null);
+                // Another rank has failed within a step; the state is still that of the step before, if this rank has all of it.
+                if (trainer.hasWholeState()) {
+                    save(training, log, null);
+                }
                 throw e;
             }
             if (stop.isWanted() || schedule.isStopAfter(trainer.step())) {

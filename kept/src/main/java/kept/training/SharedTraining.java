@@ -21,6 +21,11 @@ final class SharedTraining {
         this.work = work;
     }
 
+    /** Whether this rank has all parameters and moments. */
+    boolean isWhole() {
+        return ranks.dividedStudent() == null;
+    }
+
     /** Says that parameters or moments have changed in another way than by a step. */
     void renew() {
         isKnown = false;
@@ -37,7 +42,7 @@ final class SharedTraining {
             return work.run(sequences);
         }
         try {
-            if (!isKnown && ranks.dividedStudent() == null) {
+            if (!isKnown && isWhole()) {
                 ranks.order(Kind.STATE, before);
                 shareState(ranks.communicator(), work);
             }

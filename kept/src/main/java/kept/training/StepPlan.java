@@ -52,25 +52,6 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * A step of one rank.
-     *
-     * @param teacher the teacher's sizes
-     * @param teacherBytes bytes of the teacher's stored weights
-     * @param student the student's sizes
-     * @param train the student's parameters to train
-     * @param batchSize sequences in a forward and backward pass
-     * @param accumulation passes whose gradients are accumulated in a step
-     * @param length tokens of a sequence
-     * @param checkpointing whether activations are recomputed in the backward pass
-     * @param precision the types of numbers
-     * @param reduction the order in which the gradients of passes are added
-     */
-    public StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
-            int length, boolean checkpointing, Precision precision, GradientReduction reduction) {
-        this(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, reduction, Shares.ONE);
-    }
-
-    /**
      * How ranks share a step.
      *
      * @param ranks their number

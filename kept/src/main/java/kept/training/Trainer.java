@@ -130,6 +130,15 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
+     * Whether this rank can save the state without the others.
+     *
+     * @return false if a part of it lies in other ranks
+     */
+    public boolean hasWholeState() {
+        return shared.isWhole();
+    }
+
+    /**
      * Saves the state from which a run resumes with the same bits. The file is written completely or not at all.
      *
      * @param file the file to write

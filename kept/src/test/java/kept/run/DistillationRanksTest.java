@@ -94,6 +94,28 @@ class DistillationRanksTest {
         assertSameFiles();
     }
 
+    /** Rank 0 has not all of the last step's state then, and the state that was saved before stays whole. */
+    @Test
+    void aRankThatFailsLeavesTheSavedStateWhereTensorsAreDivided() throws IOException {
+        distil(1, "one", "opm", false, false, Long.MAX_VALUE);
+        divided = Sharding.ALL;
+        assertThatThrownBy(() -> ThreadRanks.run(3, communicator -> {
+            DistillationRun run = run("several", "opm", false, Long.MAX_VALUE, failing(communicator, 3))
+                    .training(training(false, Long.MAX_VALUE).saveEvery(2));
+            if (communicator.rank() == 0) {
+                run.run(Progress.NONE);
+            } else {
+                run.follow();
+            }
+            return null;
+        })).isInstanceOf(RankException.class).hasRootCauseMessage("the disk is full");
+        try (var state = SafetensorsFile.open(directory.resolve("several.training").resolve("state.safetensors"))) {
+            assertThat(state.metadata().get("kept.step")).isEqualTo("2");
+        }
+        distil(2, "several", "opm", false, true, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
     /** In rank 1 sums fail after some calls, in the middle of a step. */
     private static Communicator failing(Communicator communicator, int calls) {
         var left = new AtomicInteger(communicator.rank() == 1 ? calls : Integer.MAX_VALUE);

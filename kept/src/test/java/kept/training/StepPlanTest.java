@@ -56,7 +56,7 @@ class StepPlanTest {
         DecoderConfig llama = orion.toLlama().toBuilder().tieWordEmbeddings(tied).build();
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), llama, selection, batch, accumulation, length, checkpointing,
                 StepPlan.Precision.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")),
-                GradientReduction.valueOf(order.toUpperCase(Locale.ROOT)));
+                GradientReduction.valueOf(order.toUpperCase(Locale.ROOT)), StepPlan.Shares.ONE);
         long measured = MemoryPeak.of(Device.cpu(), () -> run(orion, selection, plan));
         assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
                 .isCloseTo(1, Offset.offset(numbers.equals("8 bits") ? TOLERANCE_OF_CODES : TOLERANCE));
@@ -113,7 +113,7 @@ class StepPlanTest {
         DecoderConfig orion = orion14();
         var numbers = new StepPlan.Precision(DType.BF16, true, DType.BF16, 544L << 20);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 8, 4096, true, numbers,
-                GradientReduction.TREE);
+                GradientReduction.TREE, StepPlan.Shares.ONE);
         double whole = 2.0 * 14_498_288_640L;
         // Four times the weights of a model less what is gathered once, for each of a rank's passes.
         StepPlan eight = plan.withShares(new StepPlan.Shares(8, Sharding.ALL));
@@ -132,7 +132,7 @@ class StepPlanTest {
         DecoderConfig orion = orion14();
         assertThat(StepPlan.bytesByConfig(orion)).isEqualTo(2L * 14_498_703_360L);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 8, 1, 512, false, FULL,
-                GradientReduction.TREE);
+                GradientReduction.TREE, StepPlan.Shares.ONE);
         assertThat(plan.studentBytes()).isEqualTo(4L * 14_498_288_640L);
         assertThat(plan.momentBytes()).isEqualTo(2 * plan.gradientBytes()).isEqualTo(8L * 14_498_288_640L);
         assertThat(plan.peakBytes()).isGreaterThan(18L * 14_498_288_640L);
@@ -140,7 +140,8 @@ class StepPlanTest {
         assertThat(plan.withCheckpointing(true).activationBytes()).isLessThan(plan.activationBytes() / 8);
         assertThat(plan.withBatch(1, 8).activationBytes()).isEqualTo(plan.activationBytes() / 8);
         assertThat(plan.withLength(64)).isEqualTo(
-                new StepPlan(plan.teacher(), plan.teacherBytes(), plan.student(), plan.train(), 8, 1, 64, false, FULL, GradientReduction.TREE));
+                new StepPlan(plan.teacher(), plan.teacherBytes(), plan.student(), plan.train(), 8, 1, 64, false, FULL, GradientReduction.TREE,
+                        StepPlan.Shares.ONE));
     }
 
     /** As the CUDA backend has it: what docs/cuda.md says of one H200. */
@@ -150,7 +151,7 @@ class StepPlanTest {
         long chunk = 544L << 20;
         var numbers = new StepPlan.Precision(DType.BF16, true, DType.BF16, chunk);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 1, 4096, true, numbers,
-                GradientReduction.TREE);
+                GradientReduction.TREE, StepPlan.Shares.ONE);
         assertThat(plan.studentBytes()).isEqualTo(2L * 14_498_288_640L);
         assertThat(plan.gradientBytes()).isEqualTo(2L * 14_498_288_640L + 2L * 81 * 5120);
         assertThat(plan.momentBytes() / (2.0 * 14_498_288_640L)).isBetween(65.0 / 64, 65.1 / 64);
@@ -173,7 +174,7 @@ class StepPlanTest {
     void workIsThatOfFourProductsForEachMatrix() {
         DecoderConfig orion = orion14();
         var plan = new StepPlan(orion, 0, orion.toLlama(), ParameterSelection.parse("all"), 8, 2, 512, false, FULL,
-                GradientReduction.TREE);
+                GradientReduction.TREE, StepPlan.Shares.ONE);
         long matrices = ModelTensor.of(orion.toLlama()).stream().filter(tensor -> tensor.shape().rank() == 2).mapToLong(
                 tensor -> tensor.shape().elementCount()).sum() - 84_608L * 5120;
         double tokens = 8 * 2 * 512;
@@ -191,7 +192,7 @@ class StepPlanTest {
     void checkpointingPaysWhereActivationsAreMoreThanGradients() {
         DecoderConfig orion = orion14();
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 1, 4096, false,
-                new StepPlan.Precision(DType.BF16, true, DType.BF16, 544L << 20), GradientReduction.TREE);
+                new StepPlan.Precision(DType.BF16, true, DType.BF16, 544L << 20), GradientReduction.TREE, StepPlan.Shares.ONE);
         assertThat(gibibytes(plan)).isBetween(109.5, 111.5);
         assertThat(plan.savedByCheckpointing() / (double) (1L << 30)).isBetween(0.0, 0.5);
         assertThat(plan.checkpointingPaysFrom()).isEqualTo(2);
@@ -204,7 +205,7 @@ class StepPlanTest {
         DecoderConfig wide = DecoderConfig.builder(Architecture.ORION).vocabSize(1_000_000).hiddenSize(512).intermediateSize(512).layers(1).heads(4)
                 .keyValueHeads(4).headDimension(128).maxPositions(64).dtype(DType.F32).build();
         var plan = new StepPlan(wide, StepPlan.bytesByConfig(wide), wide.toLlama(), ParameterSelection.parse("all"), 1, 1, 1, false, FULL,
-                GradientReduction.TREE);
+                GradientReduction.TREE, StepPlan.Shares.ONE);
         assertThat(plan.checkpointingPaysFrom()).isZero();
     }
 

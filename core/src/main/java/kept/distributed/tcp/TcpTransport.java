@@ -132,7 +132,6 @@ final class TcpTransport implements Transport {
     /** A connection has ended: the rank tells why, if it can. */
     private RankException lost(int peer, IOException cause) {
         for (long start = System.nanoTime(); System.nanoTime() - start < FAREWELL_NANOS; LockSupport.parkNanos(PAUSE_NANOS)) {
-            words.requireNoFailure();
             if (words.hasEnded(peer)) {
                 return RankTimeout.ended(peer);
             }

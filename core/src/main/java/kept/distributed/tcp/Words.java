@@ -145,12 +145,15 @@ final class Words {
         }
     }
 
+    /** Whether a rank has ended with a goodbye; throws if it, or another one, has ended otherwise. */
     synchronized boolean hasEnded(int peer) {
+        requireNoFailure();
         return ended[peer];
     }
 
     /** Throws if a rank has ended so long ago that its last messages are not on their way any more. */
     synchronized void requireNotGone(int peer) {
+        requireNoFailure();
         if (ended[peer] && System.nanoTime() - endedAt[peer] > RankTimeout.ofEnded(timeoutNanos)) {
             throw RankTimeout.ended(peer);
         }
