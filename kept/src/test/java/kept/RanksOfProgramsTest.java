@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * {@code mpirun.mpich}. Without one there is nothing to start, and the test says so.
  */
 class RanksOfProgramsTest {
-    private static final Map<String, String> ENVIRONMENT = Map.of("OMPI_ALLOW_RUN_AS_ROOT", "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1",
+    static final Map<String, String> ENVIRONMENT = Map.of("OMPI_ALLOW_RUN_AS_ROOT", "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1",
             "OMPI_MCA_rmaps_base_oversubscribe", "1");
 
     /** Seconds and memory of a mapping, in the table of what mappings cost: the only rows of four columns. */
