@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * another number of ranks to the checkpoint of an undisturbed run, whatever is divided before and after.
  */
 class KilledRanksTest {
-    private static final int KILLS = 4;
+    private static final int KILLS = 2;
     private static final long MOST_MILLIS = 3000;
 
     @TempDir
@@ -96,7 +96,7 @@ class KilledRanksTest {
     }
 
     private List<Object> arguments(Path output) {
-        return List.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--tokens", 20_000, "--sequence-length", 16,
+        return List.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--tokens", 10_000, "--sequence-length", 16,
                 "--evaluation-tokens", 64, "--batch-size", 1, "--accumulation", 8, "--save-every", 1, "--threads", 1);
     }
 }
