@@ -58,8 +58,7 @@ public final class DividedSum implements AutoCloseable {
         if (hasLeaf) {
             put(first + ranks.rank(), scope.run(() -> Tensor.empty(own.dtype(), own.shape())).assign(own));
         }
-        int rounds = ranks.size() == 1 ? 1 : Integer.highestOneBit(ranks.size() - 1) * 2;
-        for (int round = 1; round < rounds; round++) {
+        for (int round = 1; round < PairwiseCommunicator.rounds(ranks.size()); round++) {
             int peer = ranks.rank() ^ round;
             if (peer < ranks.size()) {
                 Tensor sent = hasLeaf && division.size(peer) > 0 ? Operands.part(whole, division, peer) : null;

@@ -96,7 +96,7 @@ public abstract class PairwiseCommunicator implements Communicator {
         if (!isSame(mine, place)) {
             place.assign(mine);
         }
-        for (int round = 1; round < rounds(); round++) {
+        for (int round = 1; round < rounds(size()); round++) {
             int peer = rank() ^ round;
             if (peer < size()) {
                 pass(orNull(place), orNull(Operands.part(all, division, peer)), peer);
@@ -120,7 +120,7 @@ public abstract class PairwiseCommunicator implements Communicator {
         try (var scope = Scope.open(sum.device())) {
             var sums = new PartialSums(leaves.count(), scope);
             Tensor result = terms == null ? null : sums.add(leaves.node(rank()), Operands.part(terms, division, rank()), false);
-            for (int round = 1; round < rounds(); round++) {
+            for (int round = 1; round < rounds(size()); round++) {
                 int peer = rank() ^ round;
                 if (peer >= size()) {
                     continue;
@@ -173,9 +173,9 @@ public abstract class PairwiseCommunicator implements Communicator {
         return bytesSent;
     }
 
-    /** The smallest power of two that is not below the number of ranks. */
-    private int rounds() {
-        return size() == 1 ? 1 : Integer.highestOneBit(size() - 1) * 2;
+    /** The end of the rounds in which rank {@code i} works with rank {@code i xor round}: the smallest power of two that is not below the size. */
+    static int rounds(int size) {
+        return size == 1 ? 1 : Integer.highestOneBit(size - 1) * 2;
     }
 
     /** Nothing is sent for a part without elements; the peer knows that from the division. */

@@ -3,7 +3,8 @@
  * steps, and the saved state from which a run resumes.
  *
  * <p>Several ranks ({@code kept.distributed}) share the passes of a step: the {@link kept.training.Trainer} of rank 0 leads, and each other rank has
- * a {@link kept.training.TrainingFollower}.
+ * a {@link kept.training.TrainingFollower}. {@link kept.training.TrainingRanks} has what lies divided over them ({@link
+ * kept.training.Sharding}), and the orders of rank 0; gradients are whole or divided.
  *
  * <p>Elsewhere: text ({@code kept.corpus}), models ({@code kept.model}), evaluation of a student ({@code kept.evaluation}), and tables and pages
  * ({@code kept.report}).
