@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.SequencedMap;
 import kept.cli.Demo;
 import kept.cli.HeldOutTextOptions;
+import kept.cli.LowerCase;
 import kept.cli.Program;
 import kept.cli.RankOptions;
 import kept.cli.Reads;
@@ -47,6 +48,7 @@ public final class Compare extends Program {
     private Source source;
 
     @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,channel,calibrated,exact", order = 2,
+            converter = LowerCase.class,
             description = "Mappings, separated by commas: opm, exact, calibrated or, with anchor and ridge, calibrated:0.25:1e-5; and ones"
                     + " (norms set to one), centred (OPM of a stream without means), channel (the best weight of each channel, measured)"
                     + " (default: ${DEFAULT-VALUE}).")

@@ -9,7 +9,6 @@ import java.util.OptionalLong;
 import kept.cli.Program;
 import kept.cli.RankOptions;
 import kept.cli.Reads;
-import kept.cli.TokenCount;
 import kept.cli.Writes;
 import kept.evaluation.Examination;
 import kept.evaluation.FewShot;
@@ -81,8 +80,8 @@ public final class Evaluate extends Program {
     @Option(names = "--by-group", description = "Also show each group of a task.", order = 8)
     private boolean byGroup;
 
-    @Option(names = "--passkey", paramLabel = "N,N,...", split = ",", converter = TokenCount.class, order = 9,
-            description = "Run passkey retrieval on texts of these lengths in tokens, such as 1k,4k.")
+    @Option(names = "--passkey", paramLabel = "N,N,...", split = ",", order = 9,
+            description = "Run passkey retrieval on texts of these lengths in tokens, such as 1k,4k (1,000 and 4,000).")
     private List<Integer> passKeyLengths = List.of();
 
     @Option(names = "--passkey-depths", paramLabel = "X,X,...", split = ",", defaultValue = "0,25,50,75,100", order = 10,
@@ -97,7 +96,7 @@ public final class Evaluate extends Program {
             description = "Seed of the hidden numbers (default: ${DEFAULT-VALUE}).", order = 12)
     private long seed;
 
-    @Option(names = "--max-length", paramLabel = "N", converter = TokenCount.class, order = 13,
+    @Option(names = "--max-length", paramLabel = "N", order = 13,
             description = "Longest input of a model, in tokens; longer contexts lose their beginning (default: the model's positions).")
     private Integer maxLength;
 

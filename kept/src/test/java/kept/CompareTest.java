@@ -146,7 +146,7 @@ class CompareTest {
         assertFails(compare("--mappings", "calibrated", "--calibration", text, "--calibration-tokens", 16), "too few");
         assertWrong(compare("--mappings", "channel", "--calibration", text, "--calibration-tokens", 0), "--calibration-tokens must be at least 1");
         assertThat(ProgramRun.of("convert", "--model", teacher, "--output", directory.resolve("llama"), "--mapping", "channel").err())
-                .contains("--mapping must be opm, exact, calibrated, ones or centred, not channel");
+                .contains("'--mapping': 'channel' is not one of opm, exact, calibrated");
         assertThat(ProgramRun.of("compare", "--teacher", teacher, "--mappings", "opm").code()).as("no text").isEqualTo(2);
         assertThat(ProgramRun.of("compare", "--teacher", teacher, "--held-out", "prose").code()).as("no name").isEqualTo(2);
         assertThat(ProgramRun.of("compare", "--held-out", "a=" + text).code()).as("no teacher").isEqualTo(2);

@@ -104,7 +104,7 @@ class EvaluateTest {
 
     @Test
     void whatCannotBeEvaluatedIsRefused() throws IOException {
-        assertRefused(ProgramRun.of("evaluate", model, "--passkey", "4k"), "4,096 tokens exceed the model's 256 positions");
+        assertRefused(ProgramRun.of("evaluate", model, "--passkey", "4k"), "4,000 tokens exceed the model's 256 positions");
         assertRefused(ProgramRun.of("evaluate", model, "--tasks", TASK, "--max-length", 257), "--max-length 257 exceeds the 256 positions");
         assertRefused(ProgramRun.of("evaluate", directory.resolve("nowhere"), "--tasks", TASK), "nowhere");
         Files.delete(model.resolve("tokenizer.model"));

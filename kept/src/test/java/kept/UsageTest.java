@@ -2,12 +2,21 @@ package kept;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import kept.cli.Program;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine.Model.OptionSpec;
 
 /** What the programs say of themselves, and of command lines they cannot read. */
 class UsageTest {
+    private static final Set<String> MISSPELT = Set.of("--sorce", "--outptu", "--techer", "--limt", "--tokns", "--moddel", "--overwrit", "--teachr",
+            "--modl", "--radnom", "--device");
+
     @ParameterizedTest
     @ValueSource(strings = {"distill", "convert", "export", "verify", "compare", "evaluate", "generate", "pretrain", "logits", "info"})
     void everyCommandExplainsItself(String command) {
@@ -89,16 +98,99 @@ class UsageTest {
     @ParameterizedTest
     @ValueSource(strings = {
         "convert --sorce a --output b",
+        "distill --teacher a --corpus b.txt --outptu c",
+        "verify --corpus a --techer b --student c",
+        "evaluate --model a --tasks b --limt 3",
+        "distill --demo --tokns 1M --batch-size many",
+        "convert --dtype i8 --moddel a --output b",
+        "convert --model a --output --overwrit",
+        "distill --teacher a --teacher b --outptu=c",
         "distill --teachr a --corpus b.txt --output c",
         "generate --modl=a --prompt b",
         "pretrain --radnom --output b",
         "info --device",
     })
     void aMisspeltOptionIsNamedRatherThanTheOneThatIsThenMissing(String line) {
-        String option = line.split("[ =]")[1];
+        String option = Arrays.stream(line.split("[ =]")).filter(MISSPELT::contains).findFirst().orElseThrow();
         ProgramRun run = ProgramRun.of((Object[]) line.split(" "));
         assertThat(run.code()).isEqualTo(2);
-        assertThat(run.errorLines().getFirst()).contains("'" + option).doesNotContain("Missing");
+        assertThat(run.out()).isEmpty();
+        assertThat(run.errorLines().getFirst()).isEqualTo("kept: Unknown option: '%s'".formatted(option));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "convert --model a --output b --maping exact | --mapping", "generate --modl=a --prompt b | --model",
+        "distill --teacher a --corpus b.txt --outptu c | --output", "distill --demo --sequence-lenght 4k | --sequence-length",
+        "distill --demo --calibration-tokn 64k | --calibration-tokens", "distill --demo --bach-size 2 --tokns 5 | --batch-size or --tokens",
+    })
+    void theSecondLineSaysWhatMayHaveBeenMeant(String line, String meant) {
+        ProgramRun run = ProgramRun.of((Object[]) line.split(" "));
+        assertThat(run.errorLines()).hasSize(3).element(1).isEqualTo("Did you mean %s?".formatted(meant));
+        assertThat(run.errorLines().getLast()).isEqualTo("See 'kept %s --help'.".formatted(line.split(" ")[0]));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "distill --demo --teacher a --corpus b.txt | --demo and --teacher and --corpus exclude each other",
+        "info --devices --model a | --devices and --model exclude each other",
+        "distill --teacher a --teacher b --corpus c | --teacher is given more than once",
+        "distill --demo --loss i8 | Invalid value for option '--loss': 'i8' is not one of forward-kl, reverse-kl, jsd",
+        "compare --demo --dtype f32,i8 | Invalid value for option '--dtype': 'i8' is not one of f32, bf16, f16",
+        "convert --model a --output b --mapping ones | Invalid value for option '--mapping': 'ones' is not one of opm, exact, calibrated",
+        "distill --demo --tokens 1.5 | Invalid value for option '--tokens': '1.5' is 1.5, which is not a whole number",
+        "distill --demo --batch-size 3G | Invalid value for option '--batch-size': '3G' is too large: at most 2,147,483,647",
+    })
+    void theFirstLineSaysWhatIsWrongInTheWordsOfHelp(String line, String reason) {
+        ProgramRun run = ProgramRun.of((Object[]) line.split(" "));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.errorLines()).containsExactly("kept: " + reason, "See 'kept %s --help'.".formatted(line.split(" ")[0]));
+    }
+
+    /** Numbers with suffixes are read by every option with a count or a size, and names in any case: the line is right, so a file is missing. */
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "distill --teacher a --corpus b --output c --tokens 1M --batch-size 1k --max-shard-size 500mb --save-every 1K --seed 1e3",
+        "distill --teacher a --corpus b --output c --mapping EXACT --loss Reverse-KL --optimizer ADAMW-8bit --schedule Constant --shard ALL --train Norms",
+        "distill --teacher a --corpus b --output c --device CPU --dtype BF16 --train-dtype Bf16 --reduction SERIAL",
+        "convert --model a --output c --mapping Exact --dtype F32 --max-shard-size 5gb --chat-template ORION",
+        "compare --teacher a --held-out b=c --mappings OPM,Exact,Calibrated:0.25:1E-5 --calibration d --calibration-tokens 64Ki",
+        "export --model a --output b --type Q8_0 --format GGUF", "evaluate --model a --passkey 1k,4Ki --max-length 64k --seed -1",
+        "pretrain --random --output o --config ORION-14B --vocab-size 1k --tokenizer a --format Torch --positions 4Ki",
+        "generate --model a --prompt b --max-tokens 1k --top-k 1K", "logits --model a --ids b --output c --last 1k",
+    })
+    void numbersAndNamesAreReadAsPeopleWriteThem(String line) {
+        ProgramRun run = ProgramRun.of((Object[]) line.split(" "));
+        assertThat(run.code()).as(run.err()).isEqualTo(1);
+        assertThat(run.errorLines().getLast()).as("a file is missing").matches("kept: \\[[a-z ]+] .*(no such file|does not exist|has neither).*");
+    }
+
+    /** A program has the groups that its options need, in this order. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "distill | Model,Data,Loss,Optimizer,Output,Machine,Program", "convert | Model,Data,Output,Machine,Program",
+        "export | Model,Output,Program", "verify | Model,Data,Output,Machine,Program", "compare | Model,Data,Output,Machine,Program",
+        "evaluate | Model,Data,Output,Machine,Program", "generate | Model,Data,Sampling,Output,Machine,Program",
+        "pretrain | Model,Data,Optimizer,Output,Machine,Program", "logits | Model,Data,Output,Machine,Program",
+        "info | Model,Output,Machine,Program",
+    })
+    void helpShowsOptionsInGroups(String command, String groups) {
+        List<String> help = ProgramRun.of(command, "--help").out().lines().toList();
+        List<String> all = List.of("Model", "Data", "Loss", "Optimizer", "Sampling", "Output", "Machine", "Program");
+        assertThat(help.stream().filter(all::contains)).containsExactly(groups.split(","));
+        assertThat(help.subList(help.indexOf("Program"), help.size()).stream().filter(line -> line.matches(" +(-.,)? *--.*")))
+                .as("every other option has a group of its own").hasSize(3)
+                .allMatch(line -> line.contains("--help") || line.contains("--version") || line.contains("--debug"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"distill", "convert", "export", "verify", "compare", "evaluate", "generate", "pretrain", "logits", "info"})
+    void helpShowsEachOptionOnce(String command) {
+        String help = ProgramRun.of(command, "--help").out();
+        List<String> shown = help.substring(help.indexOf("\nModel\n")).lines().map(line -> line.replaceFirst("^(?:  -.,|     ) (--[a-z0-9\\[\\]-]+).*", "$1"))
+                .filter(line -> line.startsWith("--")).map(name -> name.replace("[no-]", "")).toList();
+        assertThat(shown).containsExactlyInAnyOrderElementsOf(Program.commandLine(new Main()).getSubcommands().get(command).getCommandSpec().options()
+                .stream().filter(option -> !option.hidden()).map(OptionSpec::longestName).toList());
     }
 
     @ParameterizedTest

@@ -17,10 +17,10 @@ public final class MappingOptions {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec program;
 
-    @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", order = 6,
+    @Option(names = "--mapping", paramLabel = "NAME", order = 6,
             description = "opm (default): RMSNorms from LayerNorms; exact: the same function, with attention_bias, mlp_bias and one more layer;"
                     + " calibrated: corrected by least squares on a text, no shape changes.")
-    private String mapping;
+    private MappingName mapping;
 
     @Reads
     @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 6,
@@ -80,7 +80,7 @@ public final class MappingOptions {
     /** The mapping that the options describe. */
     public MappingChoice choice() {
         var options = new CalibrationOptions(anchor == null ? Double.NaN : anchor, ridge == null ? Double.NaN : ridge, spill);
-        return new MappingChoice(mapping, calibration, calibrationField,
+        return new MappingChoice((mapping == null ? MappingName.OPM : mapping).toString(), calibration, calibrationField,
                 calibrationTokens == null ? OptionalLong.empty() : OptionalLong.of(calibrationTokens), options);
     }
 }

@@ -7,8 +7,6 @@ import java.util.Map;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
-import kept.mapping.MappingException;
-import kept.mapping.NamedMapping;
 import kept.run.MappedStudents;
 import kept.run.TokenLimit;
 import kept.tensor.Device;
@@ -81,7 +79,6 @@ final class OptionValues {
         rules.put("--top-p", number("be above 0 and at most 1", value -> value > 0 && value <= 1));
         rules.put("--beta2", number("be from 0 to below 1", value -> value >= 0 && value < 1));
         rules.put("--passkey-depths", number("lie in 0 to 100", value -> value >= 0 && value <= 100));
-        rules.put("--mapping", new Rule("be opm, exact, calibrated, ones or centred", value -> isMapping(value.toString())));
         rules.put("--mappings", new Rule("be opm, exact, calibrated, ones, centred or channel, and calibrated may have an anchor and a ridge"
                 + " of at least 0 behind colons", value -> MappedStudents.isName(value.toString())));
         rules.put("--device", new Rule("be auto or one of " + String.join(", ", Device.names()),
@@ -89,16 +86,6 @@ final class OptionValues {
         rules.put("--train", new Rule("be all, norms or a regular expression", value -> isExpression(value.toString())));
         rules.put("--stop", new Rule("hold some text", value -> !value.toString().isEmpty()));
         return rules;
-    }
-
-    /** Whether there is a mapping of a name. */
-    static boolean isMapping(String name) {
-        try {
-            NamedMapping.of(name);
-            return true;
-        } catch (MappingException e) {
-            return false;
-        }
     }
 
     private static boolean isExpression(String text) {
@@ -117,6 +104,7 @@ final class OptionValues {
      * @throws ParameterException naming the first option that is wrong
      */
     static void require(CommandSpec spec) {
+        UsageErrors.requireKnownOptions(spec.commandLine());
         List<OptionSpec> given = spec.commandLine().getParseResult().matchedOptions();
         List<String> names = given.stream().map(OptionSpec::longestName).toList();
         for (OptionSpec option : given) {

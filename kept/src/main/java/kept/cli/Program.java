@@ -33,6 +33,10 @@ import picocli.CommandLine.Spec;
         exitCodeList = {
             "0:success", "1:failure, with one line on standard error; also results that cannot be printed", "2:wrong usage",
             "130:interrupted, as by Ctrl-C"
+        },
+        footer = {
+            "",
+            "Numbers may be written 64k, 1.5M, 1e6 or 1_000_000, sizes 5GB or 4GiB; k is 1,000 and Ki is 1,024. Names of choices may be in any case."
         })
 public abstract class Program implements Callable<Integer> {
     public static final int WRONG_USAGE = 2;
@@ -282,7 +286,7 @@ public abstract class Program implements Callable<Integer> {
         @Spec(Spec.Target.MIXEE)
         private CommandSpec program;
 
-        @Option(names = "--device", paramLabel = "NAME", defaultValue = "cpu",
+        @Option(names = "--device", paramLabel = "NAME", defaultValue = "cpu", converter = LowerCase.class,
                 description = "Device: cpu; cuda, the first usable GPU, or of several ranks on a machine a GPU for each; cuda:N, the GPU with index "
                         + "N; or auto, which is cuda where it can be used and else cpu, with the reason (default: ${DEFAULT-VALUE}). "
                         + "info --devices lists them.", order = 900)

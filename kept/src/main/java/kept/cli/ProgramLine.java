@@ -2,13 +2,13 @@ package kept.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.List;
+import java.util.LinkedHashMap;
 import kept.run.Interruption;
 import kept.run.StoppedException;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Parses the command line of a program, runs it, and explains failures. */
 final class ProgramLine {
@@ -29,31 +29,21 @@ final class ProgramLine {
                 return super.execute(FormerNames.replace(getCommandSpec(), arguments));
             }
         };
-        return line.setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
+        var whole = new Quantity.OfInt();
+        var large = new Quantity.OfLong();
+        line.setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
+                .registerConverter(int.class, whole).registerConverter(Integer.class, whole)
+                .registerConverter(long.class, large).registerConverter(Long.class, large)
                 .setExecutionExceptionHandler(ProgramLine::explain).setExecutionStrategy(ProgramLine::runLast)
-                .setParameterExceptionHandler((failure, _) -> refuse(unknownFirst(failure)));
+                .setParameterExceptionHandler(UsageErrors::explain);
+        var sections = new LinkedHashMap<>(line.getHelpSectionMap());
+        sections.put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, OptionGroup::list);
+        return line.setHelpSectionMap(sections);
     }
 
     /** Wrong usage that the parser cannot see. */
     static RuntimeException wrongUsage(CommandSpec spec, String message, Throwable cause) {
         return new ParameterException(spec.commandLine(), message, cause);
-    }
-
-    /** A missing option may be a misspelt one; then the message names the option that was given. */
-    private static ParameterException unknownFirst(ParameterException failure) {
-        List<String> unknown = failure.getCommandLine().getUnmatchedArguments();
-        return failure instanceof CommandLine.MissingParameterException && !unknown.isEmpty()
-                ? new UnmatchedArgumentException(failure.getCommandLine(), unknown) : failure;
-    }
-
-    /** Explains wrong usage in one line, with the names that may have been meant, and where all options are explained. */
-    private static int refuse(ParameterException wrong) {
-        CommandLine command = wrong.getCommandLine();
-        PrintWriter err = Terminal.error(command.getErr());
-        RankConsole.current().report(err, wrong.getMessage().strip().replaceAll("\\s*\\R\\s*", "; "));
-        UnmatchedArgumentException.printSuggestions(wrong, err);
-        err.println("See '%s --help'.".formatted(command.getCommandSpec().qualifiedName()));
-        return Program.WRONG_USAGE;
     }
 
     private static int runLast(CommandLine.ParseResult parsed) {

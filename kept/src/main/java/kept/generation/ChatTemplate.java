@@ -1,6 +1,7 @@
 package kept.generation;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.util.HashMap;
@@ -63,7 +64,7 @@ public final class ChatTemplate {
     /**
      * Finds a template by the user's argument.
      *
-     * @param nameOrFile {@link #ORION}, a file that contains a template, or a JSON file with a field {@code chat_template}, such
+     * @param nameOrFile {@link #ORION}, in any case unless there is a file of that name; a file that contains a template, or a JSON file with a field {@code chat_template}, such
      *     as tokenizer_config.json
      * @return the template
      * @throws ChatTemplateException if it is none of these
@@ -73,6 +74,9 @@ public final class ChatTemplate {
             return orion();
         }
         try {
+            if (nameOrFile.equalsIgnoreCase(ORION) && !Files.exists(Path.of(nameOrFile))) {
+                return orion();
+            }
             InputFiles.irregularity(Path.of(nameOrFile)).ifPresent(problem -> {
                 throw new ChatTemplateException("[chat template] %s %s".formatted(nameOrFile, problem));
             });

@@ -2,6 +2,7 @@ package kept.model;
 
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import kept.tensor.DType;
@@ -15,11 +16,11 @@ public final class OrionConfigs {
     /**
      * Finds a published configuration.
      *
-     * @param name such as {@code orion-14b}
+     * @param name such as {@code orion-14b}, in any case
      * @return the configuration; empty if the name is unknown
      */
     public static Optional<DecoderConfig> named(String name) {
-        return Optional.ofNullable(KNOWN.get(name));
+        return Optional.ofNullable(KNOWN.get(name.toLowerCase(Locale.ROOT)));
     }
 
     /**

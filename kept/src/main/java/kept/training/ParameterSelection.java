@@ -1,5 +1,6 @@
 package kept.training;
 
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -22,14 +23,16 @@ public final class ParameterSelection {
     /**
      * Reads a selection.
      *
-     * @param text {@code all}, {@code norms}, or a regular expression that is searched for in the parameters' names, such as {@code layers\.[01]\.}
+     * @param text {@code all} or {@code norms} in any case, or a regular expression that is searched for in the parameters' names, such as
+     *     {@code layers\.[01]\.}
      * @return the selection
      * @throws TrainingException if it is not a regular expression
      */
     public static ParameterSelection parse(String text) {
-        return switch (text) {
-            case "all" -> new ParameterSelection(text, name -> true);
-            case "norms" -> new ParameterSelection(text, ParameterSelection::isOfNorm);
+        String word = text.toLowerCase(Locale.ROOT);
+        return switch (word) {
+            case "all" -> new ParameterSelection(word, name -> true);
+            case "norms" -> new ParameterSelection(word, ParameterSelection::isOfNorm);
             default -> {
                 try {
                     yield new ParameterSelection(text, Pattern.compile(text).asPredicate());

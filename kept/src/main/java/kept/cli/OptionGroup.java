@@ -1,0 +1,79 @@
+package kept.cli;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Help;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+
+/** The groups in which {@code --help} shows the options of every program. */
+enum OptionGroup {
+    /** The models that are read, and how one becomes another. */
+    MODEL("Model", "demo", "model", "teacher", "student", "mapping", "mappings", "anchor", "ridge", "random", "tokenizer", "config", "vocab-size",
+            "hidden-size", "layers", "heads", "intermediate-size", "positions", "generate --chat", "generate --chat-template"),
+    /** Text, and how much of it. */
+    DATA("Data", "corpus", "field", "tokens", "calibration", "calibration-field", "calibration-tokens", "held-out", "evaluation-tokens", "jdk-sources",
+            "sequence-length", "ids", "prompt", "prompts", "prompt-file", "system", "messages", "tasks", "shots", "examples", "shots-seed", "delimiter",
+            "limit", "passkey", "passkey-depths", "passkey-trials", "max-length", "bos", "compare --seed", "evaluate --seed"),
+    /** What training minimises. */
+    LOSS("Loss", "loss", "distill --temperature", "cross-entropy-weight"),
+    /** How training minimises it, and when it ends. */
+    OPTIMIZER("Optimizer", "train", "batch-size", "accumulation", "reduction", "optimizer", "learning-rate", "schedule", "warm-up", "weight-decay",
+            "beta2", "max-gradient-norm", "train-dtype", "seed", "evaluate-every", "patience", "stop-after"),
+    /** The choice of the next token. */
+    SAMPLING("Sampling", "max-tokens", "temperature", "top-k", "top-p", "min-p", "repetition-penalty", "stop", "generate --seed"),
+    /** What is written or shown. */
+    OUTPUT("Output", "plan", "output", "overwrite", "resume", "allow-other-bits", "save-every", "snapshot-every", "dtype", "format", "type",
+            "max-shard-size", "verify", "chat-template", "llama-tokenizer", "last", "check-values", "by-position", "by-layer", "by-token-class", "worst",
+            "details", "by-group", "json", "html", "jsonl", "print-prompt", "print-ids"),
+    /** Devices, processes and memory. */
+    MACHINE("Machine", "devices", "device", "threads", "ranks", "rendezvous", "shard", "checkpoint-activations", "spill"),
+    /** The program itself, and any option that no other group names. */
+    PROGRAM("Program");
+
+    /** By the option's name; where programs differ, by the program's and the option's. */
+    private static final Map<String, OptionGroup> BY_NAME = byName();
+
+    private final String heading;
+    private final List<String> names;
+
+    OptionGroup(String heading, String... names) {
+        this.heading = heading;
+        this.names = List.of(names);
+    }
+
+    private static Map<String, OptionGroup> byName() {
+        var groups = new HashMap<String, OptionGroup>();
+        for (OptionGroup group : values()) {
+            group.names.forEach(name -> groups.put(name.contains(" ") ? name : "--" + name, group));
+        }
+        return groups;
+    }
+
+    private static OptionGroup of(CommandSpec program, OptionSpec option) {
+        String name = option.longestName();
+        return BY_NAME.getOrDefault(program.name() + " " + name, BY_NAME.getOrDefault(name, PROGRAM));
+    }
+
+    /** The options of a program as {@code --help} lists them: group by group, each in the order that the program gives. */
+    static String list(Help help) {
+        CommandSpec program = help.commandSpec();
+        List<OptionSpec> all = program.options().stream().filter(option -> !option.hidden()).sorted(Comparator.comparing(OptionSpec::order)).toList();
+        Map<OptionGroup, List<OptionSpec>> groups = new HashMap<>();
+        all.forEach(option -> groups.computeIfAbsent(of(program, option), _ -> new ArrayList<>()).add(option));
+        var text = new StringBuilder();
+        for (OptionGroup group : values()) {
+            List<OptionSpec> options = groups.getOrDefault(group, List.of());
+            if (!options.isEmpty()) {
+                // The columns are as wide as all options need, so that those of the groups agree.
+                Help.Layout layout = help.createDefaultLayout(all, List.of(), help.colorScheme());
+                layout.addOptions(options, help.parameterLabelRenderer());
+                text.append("%n%s%n".formatted(group.heading)).append(layout);
+            }
+        }
+        return text.toString();
+    }
+}
