@@ -1,5 +1,6 @@
 package kept.distributed;
 
+import java.util.function.Consumer;
 import kept.tensor.Device;
 import kept.tensor.Tensor;
 
@@ -151,6 +152,27 @@ public interface Communicator extends AutoCloseable {
      */
     default void allReduce(Tensor tensor) {
         allReduce(tensor, Leaves.of(size(), size()));
+    }
+
+    /**
+     * Begins calls that go on while this rank does something else, such as computing. They are made on another communicator over the same ranks, so
+     * that its messages and those of this one do not mix; every rank begins the same calls in the same order. Calls that are begun follow those that
+     * were begun before. Where nothing can go on meanwhile, they end before this returns.
+     *
+     * @param device where the tensors of the calls live
+     * @param calls makes the calls, perhaps in another thread, and computes nothing; their tensors are used for nothing else until they have ended
+     * @return to be awaited before the tensors are used or freed
+     */
+    Pending begin(Device device, Consumer<Communicator> calls);
+
+    /** Calls that have been begun. */
+    interface Pending {
+        /**
+         * Waits until the calls have ended.
+         *
+         * @throws RankException if another rank has failed or does not answer
+         */
+        void await();
     }
 
     /** Waits until every rank is here. */

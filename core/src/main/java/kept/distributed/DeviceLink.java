@@ -3,8 +3,8 @@ package kept.distributed;
 import kept.tensor.Tensor;
 
 /**
- * What carries the tensors of one device of each rank without the host's memory, such as NCCL; for the authors of devices. Transfers are queued like
- * kernels, behind those that compute what is sent and before those that read what is received.
+ * What carries the tensors of one device of each rank without the host's memory, such as NCCL; for the authors of devices. Messages are queued like
+ * kernels, behind those that compute what is sent and before those that read what is received, unless the link is for the background.
  *
  * <p>One thread at a time uses a link; {@link #abort} may come from any.
  */

@@ -18,8 +18,10 @@ public interface DeviceLinkProvider {
      * @param device this rank's device
      * @param hosts carries tensors of the CPU between the ranks, for what they must know of each other; not to be closed
      * @param peers asked while this rank waits for others
+     * @param isBackground whether messages move while the device computes: one waits for the kernels that are queued before it, and no kernel waits
+     *     for it, until it has been {@linkplain DeviceLink#await awaited}
      * @return the link
      * @throws kept.tensor.TensorException if the devices cannot be linked, with the reason and the remedy
      */
-    DeviceLink open(Device device, Communicator hosts, Peers peers);
+    DeviceLink open(Device device, Communicator hosts, Peers peers, boolean isBackground);
 }

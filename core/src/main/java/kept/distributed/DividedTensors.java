@@ -17,7 +17,7 @@ import kept.tensor.internal.TensorInternals;
 /**
  * Tensors whose elements lie divided over the ranks. Each rank keeps its part of each tensor; the whole tensors are used like any others: when an
  * operation reads or writes one, the parts of its group, such as the parameters of a layer, are gathered, and the group that was used least recently
- * is let go. Code that computes with the tensors needs no calls of its own, in the backward pass either, which gathers saved tensors again.
+ * is let go. The group that a {@link UseOrder} expects next is gathered meanwhile. Code that computes with the tensors needs no calls of its own, in the backward pass either, which gathers saved tensors again.
  *
  * <p>Usually all ranks gather, so that they use the same groups in the same order. While one rank works {@linkplain #setAlone alone}, the others
  * {@linkplain #serve serve} it: they send it their parts, and take up those of tensors that it has written.
@@ -41,6 +41,14 @@ public final class DividedTensors implements AutoCloseable {
     private Orders orders;
     /** Whether elements are being moved, which uses the memory too. */
     private boolean isMoving;
+    /** The group that was used last in this pass; null if it was let go since. */
+    private Members last;
+    private UseOrder order;
+    /** The group that is gathered while this rank computes; null for none. */
+    private Members coming;
+    private Arrival arrival;
+    /** The thread that uses the tensors, as soon as another one moves elements. */
+    private Thread user;
 
     /** How the rank that works alone reaches the others. */
     public interface Orders {
@@ -71,19 +79,23 @@ public final class DividedTensors implements AutoCloseable {
 
         @Override
         public void use() {
-            if (!isMoving && (present.isEmpty() || present.getLast() != this)) {
+            if (!isMoving() && last != this) {
                 listener.accept(index);
                 if (!present.remove(this)) {
                     makeRoom();
                     gather(this);
                 }
                 present.addLast(this);
+                last = this;
+                if (order != null && orders == null) {
+                    order.use(DividedTensors.this, index);
+                }
             }
         }
 
         @Override
         public boolean isMoving() {
-            return isMoving;
+            return isMoving || user != null && Thread.currentThread() != user;
         }
 
         boolean isInUse() {
@@ -159,6 +171,17 @@ public final class DividedTensors implements AutoCloseable {
     }
 
     /**
+     * Sets the order in which all ranks use the groups, so that the next one is gathered while they compute. It then takes memory beside those that
+     * are gathered at a time.
+     *
+     * @param expected tells what comes next; of these and perhaps other tensors
+     */
+    public void expect(UseOrder expected) {
+        order = expected;
+        expected.add(this);
+    }
+
+    /**
      * Lets one rank work alone, until {@link #setTogether}; every rank calls this.
      *
      * @param toOthers reaches all other ranks; null in those, which {@linkplain #serve serve} this one
@@ -190,7 +213,7 @@ public final class DividedTensors implements AutoCloseable {
                 if (written.part().elementCount() > 0) {
                     ranks.receive(written.part(), alone);
                 }
-                present.remove(members);
+                leave(members);
             } else if (staysWhole) {
                 gatherTogether(members);
                 present.addLast(members);
@@ -238,6 +261,11 @@ public final class DividedTensors implements AutoCloseable {
         return present.stream().map(group -> group.index).toList();
     }
 
+    /** The group that is on its way; -1 for none. */
+    int arriving() {
+        return coming == null ? -1 : coming.index;
+    }
+
     private Members members(DividedTensor tensor) {
         return groups.stream().filter(group -> tensor.index() < group.tensors.size() && group.tensors.get(tensor.index()) == tensor).findFirst()
                 .orElseThrow(() -> new TensorException("[divided tensors] %s is none of these tensors".formatted(tensor.whole().shape())));
@@ -270,11 +298,37 @@ public final class DividedTensors implements AutoCloseable {
     }
 
     private void letAllGo() {
+        drop();
         List.copyOf(present).forEach(this::letGo);
+    }
+
+    /** The next use of any group counts as one, also of the group that was used last. */
+    void forgetLast() {
+        last = null;
+    }
+
+    /** Begins to gather a group that is used next, by all ranks together. */
+    void fetch(int group) {
+        Members next = groups.get(group);
+        if (!present.contains(next) && coming != next) {
+            drop();
+            user = Thread.currentThread();
+            moving(() -> arrival = new Arrival(next.tensors, staysWhole, ranks, scope.device()));
+            coming = next;
+        }
+    }
+
+    /** Waits for what is on its way, and does not use it. */
+    private void drop() {
+        if (coming != null) {
+            coming = null;
+            arrival.drop();
+        }
     }
 
     /** Writes back what has been written. Memory that stays is then still that of all ranks; other memory may be that of one rank alone. */
     private void settle() {
+        drop();
         List.copyOf(present).stream().filter(group -> !staysWhole || group.tensors.stream().anyMatch(DividedTensor::isChanged)).forEach(this::letGo);
     }
 
@@ -295,10 +349,18 @@ public final class DividedTensors implements AutoCloseable {
 
     /** The next use gathers the group. */
     private void forget(Members group) {
-        present.remove(group);
+        if (coming == group) {
+            drop();
+        }
+        leave(group);
         if (!staysWhole) {
             group.tensors.forEach(tensor -> TensorInternals.withdraw(tensor.whole()));
         }
+    }
+
+    private void leave(Members group) {
+        present.remove(group);
+        last = last == group ? null : last;
     }
 
     private void sendParts(Members group, DividedTensor tensor, Tensor elements) {
@@ -320,6 +382,12 @@ public final class DividedTensors implements AutoCloseable {
     }
 
     private void gather(Members group) {
+        if (coming == group) {
+            coming = null;
+            moving(arrival::take);
+            return;
+        }
+        drop();
         moving(() -> {
             if (orders != null) {
                 orders.send(false, group.index, 0);
@@ -365,6 +433,12 @@ public final class DividedTensors implements AutoCloseable {
     /** Frees the tensors. */
     @Override
     public void close() {
-        scope.close();
+        try {
+            drop();
+        } catch (RankException e) {
+            // Whoever needed the other rank has been told.
+        } finally {
+            scope.close();
+        }
     }
 }

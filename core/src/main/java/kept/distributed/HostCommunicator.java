@@ -1,5 +1,7 @@
 package kept.distributed;
 
+import java.util.function.Consumer;
+import kept.tensor.Device;
 import kept.tensor.Tensor;
 import kept.tensor.internal.TensorInternals;
 
@@ -9,8 +11,11 @@ final class HostCommunicator extends PairwiseCommunicator {
     static final long MESSAGE_BYTES = 64 << 20;
 
     private final Transport transport;
+    private final Channel channel;
     private final long messageBytes;
-    private boolean closed;
+    /** Null in a background communicator. */
+    private final BackgroundCalls background;
+    private volatile boolean closed;
 
     /**
      * A communicator on an engine, which it closes.
@@ -20,7 +25,22 @@ final class HostCommunicator extends PairwiseCommunicator {
      */
     HostCommunicator(Transport transport, long messageBytes) {
         this.transport = transport;
+        channel = transport;
         this.messageBytes = messageBytes;
+        background = new BackgroundCalls(new HostCommunicator(this));
+    }
+
+    /** The communicator for calls that go on beside those of another. */
+    private HostCommunicator(HostCommunicator foreground) {
+        transport = foreground.transport;
+        channel = transport.background();
+        messageBytes = foreground.messageBytes;
+        background = null;
+    }
+
+    /** Carries tensors beside this communicator; for one thread, and not to be closed. */
+    HostCommunicator background() {
+        return background.ranks();
     }
 
     @Override
@@ -49,8 +69,28 @@ final class HostCommunicator extends PairwiseCommunicator {
         requireOpen();
         long messages = Math.max(messages(sent), messages(received));
         for (long message = 0; message < messages; message++) {
-            TensorInternals.onHost(piece(sent, message), piece(received, message), (from, to) -> transport.exchange(from, to, peer));
+            TensorInternals.onHost(piece(sent, message), piece(received, message), (from, to) -> channel.exchange(from, to, peer));
         }
+    }
+
+    /** Tensors of other devices are copied by the device's own thread, so nothing goes on meanwhile. */
+    @Override
+    public Pending begin(Device device, Consumer<Communicator> calls) {
+        requireOpen();
+        if (background == null) {
+            throw new IllegalStateException("[ranks] calls in the background cannot begin others");
+        }
+        if (device == Device.cpu()) {
+            return background.begin(device, calls);
+        }
+        calls.accept(background.ranks());
+        return () -> { };
+    }
+
+    /** With what has been sent in the background. */
+    @Override
+    public long bytesSent() {
+        return super.bytesSent() + (background == null ? 0 : background.ranks().bytesSent());
     }
 
     /** Throws if this communicator is closed. */
@@ -93,7 +133,10 @@ final class HostCommunicator extends PairwiseCommunicator {
     public void close() {
         if (!closed) {
             closed = true;
-            transport.close();
+            if (background != null) {
+                background.close();
+                transport.close();
+            }
         }
     }
 }

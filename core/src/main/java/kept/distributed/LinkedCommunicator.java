@@ -3,6 +3,8 @@ package kept.distributed;
 import java.util.BitSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.Tensor;
@@ -20,6 +22,10 @@ final class LinkedCommunicator extends PairwiseCommunicator {
     private final HostCommunicator hosts;
     private final Device device;
     private final DeviceLink link;
+    /** Opens the link of the {@link #background}; null in that. */
+    private final Supplier<DeviceLink> second;
+    /** Null before the first call in the background. */
+    private LinkedCommunicator background;
     /** The ranks with which messages are queued. */
     private final BitSet awaited = new BitSet();
     /** Whether a message has failed, so that the link is of no more use. */
@@ -31,11 +37,13 @@ final class LinkedCommunicator extends PairwiseCommunicator {
      * @param hosts carries tensors of the CPU and the words of failing ranks
      * @param device this rank's device
      * @param link carries its tensors
+     * @param second opens another link, when all ranks need it
      */
-    LinkedCommunicator(HostCommunicator hosts, Device device, DeviceLink link) {
+    LinkedCommunicator(HostCommunicator hosts, Device device, DeviceLink link, Supplier<DeviceLink> second) {
         this.hosts = hosts;
         this.device = device;
         this.link = link;
+        this.second = second;
     }
 
     @Override
@@ -100,8 +108,29 @@ final class LinkedCommunicator extends PairwiseCommunicator {
         }
     }
 
+    /** The messages are queued on the link of their own. */
+    @Override
+    public Pending begin(Device of, Consumer<Communicator> calls) {
+        if (of != device) {
+            return hosts.begin(of, calls);
+        }
+        requireWhole();
+        if (background == null) {
+            background = new LinkedCommunicator(hosts, device, second.get(), null);
+        }
+        calls.accept(background);
+        return background::awaitAll;
+    }
+
+    /** In the background, {@link #awaitAll} waits instead. */
     @Override
     protected void settle() {
+        if (second != null) {
+            awaitAll();
+        }
+    }
+
+    private void awaitAll() {
         if (!awaited.isEmpty()) {
             requireWhole();
             guarded(link::await);
@@ -145,18 +174,33 @@ final class LinkedCommunicator extends PairwiseCommunicator {
     }
 
     @Override
+    public long bytesSent() {
+        return super.bytesSent() + (background == null ? 0 : background.bytesSent());
+    }
+
+    @Override
     public void fail(String reason) {
         hosts.fail(reason);
         breakOff();
+        if (background != null) {
+            background.breakOff();
+        }
     }
 
     @Override
     public void close() {
+        if (background != null) {
+            background.end();
+        }
+        end();
+        hosts.close();
+    }
+
+    private void end() {
         if (broken || !awaited.isEmpty()) {
             breakOff();
         } else {
             link.close();
         }
-        hosts.close();
     }
 }

@@ -6,8 +6,10 @@ import java.util.Queue;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
-/** The messages between the ranks of one process: a queue for each pair, of memory that the receiver copies from. */
+/** The messages between the ranks of one process: a queue for each pair and channel, of memory that the receiver copies from. */
 final class Mailboxes {
+    private static final int CHANNELS = 2;
+
     private final int ranks;
     private final long timeoutNanos;
     private final ReentrantLock lock = new ReentrantLock();
@@ -32,7 +34,7 @@ final class Mailboxes {
     Mailboxes(int ranks, long timeoutNanos) {
         this.ranks = ranks;
         this.timeoutNanos = timeoutNanos;
-        queues = new Queue[ranks * ranks];
+        queues = new Queue[CHANNELS * ranks * ranks];
         closed = new boolean[ranks];
         closedAt = new long[ranks];
     }
@@ -41,11 +43,11 @@ final class Mailboxes {
         return ranks;
     }
 
-    Letter post(int from, int to, MemorySegment bytes) {
+    Letter post(int from, int to, int channel, MemorySegment bytes) {
         var letter = new Letter(bytes);
         lock.lock();
         try {
-            queue(from, to).add(letter);
+            queue(from, to, channel).add(letter);
             changed.signalAll();
         } finally {
             lock.unlock();
@@ -53,16 +55,16 @@ final class Mailboxes {
         return letter;
     }
 
-    void take(int from, int to, MemorySegment target) {
+    void take(int from, int to, int channel, MemorySegment target) {
         lock.lock();
         try {
-            await(from, () -> !queue(from, to).isEmpty());
-            Letter letter = queue(from, to).element();
+            await(from, () -> !queue(from, to, channel).isEmpty());
+            Letter letter = queue(from, to, channel).element();
             if (letter.bytes.byteSize() != target.byteSize()) {
                 throw new RankException("[ranks] rank %d sends %d bytes where rank %d expects %d: the ranks do not do the same"
                         .formatted(from, letter.bytes.byteSize(), to, target.byteSize()));
             }
-            queue(from, to).remove();
+            queue(from, to, channel).remove();
             target.copyFrom(letter.bytes);
             letter.taken = true;
             changed.signalAll();
@@ -153,8 +155,8 @@ final class Mailboxes {
         }
     }
 
-    private Queue<Letter> queue(int from, int to) {
-        int index = from * ranks + to;
+    private Queue<Letter> queue(int from, int to, int channel) {
+        int index = (channel * ranks + from) * ranks + to;
         if (queues[index] == null) {
             queues[index] = new ArrayDeque<>();
         }

@@ -62,7 +62,8 @@ public final class Ranks {
         Optional<DeviceLinkProvider> provider = ServiceLoader.load(DeviceLinkProvider.class, Ranks.class.getClassLoader()).stream()
                 .map(ServiceLoader.Provider::get).filter(found -> found.reaches(device)).findFirst();
         requireAll(hosts, provider.isPresent());
-        return provider.isEmpty() ? ranks : new LinkedCommunicator(hosts, device, provider.get().open(device, hosts, hosts::check));
+        return provider.isEmpty() ? ranks : new LinkedCommunicator(hosts, device, provider.get().open(device, hosts, hosts::check, false),
+                () -> provider.get().open(device, hosts, hosts::check, true));
     }
 
     private static void requireAll(Communicator hosts, boolean reaches) {

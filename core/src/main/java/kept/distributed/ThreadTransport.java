@@ -4,6 +4,9 @@ import java.lang.foreign.MemorySegment;
 
 /** Messages between threads. */
 final class ThreadTransport implements Transport {
+    private static final int DATA = 0;
+    private static final int BACKGROUND = 1;
+
     private final Mailboxes mailboxes;
     private final int rank;
 
@@ -39,9 +42,18 @@ final class ThreadTransport implements Transport {
 
     @Override
     public void exchange(MemorySegment sent, MemorySegment received, int peer) {
-        Mailboxes.Letter letter = sent == null ? null : mailboxes.post(rank, peer, sent);
+        exchange(sent, received, peer, DATA);
+    }
+
+    @Override
+    public Channel background() {
+        return (sent, received, peer) -> exchange(sent, received, peer, BACKGROUND);
+    }
+
+    private void exchange(MemorySegment sent, MemorySegment received, int peer, int channel) {
+        Mailboxes.Letter letter = sent == null ? null : mailboxes.post(rank, peer, channel, sent);
         if (received != null) {
-            mailboxes.take(peer, rank, received);
+            mailboxes.take(peer, rank, channel, received);
         }
         if (letter != null) {
             mailboxes.awaitTaken(letter, peer);

@@ -1,12 +1,10 @@
 package kept.distributed;
 
-import java.lang.foreign.MemorySegment;
-
 /**
- * What carries bytes between two ranks, such as an MPI library; for the authors of engines. A {@link Communicator} builds all else on it. One thread
- * at a time calls its methods.
+ * What carries bytes between two ranks, such as an MPI library; for the authors of engines. A {@link Communicator} builds all else on it. Its
+ * methods are those of a channel for one thread; {@link #background} is another.
  */
-public interface Transport extends AutoCloseable {
+public interface Transport extends Channel, AutoCloseable {
     /**
      * The engine, for messages.
      *
@@ -43,15 +41,11 @@ public interface Transport extends AutoCloseable {
     int localSize();
 
     /**
-     * Sends one message to another rank and receives one from it at the same time; ends when both are done. Messages between two ranks arrive in the
-     * order in which they were sent.
+     * A channel for a second thread, which uses it while the first one uses this transport.
      *
-     * @param sent the bytes to send, or null for no message
-     * @param received overwritten with the other rank's message, of as many bytes, or null for no message
-     * @param peer the other rank
-     * @throws RankException if another rank has {@linkplain #fail failed}, this one does not answer in time, or its message has another size
+     * @return the same channel at each call; it ends with this transport
      */
-    void exchange(MemorySegment sent, MemorySegment received, int peer);
+    Channel background();
 
     /**
      * Looks for news of another rank, without waiting, while this one waits for it by other means. A rank that has ended may have sent its last

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import kept.tensor.DType;
+import kept.tensor.Device;
 import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -121,6 +122,70 @@ class CommunicatorTest {
                 Tensor received = Tensor.empty(dtype, Shape.of(1500));
                 communicator.exchange(sent, received, 1 - communicator.rank());
                 assertThat(received.cast(DType.F32).toFloatArray()).containsOnly(dtype == DType.BOOL ? 1 - communicator.rank() : 3 - mine);
+            }
+            return null;
+        });
+    }
+
+    /** The ranks make the calls of the two kinds in different orders. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void callsInTheBackgroundDoNotMixWithOthers(int ranks) {
+        onRanks(ranks, communicator -> {
+            Tensor behind = Tensor.full(communicator.rank() + 1, DType.F32, Shape.of(2000));
+            Tensor gathered = Tensor.zeros(ranks * 3L);
+            Tensor before = Tensor.full(10.0 * (communicator.rank() + 1), DType.F32, Shape.of(2000));
+            long bytes = communicator.bytesSent();
+            if (communicator.rank() % 2 == 1) {
+                communicator.allReduce(before);
+            }
+            Communicator.Pending sums = communicator.begin(Device.cpu(), beside -> beside.allReduce(behind));
+            Communicator.Pending parts = communicator.begin(Device.cpu(),
+                    beside -> beside.allGather(Tensor.full(beside.rank(), DType.F32, Shape.of(3)), gathered));
+            if (communicator.rank() % 2 == 0) {
+                communicator.allReduce(before);
+            }
+            parts.await();
+            sums.await();
+            sums.await();
+            int sum = ranks * (ranks + 1) / 2;
+            assertThat(before.toFloatArray()).containsOnly(10 * sum);
+            assertThat(behind.toFloatArray()).containsOnly(sum);
+            for (int rank = 0; rank < ranks; rank++) {
+                assertThat(gathered.slice(0, 3L * rank, 3L * rank + 3).toFloatArray()).containsOnly(rank);
+            }
+            long own = Division.of(2000, ranks).size(communicator.rank());
+            assertThat(communicator.bytesSent() - bytes).isEqualTo(Float.BYTES * (2 * (2000 - own + (ranks - 1) * own) + (ranks - 1) * 3L));
+            return null;
+        });
+    }
+
+    @Test
+    void callsInTheBackgroundEndWithARankThatFails() {
+        assertThatThrownBy(() -> onRanks(2, communicator -> {
+            Tensor tensor = Tensor.zeros(1000);
+            if (communicator.rank() == 1) {
+                throw new IllegalStateException("the disk is full");
+            }
+            Communicator.Pending calls = communicator.begin(Device.cpu(), beside -> beside.allReduce(tensor));
+            Communicator.Pending more = communicator.begin(Device.cpu(), beside -> beside.allReduce(tensor));
+            assertThatThrownBy(calls::await).isInstanceOf(RankException.class).hasMessage("[ranks] rank 1 has failed: the disk is full");
+            assertThatThrownBy(more::await).isInstanceOf(RankException.class);
+            return null;
+        })).isInstanceOf(RankException.class).hasMessage("[rank 1] the disk is full");
+    }
+
+    /** Rank 1 does not make the calls; what rank 0 has begun uses tensors no more when the communicator is closed. */
+    @Test
+    void closingEndsCallsInTheBackground() {
+        onRanks(2, communicator -> {
+            if (communicator.rank() == 0) {
+                Tensor tensor = Tensor.zeros(1000);
+                Communicator.Pending calls = communicator.begin(Device.cpu(), beside -> beside.allReduce(tensor));
+                Communicator.Pending more = communicator.begin(Device.cpu(), beside -> beside.allReduce(tensor));
+                communicator.close();
+                assertThatThrownBy(calls::await).isInstanceOf(RankException.class);
+                assertThatThrownBy(more::await).isInstanceOf(RankException.class);
             }
             return null;
         });

@@ -3,6 +3,7 @@ package kept.distributed;
 import java.time.Duration;
 import java.util.Arrays;
 import kept.tensor.DType;
+import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
@@ -48,6 +49,7 @@ final class EngineProgram {
             require(Arrays.equals(tensor.toLongArray(), Tensor.full(root, DType.I64, Shape.of(1000)).toLongArray()), "broadcast of " + root);
         }
         cutMessages(ranks);
+        inTheBackground(ranks);
         ranks.barrier();
         nullReferences();
     }
@@ -73,6 +75,24 @@ final class EngineProgram {
         require(Arrays.equals(TestTensors.bytes(whole), expected), "reduceScatter of " + length + " " + dtype);
         ranks.allReduce(own, leaves);
         require(Arrays.equals(TestTensors.bytes(own), expected), "allReduce of " + length + " " + dtype);
+    }
+
+    /** Two threads use the engine, in different orders on the ranks. */
+    private static void inTheBackground(Communicator ranks) {
+        Tensor before = Tensor.ones(1_000_000);
+        Tensor behind = Tensor.ones(3_000_000);
+        for (int i = 0; i < 5; i++) {
+            if (ranks.rank() % 2 == 1) {
+                ranks.allReduce(before);
+            }
+            Communicator.Pending calls = ranks.begin(Device.cpu(), beside -> beside.allReduce(behind));
+            if (ranks.rank() % 2 == 0) {
+                ranks.allReduce(before);
+            }
+            calls.await();
+        }
+        double expected = Math.pow(ranks.size(), 5);
+        require(before.sub(expected).abs().max().item() == 0 && behind.sub(expected).abs().max().item() == 0, "calls in the background");
     }
 
     /** Between two ranks: one message and a part of another, and in the other direction three. */

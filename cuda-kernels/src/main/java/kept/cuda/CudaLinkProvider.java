@@ -19,10 +19,10 @@ public final class CudaLinkProvider implements DeviceLinkProvider {
     }
 
     @Override
-    public DeviceLink open(Device device, Communicator hosts, Peers peers) {
+    public DeviceLink open(Device device, Communicator hosts, Peers peers, boolean isBackground) {
         var cuda = (CudaBackend) device.backend().unguarded();
         try {
-            return NcclLink.open(cuda.gpu(), cuda.nccl().get(), hosts, peers);
+            return NcclLink.open(cuda.gpu(), cuda.nccl().get(), hosts, peers, isBackground);
         } catch (MissingLibraryException e) {
             throw new RankException("[nccl] %s; -Dkept.nccl=none sends tensors through the memory of the hosts".formatted(e.getMessage()), e);
         }

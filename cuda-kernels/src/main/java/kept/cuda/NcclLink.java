@@ -22,8 +22,9 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * The GPUs of all ranks, joined by NCCL. Messages are queued on the stream of the device's kernels, so that they run in order with these. While this
- * rank waits it looks whether NCCL reports an error, and asks for the other ranks: a rank that is gone ends the wait.
+ * The GPUs of all ranks, joined by NCCL. Messages are queued on the stream of the device's kernels, so that they run in order with these; those of a
+ * link for the background have a stream of their own, which waits for the kernels that were queued before a message. While this rank waits it looks
+ * whether NCCL reports an error, and asks for the other ranks: a rank that is gone ends the wait.
  */
 final class NcclLink implements DeviceLink {
     private static final long WATCHFUL_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
@@ -38,12 +39,14 @@ final class NcclLink implements DeviceLink {
     private final Peers peers;
     private final String name;
     private final long event;
+    /** The stream of a link for the background; 0 if messages are on that of the kernels. */
+    private final long ownStream;
     private final long communicator;
     /** The ranks with which messages are queued. */
     private final BitSet queued = new BitSet();
     private boolean ended;
 
-    private NcclLink(Gpu gpu, NcclCalls nccl, Peers peers, int ranks, byte[] id, int rank) {
+    private NcclLink(Gpu gpu, NcclCalls nccl, Peers peers, int ranks, byte[] id, int rank, boolean isBackground) {
         this.gpu = gpu;
         this.driver = gpu.driver();
         this.nccl = nccl;
@@ -51,6 +54,7 @@ final class NcclLink implements DeviceLink {
         name = "NCCL " + FfmNccl.text(nccl.version());
         communicator = nccl.join(ranks, id, rank);
         event = driver.createEvent();
+        ownStream = isBackground ? driver.createStream() : 0;
         var others = new BitSet();
         others.set(0, ranks);
         others.clear(rank);
@@ -69,10 +73,11 @@ final class NcclLink implements DeviceLink {
      * @param nccl the library
      * @param hosts carries what the ranks tell each other before
      * @param peers asked while this rank waits
+     * @param isBackground whether kernels do not wait for messages
      * @return the link
      * @throws RankException if two ranks have one GPU, or other versions of NCCL
      */
-    static NcclLink open(Gpu gpu, NcclCalls nccl, Communicator hosts, Peers peers) {
+    static NcclLink open(Gpu gpu, NcclCalls nccl, Communicator hosts, Peers peers, boolean isBackground) {
         gpu.stream(); // Makes the context current.
         byte[] id = hosts.rank() == 0 ? nccl.uniqueId() : new byte[NcclCalls.ID_BYTES];
         try (var _ = Scope.open(Device.cpu())) {
@@ -88,7 +93,7 @@ final class NcclLink implements DeviceLink {
             hosts.broadcast(shared, 0);
             ByteBuffer.wrap(id).asLongBuffer().put(shared.toLongArray());
         }
-        return new NcclLink(gpu, nccl, peers, hosts.size(), id, hosts.rank());
+        return new NcclLink(gpu, nccl, peers, hosts.size(), id, hosts.rank(), isBackground);
     }
 
     private static void requireDistinct(long... identities) {
@@ -123,7 +128,7 @@ final class NcclLink implements DeviceLink {
         other.set(peer);
         synchronized (this) {
             requireWhole();
-            long on = gpu.stream();
+            long on = stream();
             nccl.groupStart();
             try {
                 if (sent != null) {
@@ -140,11 +145,23 @@ final class NcclLink implements DeviceLink {
         poll(() -> nccl.isDone(communicator), other);
     }
 
+    /** The stream of the next message. */
+    private long stream() {
+        long kernels = gpu.stream();
+        if (ownStream == 0) {
+            return kernels;
+        }
+        driver.record(event, kernels);
+        driver.awaitEvent(ownStream, event);
+        return ownStream;
+    }
+
     @Override
     public void await() {
         synchronized (this) {
             requireWhole();
-            driver.record(event, gpu.stream());
+            long kernels = gpu.stream();
+            driver.record(event, ownStream == 0 ? kernels : ownStream);
         }
         poll(() -> nccl.isDone(communicator) && driver.isReached(event), queued);
         queued.clear();
@@ -197,7 +214,7 @@ final class NcclLink implements DeviceLink {
             try {
                 gpu.stream();
                 nccl.abort(communicator);
-                driver.destroyEvent(event);
+                free();
             } catch (RuntimeException e) {
                 // It is told already why the link ends.
             }
@@ -226,6 +243,13 @@ final class NcclLink implements DeviceLink {
             return;
         }
         ended = true;
+        free();
+    }
+
+    private void free() {
         driver.destroyEvent(event);
+        if (ownStream != 0) {
+            driver.destroyStream(ownStream);
+        }
     }
 }

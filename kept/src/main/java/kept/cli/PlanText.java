@@ -44,7 +44,7 @@ public final class PlanText {
         String weights = step.precision().weights().label();
         row(table, "student's weights (%s)".formatted(weights), step.ownStudentBytes(), step.ownStudentBytes());
         if (step.gatheredBytes() > 0) {
-            row(table, "a layer of each, gathered", step.gatheredBytes(), step.gatheredBytes());
+            row(table, "layers of each, gathered", step.gatheredBytes(), step.gatheredBytes());
         }
         row(table, "moments of AdamW (%s)".formatted(step.precision().codedMoments() ? "8 bits" : "f32"), step.ownMomentBytes(),
                 step.ownMomentBytes());

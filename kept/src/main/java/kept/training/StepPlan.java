@@ -213,7 +213,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * What a rank gathers of divided weights at a time: the largest layer, embedding or head of each model.
+     * What a rank gathers of divided weights at a time: a layer, the embedding or the head of each model, and the next one, which is on its way
+     * while the rank computes.
      *
      * @return bytes, 0 if the weights are not divided
      */
@@ -221,7 +222,24 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         if (!shares.dividesParameters()) {
             return 0;
         }
-        return teacherGroup(largestGroup(ModelTensor.of(teacher))) + largestGroup(ModelTensor.of(student)) * precision.weights.bytes();
+        List<ModelTensor> source = ModelTensor.of(teacher);
+        // The student's first layer is left from the pass before.
+        return Math.max(teacherGroup(largestNeighbours(source)) + studentGroup(layerGroup(ModelTensor.of(student))), gatheredByStudent());
+    }
+
+    /** The teacher's head stays while the student computes. */
+    private long gatheredByStudent() {
+        return teacherGroup(lastGroup(ModelTensor.of(teacher))) + studentGroup(largestNeighbours(ModelTensor.of(student)));
+    }
+
+    /** In the backward pass: the teacher's head, a layer of the student, and another one or the head. */
+    private long gatheredBackward(long others) {
+        return !shares.dividesParameters() ? 0
+                : teacherGroup(lastGroup(ModelTensor.of(teacher))) + studentGroup(layerGroup(ModelTensor.of(student)) + others);
+    }
+
+    private long studentGroup(long numbers) {
+        return numbers * precision.weights.bytes();
     }
 
     /** The bytes of some of the teacher's numbers as they are stored. */
@@ -229,11 +247,16 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return Math.round(numbers * ((double) teacherBytes / parameters(ModelTensor.of(teacher))));
     }
 
-    /** The numbers of what is gathered together, at most. */
-    private static long largestGroup(List<ModelTensor> tensors) {
-        long layer = parameters(tensors.stream().filter(tensor -> tensor.layer() == 0).toList());
+    /** The numbers of two groups that follow one another, at most. */
+    private static long largestNeighbours(List<ModelTensor> tensors) {
+        long layer = layerGroup(tensors);
         long embedding = parameters(tensors.stream().filter(tensor -> tensor.role() == TensorRole.EMBEDDING).toList());
-        return Math.max(layer, Math.max(embedding, lastGroup(tensors)));
+        return layer + Math.max(layer, Math.max(embedding, lastGroup(tensors)));
+    }
+
+    /** The numbers of a layer. */
+    private static long layerGroup(List<ModelTensor> tensors) {
+        return parameters(tensors.stream().filter(tensor -> tensor.layer() == 0).toList());
     }
 
     /** The numbers of the final norm and the head. */
@@ -375,11 +398,15 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long end = streams + embedding + (isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) : 0);
         // In a rank's only pass its parts of the sums come as the layers are done.
         long early = ownPasses() == 1 ? 0 : sumBytes();
-        // The teacher's head stays while the student computes; before, there are only the streams of the teacher.
-        long all = gatheredBytes();
-        long later = all == 0 ? 0 : all - teacherGroup(largestGroup(ModelTensor.of(teacher)) - lastGroup(ModelTensor.of(teacher)));
-        return steadyBytes() + LongStream.of(early + all + streams + layerBytes(), early + later + Math.max(loss, headDone),
-                sumBytes() + later + Math.max(layers, end)).max().getAsLong();
+        long late = sumBytes() - (ownPasses() == 1 ? shares.of(embedding, true) : 0);
+        // The backward pass ends with the first layer, whose part of the sums is to come; only to the second one another comes.
+        long toCome = ownPasses() == 1 ? shares.of(layer, true) : 0;
+        List<ModelTensor> target = ModelTensor.of(student);
+        return steadyBytes() + LongStream.of(early + gatheredBytes() + streams + layerBytes(),
+                early + gatheredBackward(lastGroup(target)) + Math.max(loss, headDone),
+                late - 2 * toCome + gatheredBackward(layerGroup(target)) + layers,
+                late - toCome + gatheredBackward(0) + layers,
+                late + gatheredBackward(0) + end).max().getAsLong();
     }
 
     /** The most passes that a rank does. */

@@ -9,6 +9,7 @@ import kept.distributed.Communicator;
 import kept.distributed.DividedTensor;
 import kept.distributed.DividedTensors;
 import kept.distributed.RankException;
+import kept.distributed.UseOrder;
 import kept.model.Decoder;
 import kept.model.Weights;
 import kept.nn.Parameter;
@@ -34,6 +35,7 @@ public final class TrainingRanks implements AutoCloseable {
     private final Sharding sharding;
     private final Device device;
     private final Map<Integer, DividedTensors> divided = new LinkedHashMap<>();
+    private final UseOrder uses = new UseOrder();
     private DividedWeights student;
     /** The trained parameters' parts while they are rounded. */
     private final Map<DividedTensor, Tensor> exact = new LinkedHashMap<>();
@@ -125,7 +127,9 @@ public final class TrainingRanks implements AutoCloseable {
         if (sharding != Sharding.ALL) {
             return weights;
         }
-        return new DividedWeights(divide(TEACHER, 1), weights, false);
+        DividedTensors tensors = divide(TEACHER, 1);
+        tensors.expect(uses);
+        return new DividedWeights(tensors, weights, false);
     }
 
     /**
@@ -139,6 +143,7 @@ public final class TrainingRanks implements AutoCloseable {
             return weights;
         }
         DividedTensors tensors = divide(STUDENT, sharding == Sharding.ALL ? 1 : 0);
+        tensors.expect(uses);
         student = new DividedWeights(tensors, weights, ranks.rank() == 0);
         return student;
     }
@@ -186,6 +191,11 @@ public final class TrainingRanks implements AutoCloseable {
     /** Begins work that all ranks do. */
     void together() {
         divided.values().forEach(DividedTensors::setTogether);
+    }
+
+    /** Begins a forward and backward pass, which uses the models' layers in the order of the pass before. */
+    void beginPass() {
+        uses.begin();
     }
 
     /** Ends work that all ranks do. */

@@ -86,6 +86,7 @@ final class TrainingStep implements AutoCloseable {
     private void accumulate(PassLosses losses, StepGradients.Turn turn, int... sequences) {
         long batch = options.batchSize();
         long length = options.sequenceLength();
+        ranks.beginPass();
         try (var _ = Scope.open(model.device())) {
             Tensor all = ids(sequences);
             Tensor ids = all.slice(1, 0, length).contiguous();

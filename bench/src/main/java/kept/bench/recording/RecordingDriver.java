@@ -130,6 +130,11 @@ final class RecordingDriver implements Driver {
         // Events order nothing here.
     }
 
+    @Override
+    public void awaitEvent(long stream, long event) {
+        // Nothing to wait for.
+    }
+
     /** {@inheritDoc} The backend waits here for a staging buffer that is used in turns, so the event has usually completed: not a wait. */
     @Override
     public void synchronizeEvent(long event) {

@@ -10,31 +10,29 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import kept.distributed.Channel;
 import kept.distributed.RankException;
 import kept.distributed.RankTimeout;
 import kept.distributed.Transport;
 
 /**
- * Messages by MPI. Before the bytes of an exchange each side sends the other the two sizes that it expects, so that bytes move only when both are
- * there and agree: a rank that waits for another sleeps between its looks, and one whose bytes move looks without pause. A rank that fails or ends
- * sends a message of another tag to all others, which look for it while they wait. Every rank says now and then that it lives, also while it
- * computes: only one that is not heard of is missing.
+ * Messages by MPI. A rank that fails or ends sends a message of another tag than the {@linkplain MpiChannel channels} have to all others, which look
+ * for it while they wait. Every rank says now and then that it lives, also while it computes: only one that is not heard of is missing.
  */
 final class MpiTransport implements Transport {
     private static final int DATA = 1;
     private static final int FAILURE = 2;
     private static final int GOODBYE = 3;
     private static final int LIVES = 4;
+    private static final int BACKGROUND = 5;
 
-    private static final long NOTHING = -1;
     /** The rank that fails and the length of its reason, then the reason. */
     private static final int FAILURE_BYTES = 1024;
     private static final int REASON = 2 * Integer.BYTES;
 
-    private static final long WATCHFUL_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
-    private static final long MOVING_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
-    private static final long SHORTEST_NANOS = TimeUnit.MICROSECONDS.toNanos(20);
-    private static final long LONGEST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+    static final long WATCHFUL_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
+    static final long SHORTEST_NANOS = TimeUnit.MICROSECONDS.toNanos(20);
+    static final long LONGEST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final long FAREWELL_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** A rank says so many times within the timeout that it lives, but not more often than every few milliseconds. */
     private static final int BEATS = 10;
@@ -48,13 +46,13 @@ final class MpiTransport implements Transport {
     private final int localRank;
     private final int localSize;
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment ownSizes = arena.allocate(2 * Long.BYTES, 8);
-    private final MemorySegment peerSizes = arena.allocate(2 * Long.BYTES, 8);
+    private final MpiChannel data;
+    private final MpiChannel background;
     private final MemorySegment failureBytes = arena.allocate(FAILURE_BYTES, 8);
     private final MemorySegment empty = arena.allocate(8);
+    private final MemorySegment sizes = arena.allocate(2 * Long.BYTES, 8);
     private final MemorySegment ownNumber = arena.allocate(ValueLayout.JAVA_INT);
     private final MemorySegment peerNumber = arena.allocate(ValueLayout.JAVA_INT);
-    private final List<MpiCalls.Request> pending = new ArrayList<>();
     private final List<MpiCalls.Request> beats = new ArrayList<>();
     /** When each rank was last heard of. */
     private final long[] heard;
@@ -81,6 +79,8 @@ final class MpiTransport implements Transport {
         int[] machine = mpi.machine();
         localRank = machine[0];
         localSize = machine[1];
+        data = new MpiChannel(this, mpi, DATA, arena);
+        background = new MpiChannel(this, mpi, BACKGROUND, arena);
         ownNumber.set(ValueLayout.JAVA_INT, 0, rank);
         heard = new long[size];
         endedAt = new long[size];
@@ -153,52 +153,56 @@ final class MpiTransport implements Transport {
     }
 
     @Override
-    public synchronized void exchange(MemorySegment sent, MemorySegment received, int peer) {
+    public void exchange(MemorySegment sent, MemorySegment received, int peer) {
+        data.exchange(sent, received, peer);
+    }
+
+    @Override
+    public Channel background() {
+        return background;
+    }
+
+    /** Calls the library for a channel. */
+    synchronized void call(Runnable calls) {
+        requireUsable();
+        calls.run();
+    }
+
+    /** Waits until the messages of a channel are done; {@code peer} is whom they are to and from. */
+    void await(BooleanSupplier done, int peer, long watchfulNanos, long longestNanos) {
+        waitFor(() -> isDone(done), watchfulNanos, longestNanos, () -> look(done, peer));
+    }
+
+    private synchronized boolean isDone(BooleanSupplier done) {
+        requireUsable();
+        return done.getAsBoolean();
+    }
+
+    private synchronized void look(BooleanSupplier done, int peer) {
+        requireUsable();
+        checkFailure();
+        beat();
+        requireLiving(peer);
+        // A rank that has ended has sent all its messages before.
+        if (mpi.hasCome(peer, GOODBYE) && !done.getAsBoolean()) {
+            throw RankTimeout.ended(peer);
+        }
+    }
+
+    /** Ends the messages of a channel that nobody waits for any more. */
+    synchronized void giveUp(MpiChannel channel) {
+        if (!closed) {
+            channel.cancel();
+        }
+    }
+
+    private void requireUsable() {
         if (failure != null) {
             throw failure;
         }
-        long sending = sent == null ? NOTHING : sent.byteSize();
-        long receiving = received == null ? NOTHING : received.byteSize();
-        agree(sending, receiving, peer);
-        if (receiving > 0) {
-            pending.add(mpi.receive(received, peer, DATA));
+        if (closed) {
+            throw new RankException("[ranks] rank %d has ended its messages".formatted(rank));
         }
-        if (sending > 0) {
-            pending.add(mpi.send(sent, peer, DATA));
-        }
-        await(peer, MOVING_NANOS, SHORTEST_NANOS);
-    }
-
-    /** Tells the other rank the sizes of the messages, and waits until it does the same. */
-    private void agree(long sending, long receiving, int peer) {
-        ownSizes.set(ValueLayout.JAVA_LONG, 0, sending);
-        ownSizes.set(ValueLayout.JAVA_LONG, Long.BYTES, receiving);
-        pending.add(mpi.receive(peerSizes, peer, DATA));
-        pending.add(mpi.send(ownSizes, peer, DATA));
-        await(peer, WATCHFUL_NANOS, LONGEST_NANOS);
-        long comes = peerSizes.get(ValueLayout.JAVA_LONG, 0);
-        long expected = peerSizes.get(ValueLayout.JAVA_LONG, Long.BYTES);
-        if (comes != receiving || expected != sending) {
-            throw new RankException("[ranks] rank %d sends %s and expects %s, but rank %d expects %s and sends %s: the ranks do not do the same"
-                    .formatted(peer, bytes(comes), bytes(expected), rank, bytes(receiving), bytes(sending)));
-        }
-    }
-
-    private static String bytes(long count) {
-        return count == NOTHING ? "nothing" : count + " bytes";
-    }
-
-    /** Waits until the pending messages are done; {@code peer} is whom they are to and from. */
-    private void await(int peer, long watchfulNanos, long longestNanos) {
-        waitFor(this::areDone, watchfulNanos, longestNanos, () -> {
-            checkFailure();
-            beat();
-            requireLiving(peer);
-            // A rank that has ended has sent all its messages before.
-            if (mpi.hasCome(peer, GOODBYE) && !areDone()) {
-                throw RankTimeout.ended(peer);
-            }
-        });
     }
 
     @Override
@@ -218,11 +222,6 @@ final class MpiTransport implements Transport {
         if (System.nanoTime() - heard[peer] > timeoutNanos) {
             throw RankTimeout.missing(peer, timeoutNanos);
         }
-    }
-
-    private boolean areDone() {
-        pending.removeIf(MpiCalls.Request::isDone);
-        return pending.isEmpty();
     }
 
     /** Looks at first without pause, giving other processes the core; then with pauses that grow, before each of which {@code look} may throw. */
@@ -304,8 +303,8 @@ final class MpiTransport implements Transport {
         gone[rank] = true;
         try {
             closed = true;
-            pending.forEach(MpiCalls.Request::cancel);
-            pending.clear();
+            data.cancel();
+            background.cancel();
             sendAll(empty.asSlice(0, 0), GOODBYE);
             waitFor(() -> areGone(gone), WATCHFUL_NANOS, LONGEST_NANOS, () -> {
                 beat();
@@ -328,12 +327,14 @@ final class MpiTransport implements Transport {
         while (mpi.hasCome(LIVES)) {
             mpi.take(peerNumber, LIVES);
         }
-        try {
-            while (mpi.hasCome(DATA)) {
-                mpi.take(peerSizes, DATA);
+        for (MpiChannel channel : List.of(data, background)) {
+            try {
+                while (mpi.hasCome(channel.tag())) {
+                    mpi.take(sizes, channel.tag());
+                }
+            } catch (RankException e) {
+                // Bytes for which the other rank has waited in vain; the engine drops what is left.
             }
-        } catch (RankException e) {
-            // Bytes for which the other rank has waited in vain; the engine drops what is left.
         }
     }
 

@@ -10,9 +10,10 @@ import java.util.List;
  * @param rank this rank
  * @param machines what tells the machine of each rank from others
  * @param data a connection for messages to each rank; null to itself
+ * @param background another one, for a second thread; null to itself
  * @param control a connection for what must be heard at any time to each rank; null to itself
  */
-record Meeting(int rank, List<Long> machines, SocketChannel[] data, SocketChannel[] control) {
+record Meeting(int rank, List<Long> machines, SocketChannel[] data, SocketChannel[] background, SocketChannel[] control) {
     int size() {
         return machines.size();
     }
@@ -28,6 +29,7 @@ record Meeting(int rank, List<Long> machines, SocketChannel[] data, SocketChanne
     void close() {
         for (int peer = 0; peer < size(); peer++) {
             close(data[peer]);
+            close(background[peer]);
             close(control[peer]);
         }
     }

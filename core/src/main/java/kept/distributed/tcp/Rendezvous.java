@@ -25,6 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import kept.distributed.RankException;
 
 /**
@@ -33,9 +34,10 @@ import kept.distributed.RankException;
  */
 final class Rendezvous {
     private static final long MAGIC = 0x6b65707452616e6bL;
-    private static final String FIRST_LINE = "kept ranks 1";
+    private static final String FIRST_LINE = "kept ranks 2";
     private static final int DATA = 0;
     private static final int CONTROL = 1;
+    private static final int BACKGROUND = 2;
     private static final int CONNECT_MILLIS = 2000;
     private static final int HELLO_MILLIS = 5000;
     private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
@@ -65,7 +67,7 @@ final class Rendezvous {
         this.rank = rank;
         this.size = size;
         this.timeoutNanos = timeoutNanos;
-        meeting = new Meeting(rank, new ArrayList<>(), new SocketChannel[size], new SocketChannel[size]);
+        meeting = new Meeting(rank, new ArrayList<>(), new SocketChannel[size], new SocketChannel[size], new SocketChannel[size]);
     }
 
     /**
@@ -141,6 +143,7 @@ final class Rendezvous {
         meeting.data()[0] = findLeader(port);
         var local = (InetSocketAddress) meeting.data()[0].getRemoteAddress();
         meeting.control()[0] = connect(local, CONTROL, port, true);
+        meeting.background()[0] = connect(local, BACKGROUND, port, true);
         var in = new DataInputStream(meeting.data()[0].socket().getInputStream());
         var places = new Place[size];
         for (int peer = 0; peer < size; peer++) {
@@ -154,6 +157,7 @@ final class Rendezvous {
             var address = new InetSocketAddress(places[peer].address, places[peer].port);
             meeting.data()[peer] = connect(address, DATA, port, true);
             meeting.control()[peer] = connect(address, CONTROL, port, true);
+            meeting.background()[peer] = connect(address, BACKGROUND, port, true);
         }
         accept(listener, IntStream.range(rank + 1, size).boxed().toList(), places);
     }
@@ -235,7 +239,7 @@ final class Rendezvous {
         }
     }
 
-    /** Takes the connections of other ranks, each of which makes two. */
+    /** Takes the connections of other ranks, each of which makes three. */
     private void accept(ServerSocketChannel listener, List<Integer> expected, Place... places) throws IOException {
         listener.configureBlocking(false);
         while (!missing(expected).isEmpty()) {
@@ -252,7 +256,8 @@ final class Rendezvous {
     }
 
     private List<Integer> missing(List<Integer> expected) {
-        return expected.stream().filter(peer -> meeting.data()[peer] == null || meeting.control()[peer] == null).toList();
+        return expected.stream().filter(peer -> Stream.of(meeting.data(), meeting.background(), meeting.control())
+                .anyMatch(connections -> connections[peer] == null)).toList();
     }
 
     private void welcome(SocketChannel channel, List<Integer> expected, Place... places) throws IOException {
@@ -273,7 +278,11 @@ final class Rendezvous {
         }
         int peer = hello.getInt();
         int ranks = hello.getInt();
-        SocketChannel[] kind = hello.getInt() == DATA ? meeting.data() : meeting.control();
+        SocketChannel[] kind = switch (hello.getInt()) {
+            case DATA -> meeting.data();
+            case BACKGROUND -> meeting.background();
+            default -> meeting.control();
+        };
         if (ranks != size) {
             throw new RankException("[ranks] rank %d is one of %d, and rank %d one of %d: WORLD_SIZE must be the same".formatted(rank, size, peer,
                     ranks));

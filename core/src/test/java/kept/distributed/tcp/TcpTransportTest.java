@@ -28,6 +28,7 @@ import kept.distributed.ThreadRanks;
 import kept.distributed.TransportProvider.Launch;
 import kept.distributed.TransportRanks;
 import kept.tensor.DType;
+import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
@@ -77,7 +78,11 @@ class TcpTransportTest {
     private static byte[] all(Communicator ranks) {
         try (var _ = Scope.open()) {
             Tensor sum = Tensor.arange(3001).mul(0.1f * (ranks.rank() + 1));
+            Tensor behind = Tensor.ones(500_000);
+            Communicator.Pending calls = ranks.begin(Device.cpu(), beside -> beside.allReduce(behind));
             ranks.allReduce(sum);
+            calls.await();
+            assertThat(behind.toFloatArray()).containsOnly(ranks.size());
             Tensor number = Tensor.full(ranks.rank(), DType.I64, Shape.of(7));
             ranks.broadcast(number, ranks.size() - 1);
             assertThat(number.toLongArray()).containsOnly(ranks.size() - 1);
@@ -231,7 +236,7 @@ class TcpTransportTest {
 
     @Test
     void theFileOfAnEarlierJobIsReplacedAndStrangersAreIgnored() throws Exception {
-        Files.write(file(), List.of("kept ranks 1", "12ab", "9", "127.0.0.1"));
+        Files.write(file(), List.of("kept ranks 2", "12ab", "9", "127.0.0.1"));
         try (var threads = Executors.newFixedThreadPool(2)) {
             Future<Integer> second = threads.submit(() -> met(1));
             Thread.sleep(100);

@@ -120,6 +120,14 @@ public interface Driver {
     void record(long event, long stream);
 
     /**
+     * Lets the work that is queued on a stream from now on wait for an event, as it was recorded last (cuStreamWaitEvent).
+     *
+     * @param stream stream handle, of any stream
+     * @param event event handle; one that was never recorded is not waited for
+     */
+    void awaitEvent(long stream, long event);
+
+    /**
      * Waits until an event has completed (cuEventSynchronize).
      *
      * @param event event handle

@@ -159,6 +159,11 @@ public final class FfmDriver implements Driver {
     }
 
     @Override
+    public void awaitEvent(long stream, long event) {
+        check(Cuda.cuStreamWaitEvent(MemorySegment.ofAddress(stream), MemorySegment.ofAddress(event), 0), "cuStreamWaitEvent");
+    }
+
+    @Override
     public void synchronizeEvent(long event) {
         check(Cuda.cuEventSynchronize(MemorySegment.ofAddress(event)), "cuEventSynchronize");
     }

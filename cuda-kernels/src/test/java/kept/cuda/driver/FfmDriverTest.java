@@ -80,6 +80,8 @@ class FfmDriverTest {
         called.addAll(names());
         driver.record(77, STREAM);
         expect(called, "cuEventRecord", 77L, STREAM);
+        driver.awaitEvent(STREAM, 77);
+        expect(called, "cuStreamWaitEvent", STREAM, 77L, 0);
         driver.synchronizeEvent(77);
         expect(called, "cuEventSynchronize", 77L);
         assertThat(driver.isReached(77)).isTrue();
@@ -276,7 +278,8 @@ class FfmDriverTest {
         for (Runnable call : List.<Runnable>of(driver::deviceCount, () -> driver.deviceName(0), () -> driver.attribute(0, DeviceAttribute.L2_CACHE),
                 () -> driver.totalMemory(0), () -> driver.retainPrimaryContext(0), () -> driver.releasePrimaryContext(0),
                 () -> driver.makeCurrent(1), driver::createStream, () -> driver.destroyStream(1), () -> driver.synchronize(1), driver::createEvent,
-                () -> driver.record(1, 2), () -> driver.synchronizeEvent(1), () -> driver.elapsed(1, 2), () -> driver.destroyEvent(1),
+                () -> driver.record(1, 2), () -> driver.awaitEvent(1, 2),
+                () -> driver.synchronizeEvent(1), () -> driver.elapsed(1, 2), () -> driver.destroyEvent(1),
                 () -> driver.setReleaseThreshold(0, 1), () -> driver.trim(0), () -> driver.reserved(0), driver::freeMemory,
                 () -> driver.allocate(1, 1), () -> driver.free(1, 1), () -> driver.granularity(0), () -> driver.reserveAddresses(1),
                 () -> driver.freeAddresses(1, 1), () -> driver.createMemory(0, 1), () -> driver.releaseMemory(1), () -> driver.map(1, 1, 1),

@@ -22,6 +22,7 @@ final class FakeSignatures {
             cuStreamCreate ipi
             cuStreamDestroy_v2 ip
             cuStreamSynchronize ip
+            cuStreamWaitEvent ippi
             cuEventCreate ipi
             cuEventDestroy_v2 ip
             cuEventRecord ipp

@@ -38,6 +38,9 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         long stream;
         boolean reached = true;
         long nanos;
+        /** How often it has been recorded, and how many of these times have been reached. */
+        volatile long recorded;
+        volatile long passed;
     }
 
     private final VirtualGpu gpu;
@@ -201,9 +204,26 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         Event recorded = event("cuEventRecord", event);
         recorded.stream = stream;
         recorded.reached = false;
+        long time = ++recorded.recorded;
         gpu.streams().addAlways(stream, () -> {
             recorded.reached = true;
+            recorded.passed = time;
             recorded.nanos = System.nanoTime();
+        });
+    }
+
+    /** {@inheritDoc} The other stream is as far as it can be when this one waits for it. */
+    @Override
+    public void awaitEvent(long stream, long event) {
+        begin("cuStreamWaitEvent", stream);
+        Event awaited = event("cuStreamWaitEvent", event);
+        long time = awaited.recorded;
+        long other = awaited.stream;
+        gpu.streams().addTried(stream, () -> {
+            if (awaited.passed < time) {
+                gpu.streams().advance(other);
+            }
+            return awaited.passed >= time;
         });
     }
 
