@@ -160,7 +160,8 @@ public interface Communicator extends AutoCloseable {
      * were begun before. Where nothing can go on meanwhile, they end before this returns.
      *
      * @param device where the tensors of the calls live
-     * @param calls makes the calls, perhaps in another thread, and computes nothing; their tensors are used for nothing else until they have ended
+     * @param calls makes the calls, perhaps in another thread, and computes nothing, so that sums are refused; the tensors of the calls are used for
+     *     nothing else until they have ended
      * @return to be awaited before the tensors are used or freed
      */
     Pending begin(Device device, Consumer<Communicator> calls);

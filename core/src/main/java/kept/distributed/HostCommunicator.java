@@ -3,6 +3,7 @@ package kept.distributed;
 import java.util.function.Consumer;
 import kept.tensor.Device;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 import kept.tensor.internal.TensorInternals;
 
 /** Carries tensors through host memory, in messages of limited size. */
@@ -77,14 +78,19 @@ final class HostCommunicator extends PairwiseCommunicator {
     @Override
     public Pending begin(Device device, Consumer<Communicator> calls) {
         requireOpen();
-        if (background == null) {
-            throw new IllegalStateException("[ranks] calls in the background cannot begin others");
+        if (isInBackground()) {
+            throw new TensorException("[begin] calls in the background cannot begin others");
         }
         if (device == Device.cpu()) {
             return background.begin(device, calls);
         }
         calls.accept(background.ranks());
         return () -> { };
+    }
+
+    @Override
+    protected boolean isInBackground() {
+        return background == null;
     }
 
     /** With what has been sent in the background. */

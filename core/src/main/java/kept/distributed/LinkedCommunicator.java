@@ -8,6 +8,7 @@ import java.util.function.Supplier;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 import kept.tensor.internal.TensorInternals;
 
 /**
@@ -114,6 +115,9 @@ final class LinkedCommunicator extends PairwiseCommunicator {
         if (of != device) {
             return hosts.begin(of, calls);
         }
+        if (isInBackground()) {
+            throw new TensorException("[begin] calls in the background cannot begin others");
+        }
         requireWhole();
         if (background == null) {
             background = new LinkedCommunicator(hosts, device, second.get(), null);
@@ -122,10 +126,15 @@ final class LinkedCommunicator extends PairwiseCommunicator {
         return background::awaitAll;
     }
 
+    @Override
+    protected boolean isInBackground() {
+        return second == null;
+    }
+
     /** In the background, {@link #awaitAll} waits instead. */
     @Override
     protected void settle() {
-        if (second != null) {
+        if (!isInBackground()) {
             awaitAll();
         }
     }

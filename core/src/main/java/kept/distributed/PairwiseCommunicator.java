@@ -6,6 +6,7 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 
 /**
  * The collective operations, built on exchanges of messages between two ranks. In round {@code r} rank {@code i} works with rank {@code i xor r}, so
@@ -35,6 +36,15 @@ public abstract class PairwiseCommunicator implements Communicator {
      */
     protected void settle() {
         // By default a transfer ends when its messages are there.
+    }
+
+    /**
+     * Whether this makes calls that another communicator has {@linkplain #begin begun}, and that add nothing.
+     *
+     * @return true if sums are refused
+     */
+    protected boolean isInBackground() {
+        return false;
     }
 
     @Override
@@ -107,12 +117,19 @@ public abstract class PairwiseCommunicator implements Communicator {
 
     @Override
     public final void reduceScatter(Tensor whole, Tensor part, Division division, Leaves leaves) {
+        requireSums("reduceScatter");
         Tensor sum = Operands.flat("reduceScatter", "the part", part);
         Operands.checkSum("reduceScatter", sum, leaves, this);
         Tensor terms = leaves.size(rank()) == 0 ? null : Operands.flat("reduceScatter", "the whole", whole);
         Operands.checkDivision("reduceScatter", sum, terms, division, this);
         addUp(terms, sum, division, leaves);
         settle();
+    }
+
+    private void requireSums(String operation) {
+        if (isInBackground()) {
+            throw new TensorException("[%s] nothing is added in the background; gather or send there".formatted(operation));
+        }
     }
 
     /** Sends each rank its part of this rank's terms, adds those that arrive, and writes the sum. */
@@ -141,6 +158,7 @@ public abstract class PairwiseCommunicator implements Communicator {
 
     @Override
     public final void allReduce(Tensor tensor, Leaves leaves) {
+        requireSums("allReduce");
         Tensor flat = Operands.flat("allReduce", "the tensor", tensor);
         Operands.checkSum("allReduce", flat, leaves, this);
         Division division = Division.of(flat.elementCount(), size());

@@ -99,6 +99,49 @@ class JoinedRanksTest {
         });
     }
 
+    /** They wait for the kernels that compute what is sent, and other messages pass them. */
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 4})
+    void callsInTheBackgroundHaveALinkOfTheirOwn(int ranks) {
+        onDevices(ranks, communicator -> {
+            Tensor sum = Tensor.full(communicator.rank(), DType.F32, Shape.of(500));
+            Tensor whole = Tensor.empty(DType.F32, Shape.of(70L * ranks));
+            for (int i = 1; i <= 3; i++) {
+                int factor = i;
+                Tensor part = Tensor.full(communicator.rank() + 1, DType.F32, Shape.of(70)).mul(factor);
+                long before = communicator.bytesSent();
+                Communicator.Pending calls = communicator.begin(device(communicator.rank()), beside -> beside.allGather(part, whole));
+                assertThat(communicator.bytesSent() - before).isEqualTo(70L * Float.BYTES * (ranks - 1));
+                communicator.allReduce(sum);
+                Tensor meanwhile = sum.mul(2);
+                calls.await();
+                for (int rank = 0; rank < ranks; rank++) {
+                    assertThat(whole.slice(0, 70L * rank, 70L * rank + 70).toFloatArray()).containsOnly(factor * (rank + 1));
+                }
+                assertThat(meanwhile.toFloatArray()).containsOnly((float) (ranks * (ranks - 1) * Math.pow(ranks, i - 1)));
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void callsInTheBackgroundEndWithARankThatFails() {
+        var joined = new CountDownLatch(2);
+        assertThatThrownBy(() -> onDevices(2, communicator -> {
+            Device device = device(communicator.rank());
+            Tensor tensor = Tensor.ones(100);
+            communicator.begin(device, beside -> beside.broadcast(tensor, 0)).await();
+            joined.countDown();
+            assertThat(joined.await(20, TimeUnit.SECONDS)).isTrue();
+            if (communicator.rank() == 1) {
+                throw new IllegalStateException("the disk is full");
+            }
+            Communicator.Pending calls = communicator.begin(device, beside -> beside.broadcast(tensor, 1));
+            assertThatThrownBy(calls::await).isInstanceOf(RankException.class).hasMessage("[ranks] rank 1 has failed: the disk is full");
+            return null;
+        })).isInstanceOf(RankException.class).hasMessage("[rank 1] the disk is full");
+    }
+
     /** A view of parameters is written by another rank: the write is counted, and what was recorded before is not differentiated. */
     @Test
     void aWriteOfAnotherRankIsAWrite() {

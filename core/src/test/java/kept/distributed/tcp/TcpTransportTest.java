@@ -78,8 +78,8 @@ class TcpTransportTest {
     private static byte[] all(Communicator ranks) {
         try (var _ = Scope.open()) {
             Tensor sum = Tensor.arange(3001).mul(0.1f * (ranks.rank() + 1));
-            Tensor behind = Tensor.ones(500_000);
-            Communicator.Pending calls = ranks.begin(Device.cpu(), beside -> beside.allReduce(behind));
+            Tensor behind = Tensor.full(ranks.rank() + 1, DType.F32, Shape.of(500_000));
+            Communicator.Pending calls = ranks.begin(Device.cpu(), beside -> beside.broadcast(behind, ranks.size() - 1));
             ranks.allReduce(sum);
             calls.await();
             assertThat(behind.toFloatArray()).containsOnly(ranks.size());
