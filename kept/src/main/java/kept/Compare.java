@@ -11,6 +11,7 @@ import kept.cli.LowerCase;
 import kept.cli.Program;
 import kept.cli.RankOptions;
 import kept.cli.Reads;
+import kept.cli.VerboseOptions;
 import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.corpus.Corpus;
@@ -49,7 +50,7 @@ public final class Compare extends Program {
 
     @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,channel,calibrated,exact", order = 2,
             converter = LowerCase.class,
-            description = "Mappings, separated by commas: opm, exact, calibrated or, with anchor and ridge, calibrated:0.25:1e-5; and ones"
+            description = "Mappings, separated by commas: opm, exact, calibrated or, with anchor and ridge, calibrated:0.25:1e-5 or calibrated:search; and ones"
                     + " (norms set to one), centred (OPM of a stream without means), channel (the best weight of each channel, measured)"
                     + " (default: ${DEFAULT-VALUE}).")
     private List<String> mappings;
@@ -100,6 +101,9 @@ public final class Compare extends Program {
     @Mixin
     private RankOptions rankOptions;
 
+    @Mixin
+    private VerboseOptions verbose;
+
     /** For the command line. */
     public Compare() {}
 
@@ -143,7 +147,7 @@ public final class Compare extends Program {
         if (run.needsCalibration()) {
             run.calibration(measuredText());
         }
-        ComparisonRun.Result result = run.device(device.open()).ranks(ranks()).run(progress());
+        ComparisonRun.Result result = run.device(device.open()).ranks(ranks()).run(progress(verbose.verbose()));
         deliver(() -> writeJson(directory, result), () -> ComparisonReport.print(result.comparison(), out()));
     }
 

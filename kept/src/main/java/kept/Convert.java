@@ -9,6 +9,7 @@ import kept.cli.RankOptions;
 import kept.cli.Reads;
 import kept.cli.ResumeOptions;
 import kept.cli.TokenizerOptions;
+import kept.cli.VerboseOptions;
 import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.mapping.Mapping;
@@ -72,6 +73,9 @@ public final class Convert extends Program {
     @Mixin
     private RankOptions rankOptions;
 
+    @Mixin
+    private VerboseOptions verbose;
+
     /** For the command line. */
     public Convert() {}
 
@@ -115,7 +119,7 @@ public final class Convert extends Program {
         if (ranks().rank() > 0) {
             run.follow();
         } else {
-            print(run.run(progress()));
+            print(run.run(progress(verbose.verbose())));
         }
         return 0;
     }

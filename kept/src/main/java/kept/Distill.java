@@ -18,6 +18,7 @@ import kept.cli.RankOptions;
 import kept.cli.Reads;
 import kept.cli.ResumeOptions;
 import kept.cli.TokenizerOptions;
+import kept.cli.VerboseOptions;
 import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.model.DecoderConfig;
@@ -183,6 +184,9 @@ public final class Distill extends Program {
     @Mixin
     private RankOptions rankOptions;
 
+    @Mixin
+    private VerboseOptions verbose;
+
     /** For the command line. */
     public Distill() {}
 
@@ -268,7 +272,7 @@ public final class Distill extends Program {
         } else if (ranks().rank() > 0) {
             run.follow();
         } else {
-            print(run.run(progress()));
+            print(run.run(progress(verbose.verbose())));
         }
     }
 

@@ -68,11 +68,28 @@ class CalibratedConvertTest {
             assertThat(run.notes()).contains("stopped; what has been measured is in " + calibration);
         }
         assertThat(ProgramRun.of(settings).errorLines()).last().asString().contains("holds an unfinished calibration", "--resume", "--overwrite");
-        ProgramRun resumed = ProgramRun.of(Stream.concat(Stream.of(settings), Stream.of("--resume")).toArray());
+        ProgramRun resumed = ProgramRun.of(Stream.concat(Stream.of(settings), Stream.of("--resume", "--verbose")).toArray());
         assertThat(resumed.code()).as(resumed.err()).isZero();
         assertThat(resumed.err()).contains("model.norm: ridge").doesNotContain("model.layers.0.input_layernorm: ridge");
         assertThat(output).isDirectory();
         assertThat(calibration).doesNotExist();
+    }
+
+    /** This teacher has no biases for an anchor to carry, so that a search chooses none. */
+    @Test
+    void theAnchorIsTheUsualOneUnlessASearchIsAskedFor() {
+        TinyTeacher.write(directory.resolve("orion"));
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        ProgramRun compared = ProgramRun.of("compare", "--teacher", directory.resolve("orion"), "--mappings", "calibrated:SEARCH,calibrated,calibrated::1",
+                "--dtype", "f32", "--calibration", text, "--calibration-tokens", 1024, "--held-out", "text=" + text, "--evaluation-tokens", 512);
+        assertThat(compared.code()).as(compared.err()).isZero();
+        assertThat(compared.err()).contains("calibrated:search: anchor: 0.0 times", "calibrated: anchor: 0.1 times", "calibrated::1: anchor: 0.1 times")
+                .doesNotContain("norm: ridge");
+        ProgramRun searched = convert("--mapping", "calibrated", "--calibration", text, "--calibration-tokens", 1024, "--anchor", "Search", "--verbose");
+        assertThat(searched.code()).as(searched.err()).isZero();
+        assertThat(searched.err()).contains("anchor: 0.0 times", "model.norm: ridge");
+        assertThat(convert("--mapping", "calibrated", "--calibration", text, "--calibration-tokens", 1024, "--overwrite").err())
+                .contains("anchor: 0.1 times").doesNotContain("ridge");
     }
 
     @Test

@@ -107,6 +107,8 @@ class OptionValuesTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "distill | --mapping | nonsense", "distill | --train | (", "distill | --temperature | 0", "distill | --temperature | Infinity",
+        "convert | --anchor | -0.1", "convert | --anchor | Infinity", "convert | --anchor | serch", "compare | --mappings | calibrated:NaN",
+        "compare | --mappings | calibrated:0.1:search",
         "distill | --cross-entropy-weight | 1.5", "distill | --beta2 | 1", "distill | --max-gradient-norm | 0",
         "distill | --learning-rate | Infinity",
         "distill | --tokens | 0", "distill | --batch-size | 0", "distill | --accumulation | 0", "distill | --sequence-length | 0",

@@ -47,7 +47,7 @@ import picocli.CommandLine.Spec;
         usageHelpAutoWidth = true,
         sortOptions = false)
 final class CalibrationBenchmark implements Callable<Integer> {
-    /** The anchors are tried on the norms of four layers at most. */
+    /** From this number on, each further layer has the same work. */
     private static final int LAYERS = 4;
     private static final int LENGTH = 4096;
     /** Embeddings are read once; their number does not matter. */
@@ -118,7 +118,7 @@ final class CalibrationBenchmark implements Callable<Integer> {
         try (Arena arena = Arena.ofConfined()) {
             var measured = MeasuredTensors.open(directory.resolve("measured"), Map.of());
             new Calibration(Mapping.named("calibrated", orion), zeros(arena, orion), sequences, CalibrationOptions.DEFAULTS, device)
-                    .run(measured, _ -> { }, _ -> { });
+                    .run(measured, _ -> { }, _ -> { }, _ -> { });
         } finally {
             try (Stream<Path> files = Files.walk(directory)) {
                 for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
@@ -146,7 +146,7 @@ final class CalibrationBenchmark implements Callable<Integer> {
 
     private static void print(PrintStream out, GpuModel model, DecoderConfig config, long count, Map<String, Work> rows, double seconds,
             long bytes) {
-        out.printf(Locale.ROOT, "calibration of %d layers of width %d on %,d tokens, anchors and ridges all tried, on the figures of an %s; "
+        out.printf(Locale.ROOT, "calibration of %d layers of width %d on %,d tokens, the usual anchor, all ridges tried, on the figures of an %s; "
                 + "nothing was computed%n%n", config.layers(), config.hiddenSize(), count, model.title());
         out.printf("%-32s %12s %12s %9s%n", "", "launches", "predicted s", "PFLOP");
         rows.entrySet().stream().sorted(Comparator.comparingDouble(row -> -row.getValue().seconds)).forEach(row ->

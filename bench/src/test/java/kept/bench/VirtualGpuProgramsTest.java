@@ -45,7 +45,7 @@ class VirtualGpuProgramsTest {
         for (String device : DEVICES) {
             Path output = directory.resolve("llama-" + device);
             var run = succeed("convert", "--device", device, "--model", programs.teacher(), "--mapping", "calibrated", "--calibration",
-                    programs.text(), "--calibration-tokens", 1024, "--anchor", 0.2, "--output", output, "--verify");
+                    programs.text(), "--calibration-tokens", 1024, "--anchor", 0.2, "--output", output, "--verify", "--verbose");
             outputs.add(TinyPrograms.tensors(output));
             notes.add(run.err().lines().filter(line -> line.startsWith("model.")).map(VirtualGpuProgramsTest::withoutErrors).toList());
         }

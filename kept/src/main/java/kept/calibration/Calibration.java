@@ -176,8 +176,9 @@ public final class Calibration {
      * @param measured stores the results
      * @param progress receives the amount of work done, piece by piece; an exception it throws ends the calibration
      * @param notes receives the choices made
+     * @param details receives the ridge and the error of each norm, and the neuron that renews the anchor in each MLP
      */
-    public void run(MeasuredTensors measured, LongConsumer progress, Consumer<String> notes) {
+    public void run(MeasuredTensors measured, LongConsumer progress, Consumer<String> notes, Consumer<String> details) {
         int last = norms.size() - 1;
         int[] known = SharedItems.fromFirst(ranks, () -> IntStream.range(0, norms.size()).map(step -> isDone(measured, step) ? 1 : 0).toArray());
         while (last >= 0 && known[last] == 1) {
@@ -199,7 +200,7 @@ public final class Calibration {
             }
             models.anchor(anchor(measured));
             for (int step = 0; step <= last; step++) {
-                pass(step, last, known[step] == 1, measured, models, regression, progress, notes);
+                pass(step, last, known[step] == 1, measured, models, regression, progress, details);
             }
         }
         notes.accept("took: " + times.inWords());
@@ -207,21 +208,21 @@ public final class Calibration {
 
     /** Measures a norm, unless that is done, and moves past it. */
     private void pass(int step, int last, boolean done, MeasuredTensors measured, PairedForward models, NormRegression regression,
-            LongConsumer progress, Consumer<String> notes) {
+            LongConsumer progress, Consumer<String> details) {
         NormRegression.Solution solution = null;
         if (done) {
             shareDone(measured, step);
             progress.accept(text.own().tokens());
         } else {
             solution = models.measure(step, options.ridge(), regression);
-            put(measured, norms.get(step), solution, notes);
+            put(measured, norms.get(step), solution, details);
         }
         if (isBeforeMlp(step)) {
             models.moveTeacher(step);
             if (done) {
                 progress.accept(text.own().tokens());
             } else {
-                put(measured, step / 2, models.renewal(step, level(measured), solution.constant()), notes);
+                put(measured, step / 2, models.renewal(step, level(measured), solution.constant()), details);
             }
             models.moveStudent(step);
             measured.forget(CalibratedMapping.reader(step / 2));
@@ -281,18 +282,18 @@ public final class Calibration {
         }
     }
 
-    private void put(MeasuredTensors measured, TensorName norm, NormRegression.Solution solution, Consumer<String> notes) {
+    private void put(MeasuredTensors measured, TensorName norm, NormRegression.Solution solution, Consumer<String> details) {
         measured.put(CalibratedMapping.correction(norm), Shape.of(config.hiddenSize(), config.hiddenSize()), solution.correction(),
                 Map.of(RIDGE, Double.toString(solution.ridge()), ERROR, Double.toString(solution.error())));
-        notes.accept("%s: ridge %.0e, relative error %.2e of the norm's output".formatted(
+        details.accept("%s: ridge %.0e, relative error %.2e of the norm's output".formatted(
                 norm.module(), solution.ridge(), solution.error()));
     }
 
-    private void put(MeasuredTensors measured, int layer, PairedForward.Neuron neuron, Consumer<String> notes) {
+    private void put(MeasuredTensors measured, int layer, PairedForward.Neuron neuron, Consumer<String> details) {
         measured.put(CalibratedMapping.reader(layer), Shape.of(2, config.hiddenSize()), neuron.rows(), Map.of());
         measured.put(CalibratedMapping.neuron(layer), Shape.of(1), new float[] {neuron.number()}, Map.of(ERROR, Double.toString(neuron.error())));
         if (neuron.number() >= 0) {
-            notes.accept("%s.mlp: neuron %,d renews the anchor with a relative error of %.2e".formatted(
+            details.accept("%s.mlp: neuron %,d renews the anchor with a relative error of %.2e".formatted(
                     TensorName.ofLayer(layer), neuron.number(), neuron.error()));
         }
     }

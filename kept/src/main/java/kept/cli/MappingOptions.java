@@ -36,9 +36,9 @@ public final class MappingOptions {
             description = "Calibration tokens (default: 65536, or 32 times the teacher's hidden size if that is more).")
     private Long calibrationTokens;
 
-    @Option(names = "--anchor", paramLabel = "A", order = 6,
-            description = "Constant that calibrated adds to the embeddings, in units of their root mean square; 0 for none (default: chosen on the"
-                    + " calibration text).")
+    @Option(names = "--anchor", paramLabel = "A", order = 6, converter = AnchorValue.class,
+            description = "Constant that calibrated adds to the embeddings, in units of their root mean square; 0 for none; search tries six on the"
+                    + " calibration text, which takes several times as long (default: 0.1).")
     private Double anchor;
 
     @Option(names = "--ridge", paramLabel = "R", order = 6,
@@ -79,7 +79,7 @@ public final class MappingOptions {
 
     /** The mapping that the options describe. */
     public MappingChoice choice() {
-        var options = new CalibrationOptions(anchor == null ? Double.NaN : anchor, ridge == null ? Double.NaN : ridge, spill);
+        var options = new CalibrationOptions(anchor == null ? CalibrationOptions.USUAL_ANCHOR : anchor, ridge == null ? Double.NaN : ridge, spill);
         return new MappingChoice((mapping == null ? MappingName.OPM : mapping).toString(), calibration, calibrationField,
                 calibrationTokens == null ? OptionalLong.empty() : OptionalLong.of(calibrationTokens), options);
     }

@@ -32,7 +32,7 @@ enum OptionGroup {
     /** Devices, processes and memory. */
     MACHINE("Machine", "devices", "device", "threads", "ranks", "rendezvous", "shard", "checkpoint-activations", "spill"),
     /** The program itself, and any option that no other group names. */
-    PROGRAM("Program");
+    PROGRAM("Program", "verbose");
 
     /** By the option's name; where programs differ, by the program's and the option's. */
     private static final Map<String, OptionGroup> BY_NAME = byName();

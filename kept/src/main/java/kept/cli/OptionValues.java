@@ -68,9 +68,10 @@ final class OptionValues {
             rules.put("--" + option, AT_LEAST_ONE);
         }
         for (String option : List.of("learning-rate", "warm-up", "weight-decay", "save-every", "evaluate-every", "patience", "snapshot-every",
-                "anchor", "ridge", "shots", "temperature", "top-k")) {
+                "ridge", "shots", "temperature", "top-k")) {
             rules.put("--" + option, AT_LEAST_ZERO);
         }
+        rules.put("--anchor", number("be search or at least 0", value -> Double.isNaN(value) || value >= 0 && value <= Double.MAX_VALUE));
         rules.put("distill --temperature", ABOVE_ZERO);
         rules.put("--repetition-penalty", ABOVE_ZERO);
         rules.put("--max-gradient-norm", number("be above 0", value -> value > 0));
@@ -79,7 +80,7 @@ final class OptionValues {
         rules.put("--top-p", number("be above 0 and at most 1", value -> value > 0 && value <= 1));
         rules.put("--beta2", number("be from 0 to below 1", value -> value >= 0 && value < 1));
         rules.put("--passkey-depths", number("lie in 0 to 100", value -> value >= 0 && value <= 100));
-        rules.put("--mappings", new Rule("be opm, exact, calibrated, ones, centred or channel, and calibrated may have an anchor and a ridge"
+        rules.put("--mappings", new Rule("be opm, exact, calibrated, ones, centred or channel, and calibrated may have an anchor, or search, and a ridge"
                 + " of at least 0 behind colons", value -> MappedStudents.isName(value.toString())));
         rules.put("--device", new Rule("be auto or one of " + String.join(", ", Device.names()),
                 value -> value.equals("auto") || Device.names().contains(value.toString())));

@@ -270,8 +270,13 @@ public abstract class Program implements Callable<Integer> {
 
     /** Shows progress on standard error. */
     protected final TerminalProgress progress() {
+        return progress(false);
+    }
+
+    /** Shows progress on standard error, and details if they are wanted; the first call decides. */
+    protected final TerminalProgress progress(boolean verbose) {
         if (progress == null) {
-            progress = new TerminalProgress(err());
+            progress = new TerminalProgress(err(), verbose);
         }
         return progress;
     }

@@ -25,6 +25,7 @@ public final class TerminalProgress implements Progress {
     private static final long MEGABYTE = 1_000_000;
 
     private final PrintWriter target;
+    private final boolean verbose;
     /** The line that is shown; null between tasks. */
     private Shown shown;
 
@@ -32,9 +33,11 @@ public final class TerminalProgress implements Progress {
      * Nothing is shown yet.
      *
      * @param target where lines go
+     * @param verbose whether details are shown too
      */
-    TerminalProgress(PrintWriter target) {
+    TerminalProgress(PrintWriter target, boolean verbose) {
         this.target = target;
+        this.verbose = verbose;
     }
 
     /** A task that is shown until it is closed. */
@@ -136,6 +139,13 @@ public final class TerminalProgress implements Progress {
     public void note(String line) {
         target.println(line);
         target.flush();
+    }
+
+    @Override
+    public void detail(String line) {
+        if (verbose) {
+            note(line);
+        }
     }
 
     @Override

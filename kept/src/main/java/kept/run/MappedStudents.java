@@ -27,11 +27,12 @@ import kept.tensor.Scope;
 /**
  * Students of one teacher by the names of mappings. Measured tensors are computed here, on given sequences, and stay in a temporary directory until
  * this is closed. A name may contain the anchor and the ridge of the mapping {@code calibrated}:
- * {@code calibrated:0.25}, {@code calibrated:0.25:1e-5}, {@code calibrated::1e-5}.
+ * {@code calibrated:0.25}, {@code calibrated:0.25:1e-5}, {@code calibrated::1e-5}, {@code calibrated:search}.
  */
 public final class MappedStudents implements AutoCloseable {
     private static final String CHANNEL = "channel";
     private static final String SETTING = ":";
+    private static final String SEARCH = "search";
 
     private final Progress progress;
     private final Checkpoint checkpoint;
@@ -143,14 +144,22 @@ public final class MappedStudents implements AutoCloseable {
     private static CalibrationOptions options(String name) {
         String[] parts = name.split(SETTING, -1);
         try {
-            return new CalibrationOptions(setting(parts, 1), setting(parts, 2), null);
+            boolean searches = parts.length > 1 && parts[1].equals(SEARCH);
+            return new CalibrationOptions(searches ? Double.NaN : setting(parts, 1, CalibrationOptions.USUAL_ANCHOR), setting(parts, 2, Double.NaN), null);
         } catch (IllegalArgumentException e) {
-            throw new RunException("[compare] '%s': an anchor and a ridge follow the colons, numbers of at least 0".formatted(name), e);
+            throw new RunException("[compare] '%s': an anchor and a ridge follow the colons, numbers of at least 0, or search for the anchor".formatted(name), e);
         }
     }
 
-    private static double setting(String[] parts, int place) {
-        return parts.length <= place || parts[place].isEmpty() ? Double.NaN : Double.parseDouble(parts[place]);
+    private static double setting(String[] parts, int place, double usual) {
+        if (parts.length <= place || parts[place].isEmpty()) {
+            return usual;
+        }
+        double value = Double.parseDouble(parts[place]);
+        if (Double.isNaN(value)) {
+            throw new IllegalArgumentException("NaN is no number");
+        }
+        return value;
     }
 
     /**

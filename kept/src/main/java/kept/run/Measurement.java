@@ -141,7 +141,7 @@ final class Measurement {
     /** Measures in a rank other than 0, which has the sequences and stores the results. */
     CalibrationSequences follow(Checkpoint checkpoint, Device device) {
         CalibrationSequences sequences = CalibrationSequences.fromFirst(ranks, table.source().maxPositions(), null);
-        calibration(checkpoint, sequences, device).run(MeasuredTensors.inMemory(), _ -> { }, _ -> { });
+        calibration(checkpoint, sequences, device).run(MeasuredTensors.inMemory(), _ -> { }, _ -> { }, _ -> { });
         return sequences;
     }
 
@@ -220,7 +220,7 @@ final class Measurement {
                 done[0] += tokens;
                 work.done(done[0]);
                 check.run();
-            }, note -> progress.note(prefix + note));
+            }, note -> progress.note(prefix + note), detail -> progress.detail(prefix + detail));
         }
     }
 

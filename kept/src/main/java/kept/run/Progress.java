@@ -61,6 +61,13 @@ public interface Progress {
     default void note(String line) {}
 
     /**
+     * A detail that only a diagnosis needs, such as the error at each norm of a calibration.
+     *
+     * @param line one line
+     */
+    default void detail(String line) {}
+
+    /**
      * A task begins; it is the only one until {@link #end}.
      *
      * @param task the task

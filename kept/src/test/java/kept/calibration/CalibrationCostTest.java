@@ -41,7 +41,7 @@ class CalibrationCostTest {
         int[][] text = Stream.generate(() -> random.ints(LENGTH, 0, 50).toArray()).limit(SEQUENCES).toArray(int[][]::new);
         MeasuredTensors measured = MeasuredTensors.open(directory.resolve("measured"), Map.of());
         new Calibration(MAPPING, teacher, text, new CalibrationOptions(anchor, Double.NaN, null), counting.device())
-                .run(measured, _ -> { }, _ -> { });
+                .run(measured, _ -> { }, _ -> { }, _ -> { });
         var output = new MappedWeights(MAPPING, MAPPING.sources(teacher, measured), DType.F32);
         for (TensorMapping row : MAPPING.rows()) {
             try (var _ = Scope.open(counting.device())) {

@@ -49,12 +49,12 @@ class CalibrationRanksTest {
         int[][] text = text(sequences);
         var options = new CalibrationOptions(anchor, Double.NaN, null);
         MeasuredTensors one = MeasuredTensors.open(directory.resolve("one"), Map.of());
-        new Calibration(MAPPING, TEACHER, text, options, Device.cpu()).run(one, _ -> { }, _ -> { });
+        new Calibration(MAPPING, TEACHER, text, options, Device.cpu()).run(one, _ -> { }, _ -> { }, _ -> { });
         ThreadRanks.run(ranks, communicator -> {
             MeasuredTensors own = MeasuredTensors.open(directory.resolve("rank" + communicator.rank()), Map.of());
             var calibration = new Calibration(MAPPING, TEACHER, text, options, Device.cpu(), communicator);
             var done = new AtomicLong();
-            calibration.run(own, done::addAndGet, _ -> { });
+            calibration.run(own, done::addAndGet, _ -> { }, _ -> { });
             assertThat(done.get()).isEqualTo(calibration.work());
             return null;
         });
@@ -69,7 +69,7 @@ class CalibrationRanksTest {
         int[][] text = text(700);
         var options = new CalibrationOptions(0.2, Double.NaN, null);
         MeasuredTensors one = MeasuredTensors.open(directory.resolve("one"), Map.of());
-        new Calibration(MAPPING, TEACHER, text, options, Device.cpu()).run(one, _ -> { }, _ -> { });
+        new Calibration(MAPPING, TEACHER, text, options, Device.cpu()).run(one, _ -> { }, _ -> { }, _ -> { });
         MeasuredTensors several = MeasuredTensors.open(directory.resolve("several"), Map.of());
         assertThatThrownBy(() -> run(3, several, text, options, 1)).isInstanceOf(RankException.class).hasMessageContaining("stopped");
         assertThat(names("several")).hasSizeLessThan(names("one").size());
@@ -83,7 +83,7 @@ class CalibrationRanksTest {
         ThreadRanks.run(ranks, communicator -> {
             MeasuredTensors own = communicator.rank() == 0 ? measured : MeasuredTensors.inMemory();
             var notes = new AtomicLong();
-            new Calibration(MAPPING, TEACHER, text, options, Device.cpu(), communicator).run(own, _ -> { }, note -> {
+            new Calibration(MAPPING, TEACHER, text, options, Device.cpu(), communicator).run(own, _ -> { }, _ -> { }, note -> {
                 if (communicator.rank() == 0 && note.contains("relative error") && notes.incrementAndGet() > most) {
                     throw new IllegalStateException("stopped");
                 }

@@ -54,6 +54,8 @@ class CalibrationTest {
         }
     };
 
+    private static final CalibrationOptions SEARCH = new CalibrationOptions(Double.NaN, Double.NaN, null);
+
     private static int[][] text(int sequences, long seed) {
         var random = new Random(seed);
         return Stream.generate(() -> random.ints(32, 0, VOCABULARY).toArray()).limit(sequences).toArray(int[][]::new);
@@ -65,7 +67,7 @@ class CalibrationTest {
 
     private MeasuredTensors run(String name, CalibrationOptions options) {
         MeasuredTensors measured = MeasuredTensors.open(directory.resolve(name), SETTINGS);
-        calibration(options).run(measured, _ -> { }, _ -> { });
+        calibration(options).run(measured, _ -> { }, _ -> { }, _ -> { });
         return measured;
     }
 
@@ -85,7 +87,7 @@ class CalibrationTest {
     @Test
     void theStudentFollowsItsTeacherWithoutBiases() {
         double opm = divergence(Mapping.opm(CONFIG), null);
-        double calibrated = divergence(MAPPING, run("all", CalibrationOptions.DEFAULTS));
+        double calibrated = divergence(MAPPING, run("all", SEARCH));
         double unanchored = divergence(MAPPING, run("unanchored", new CalibrationOptions(0, Double.NaN, null)));
         assertThat(unanchored).isLessThan(opm / 5);
         assertThat(calibrated).isLessThan(opm / 100).isLessThan(unanchored / 3);
@@ -93,9 +95,9 @@ class CalibrationTest {
 
     @Test
     void whatWasEndedGoesOnToTheSameBytes() throws IOException {
-        run("whole", CalibrationOptions.DEFAULTS);
+        run("whole", SEARCH);
         MeasuredTensors ended = MeasuredTensors.open(directory.resolve("ended"), SETTINGS);
-        Calibration calibration = calibration(CalibrationOptions.DEFAULTS);
+        Calibration calibration = calibration(SEARCH);
         var steps = new int[1];
         for (int limit : new int[] {5, 101, 9, 14, 20}) {
             steps[0] = 0;
@@ -103,15 +105,15 @@ class CalibrationTest {
                 if (++steps[0] > limit) {
                     throw new IllegalStateException("the user has had enough");
                 }
-            }, _ -> { }));
+            }, _ -> { }, _ -> { }));
         }
-        run("ended", CalibrationOptions.DEFAULTS);
+        run("ended", SEARCH);
         assertThat(files("ended")).isEqualTo(files("whole")).hasSize(1 + 1 + 5 + 2 * 2);
     }
 
     @Test
     void spilledStreamsGiveTheSameBytesAndAreGoneAfterwards() throws IOException {
-        run("memory", CalibrationOptions.DEFAULTS);
+        run("memory", SEARCH);
         Path spill = Files.createDirectory(directory.resolve("spill"));
         run("spilled", new CalibrationOptions(Double.NaN, Double.NaN, spill));
         assertThat(files("spilled")).isEqualTo(files("memory"));
@@ -120,10 +122,32 @@ class CalibrationTest {
 
     @Test
     void theProgressAddsUpToTheWork() {
-        Calibration calibration = calibration(CalibrationOptions.DEFAULTS);
+        Calibration calibration = calibration(SEARCH);
         var done = new long[1];
-        calibration.run(MeasuredTensors.open(directory.resolve("counted"), SETTINGS), tokens -> done[0] += tokens, _ -> { });
+        calibration.run(MeasuredTensors.open(directory.resolve("counted"), SETTINGS), tokens -> done[0] += tokens, _ -> { }, _ -> { });
         assertThat(done[0]).isEqualTo(calibration.work());
+    }
+
+    /** One pass over the text, not one for each anchor that a search would try. */
+    @Test
+    void withoutASearchTheAnchorIsTheUsualOneAndNothingIsTried() {
+        MeasuredTensors measured = run("usual", CalibrationOptions.DEFAULTS);
+        assertThat(measured.metadata(CalibratedMapping.ANCHOR, "anchor")).hasValue("0.1");
+        long norms = 5;
+        assertThat(calibration(CalibrationOptions.DEFAULTS).work()).isEqualTo(40 * 32 * (norms + 2 * (norms - 1) + 2));
+        assertThat(calibration(SEARCH).work()).isGreaterThan(4 * calibration(CalibrationOptions.DEFAULTS).work());
+    }
+
+    @Test
+    void theErrorsOfNormsAreDetails() {
+        List<String> notes = new ArrayList<>();
+        List<String> details = new ArrayList<>();
+        calibration(CalibrationOptions.DEFAULTS).run(MeasuredTensors.open(directory.resolve("notes"), SETTINGS), _ -> { }, notes::add, details::add);
+        assertThat(notes).hasSize(2);
+        assertThat(notes.getFirst()).startsWith("anchor: 0.1 times");
+        assertThat(notes.getLast()).startsWith("took: ");
+        assertThat(details).filteredOn(line -> line.contains(": ridge ")).hasSize(5);
+        assertThat(details).filteredOn(line -> line.contains(".mlp: neuron ")).hasSize(2);
     }
 
     @Test
@@ -156,7 +180,8 @@ class CalibrationTest {
             return Tensor.of(values).reshape(shape);
         };
         MeasuredTensors measured = MeasuredTensors.open(directory.resolve("silent"), SETTINGS);
-        new Calibration(MAPPING, teacher, text(40, 1), new CalibrationOptions(0.2, Double.NaN, null), Device.cpu()).run(measured, _ -> { }, _ -> { });
+        new Calibration(MAPPING, teacher, text(40, 1), new CalibrationOptions(0.2, Double.NaN, null), Device.cpu())
+                .run(measured, _ -> { }, _ -> { }, _ -> { });
         try (var _ = Scope.open()) {
             assertThat(measured.get(CalibratedMapping.neuron(0), Shape.of(1)).item()).isNotNegative().isNotEqualTo(neuron);
         }
@@ -166,7 +191,7 @@ class CalibrationTest {
     void fewTokensForTheWidthAreTold() {
         List<String> notes = new ArrayList<>();
         new Calibration(MAPPING, TEACHER, text(15, 1), new CalibrationOptions(0.2, Double.NaN, null), Device.cpu())
-                .run(MeasuredTensors.open(directory.resolve("few"), SETTINGS), _ -> { }, notes::add);
+                .run(MeasuredTensors.open(directory.resolve("few"), SETTINGS), _ -> { }, notes::add, _ -> { });
         assertThat(notes.getFirst()).startsWith("480 tokens are 20.0 for each of the 24 unknowns of a correction's row; 768 or more ");
         assertThat(Calibration.advice(CONFIG, 768)).isEmpty();
         assertThat(Calibration.usualTokens(CONFIG)).isEqualTo(65_536);
@@ -176,10 +201,10 @@ class CalibrationTest {
     @Test
     void tooFewTokensForTheWidthAreRefused() {
         assertThatExceptionOfType(CalibrationException.class)
-                .isThrownBy(() -> new Calibration(MAPPING, TEACHER, text(2, 1), CalibrationOptions.DEFAULTS, Device.cpu()))
+                .isThrownBy(() -> new Calibration(MAPPING, TEACHER, text(2, 1), SEARCH, Device.cpu()))
                 .withMessageContaining("64 tokens are too few for width 24, which needs at least 96");
         assertThatExceptionOfType(CalibrationException.class)
-                .isThrownBy(() -> new Calibration(MAPPING, TEACHER, new int[1][128], CalibrationOptions.DEFAULTS, Device.cpu()))
+                .isThrownBy(() -> new Calibration(MAPPING, TEACHER, new int[1][128], SEARCH, Device.cpu()))
                 .withMessage("[calibration] 128 tokens are one sequence, and at least two are needed: one to fit, one held out; give more");
     }
 
