@@ -8,6 +8,7 @@ import java.util.SequencedMap;
 import kept.cli.Demo;
 import kept.cli.HeldOutTextOptions;
 import kept.cli.LowerCase;
+import kept.cli.ModelDirectory;
 import kept.cli.Program;
 import kept.cli.RankOptions;
 import kept.cli.Reads;
@@ -24,6 +25,7 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.UseDefaultConverter;
 
 /** {@code kept compare}: mappings of one teacher, side by side. */
 @Command(name = "compare", description = {
@@ -38,7 +40,8 @@ public final class Compare extends Program {
     /** The teacher. */
     static final class Source {
         @Reads
-        @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
+        @Option(names = "--teacher", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
+                description = "The Orion checkpoint: config.json, weights, tokenizer.")
         private Path teacher;
 
         @Option(names = "--demo", required = true, description = "The small Orion shipped with this program, on the running JDK's sources.")
@@ -50,8 +53,8 @@ public final class Compare extends Program {
 
     @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,channel,calibrated,exact", order = 2,
             converter = LowerCase.class,
-            description = "Mappings, separated by commas: opm, exact, calibrated or, with anchor and ridge, calibrated:0.25:1e-5 or calibrated:search; and ones"
-                    + " (norms set to one), centred (OPM of a stream without means), channel (the best weight of each channel, measured)"
+            description = "Mappings, separated by commas: opm, exact, calibrated or, with anchor and ridge, calibrated:0.2:1e-5 or calibrated:search; "
+                    + "and ones (norms set to one), centred (OPM of a stream without means), channel (the best weight of each channel, measured)"
                     + " (default: ${DEFAULT-VALUE}).")
     private List<String> mappings;
 
@@ -69,7 +72,7 @@ public final class Compare extends Program {
     private long seed;
 
     @Reads
-    @Option(names = "--student", paramLabel = "NAME=DIR", order = 3,
+    @Option(names = "--student", paramLabel = "NAME=DIR", converter = {UseDefaultConverter.class, ModelDirectory.class}, order = 3,
             description = "A named student to compare too, such as a distilled one; may be given several times.")
     private Map<String, Path> students = new LinkedHashMap<>();
 

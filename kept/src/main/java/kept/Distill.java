@@ -10,6 +10,7 @@ import kept.backend.Divergence;
 import kept.cli.ByteSize;
 import kept.cli.Demo;
 import kept.cli.MappingOptions;
+import kept.cli.ModelDirectory;
 import kept.cli.OptimizerOptions;
 import kept.cli.PlanText;
 import kept.cli.Program;
@@ -53,7 +54,8 @@ public final class Distill extends Program {
     /** The models to distil: the demo's, or teacher and output. */
     static final class Source {
         @Reads
-        @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
+        @Option(names = "--teacher", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
+                description = "The Orion checkpoint: config.json, weights, tokenizer.")
         private Path teacher;
 
         @Reads

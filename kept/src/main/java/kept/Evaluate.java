@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import kept.cli.ModelDirectory;
 import kept.cli.Program;
 import kept.cli.RankOptions;
 import kept.cli.Reads;
@@ -36,11 +37,12 @@ public final class Evaluate extends Program {
     /** The model to evaluate: an option, or, as it was given formerly, a parameter. */
     private static final class Model {
         @Reads
-        @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
+        @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
+                description = "An Orion or Llama checkpoint with its tokenizer.")
         private Path directory;
 
         @Reads
-        @Parameters(paramLabel = "DIR", hidden = true)
+        @Parameters(paramLabel = "DIR", converter = ModelDirectory.class, hidden = true)
         private Path parameter;
 
         private Path path() {
@@ -49,7 +51,8 @@ public final class Evaluate extends Program {
     }
 
     @Reads
-    @Option(names = "--teacher", paramLabel = "DIR", description = "A checkpoint to compare with, question by question.", order = 1)
+    @Option(names = "--teacher", paramLabel = "DIR", converter = ModelDirectory.class,
+            description = "A checkpoint to compare with, question by question.", order = 1)
     private Path teacher;
 
     @Reads

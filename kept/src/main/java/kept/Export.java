@@ -2,6 +2,7 @@ package kept;
 
 import java.nio.file.Path;
 import java.util.Locale;
+import kept.cli.ModelDirectory;
 import kept.cli.Program;
 import kept.cli.Reads;
 import kept.cli.Writes;
@@ -39,7 +40,8 @@ public final class Export extends Program {
     }
 
     @Reads
-    @Option(names = "--model", paramLabel = "DIR", required = true, description = "The Llama checkpoint: config.json, weights, tokenizer.model.")
+    @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
+            description = "The Llama checkpoint: config.json, weights, tokenizer.model.")
     private Path source;
 
     @Writes(Writes.Kind.NEW_FILE)

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import kept.cli.ChatSession;
+import kept.cli.ModelDirectory;
 import kept.cli.Program;
 import kept.cli.ProgramException;
 import kept.cli.PromptFile;
@@ -43,7 +44,8 @@ public final class Generate extends Program {
     private static final int TEXT_TOKENS = 100;
 
     @Reads
-    @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
+    @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
+            description = "An Orion or Llama checkpoint with its tokenizer.")
     private Path model;
 
     @Option(names = "--prompt", paramLabel = "TEXT", description = "A text to continue, or a turn of a conversation; may be given several times.")

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
+import kept.cli.ModelDirectory;
 import kept.cli.Program;
 import kept.cli.Reads;
 import kept.model.CheckpointWeights;
@@ -37,12 +38,13 @@ public final class Info extends Program {
     /** A checkpoint or the devices. */
     private static final class Subject {
         @Reads
-        @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint.")
+        @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
+                description = "An Orion or Llama checkpoint.")
         private Path directory;
 
         /** The checkpoint as it was given formerly. */
         @Reads
-        @Parameters(paramLabel = "DIR", hidden = true)
+        @Parameters(paramLabel = "DIR", converter = ModelDirectory.class, hidden = true)
         private Path parameter;
 
         @Option(names = "--devices", required = true, description = "List the devices that --device accepts on this machine.")

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
+import kept.cli.ModelDirectory;
 import kept.cli.Program;
 import kept.cli.ProgramException;
 import kept.cli.Reads;
@@ -36,7 +37,7 @@ public final class Logits extends Program {
     private static final String LOGITS = "logits";
 
     @Reads
-    @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint.")
+    @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true, description = "An Orion or Llama checkpoint.")
     private Path model;
 
     @Reads

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import kept.cli.ByteSize;
+import kept.cli.ModelDirectory;
 import kept.cli.OptimizerOptions;
 import kept.cli.OrionSizes;
 import kept.cli.Program;
@@ -56,7 +57,7 @@ public final class Pretrain extends Program {
     private Text text;
 
     @Reads
-    @Option(names = "--tokenizer", paramLabel = "DIR", order = 2,
+    @Option(names = "--tokenizer", paramLabel = "DIR", converter = ModelDirectory.class, order = 2,
             description = "A directory with tokenizer.model or tokenizer.json; optional with --random.")
     private Path tokenizerDirectory;
 

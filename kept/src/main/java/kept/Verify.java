@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import kept.cli.HeldOutTextOptions;
+import kept.cli.ModelDirectory;
 import kept.cli.Program;
 import kept.cli.RankOptions;
 import kept.cli.Reads;
@@ -33,11 +34,13 @@ public final class Verify extends Program {
     private static final int DETAILED_WORST = 10;
 
     @Reads
-    @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
+    @Option(names = "--teacher", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
+            description = "An Orion or Llama checkpoint with its tokenizer.")
     private Path teacher;
 
     @Reads
-    @Option(names = "--student", paramLabel = "DIR", required = true, description = "A checkpoint of the same vocabulary, which may be padded.")
+    @Option(names = "--student", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
+            description = "A checkpoint of the same vocabulary, which may be padded.")
     private Path student;
 
     @Reads

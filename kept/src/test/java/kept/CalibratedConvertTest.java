@@ -80,12 +80,14 @@ class CalibratedConvertTest {
     void theAnchorIsTheUsualOneUnlessASearchIsAskedFor() {
         TinyTeacher.write(directory.resolve("orion"));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
-        ProgramRun compared = ProgramRun.of("compare", "--teacher", directory.resolve("orion"), "--mappings", "calibrated:SEARCH,calibrated,calibrated::1",
-                "--dtype", "f32", "--calibration", text, "--calibration-tokens", 1024, "--held-out", "text=" + text, "--evaluation-tokens", 512);
+        ProgramRun compared = ProgramRun.of("compare", "--teacher", directory.resolve("orion"), "--mappings",
+                "calibrated:SEARCH,calibrated,calibrated::1", "--dtype", "f32", "--calibration", text, "--calibration-tokens", 1024,
+                "--held-out", "text=" + text, "--evaluation-tokens", 512);
         assertThat(compared.code()).as(compared.err()).isZero();
-        assertThat(compared.err()).contains("calibrated:search: anchor: 0.0 times", "calibrated: anchor: 0.1 times", "calibrated::1: anchor: 0.1 times")
-                .doesNotContain("norm: ridge");
-        ProgramRun searched = convert("--mapping", "calibrated", "--calibration", text, "--calibration-tokens", 1024, "--anchor", "Search", "--verbose");
+        assertThat(compared.err()).contains("calibrated:search: anchor: 0.0 times", "calibrated: anchor: 0.1 times",
+                "calibrated::1: anchor: 0.1 times").doesNotContain("norm: ridge");
+        ProgramRun searched = convert("--mapping", "calibrated", "--calibration", text, "--calibration-tokens", 1024,
+                "--anchor", "Search", "--verbose");
         assertThat(searched.code()).as(searched.err()).isZero();
         assertThat(searched.err()).contains("anchor: 0.0 times", "model.norm: ridge");
         assertThat(convert("--mapping", "calibrated", "--calibration", text, "--calibration-tokens", 1024, "--overwrite").err())

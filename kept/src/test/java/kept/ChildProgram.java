@@ -81,6 +81,18 @@ final class ChildProgram implements AutoCloseable {
         return start(errors, ProcessBuilder.Redirect.to(output.toFile()), Map.of(), NATIVE_ACCESS, arguments);
     }
 
+    /**
+     * Starts {@code kept <command>} with variables of the environment.
+     *
+     * @param environment the variables
+     * @param output the file its results go to
+     * @param errors the file that receives its standard error
+     * @param arguments anything with a text, such as paths
+     */
+    static ChildProgram startIn(Map<String, String> environment, Path output, Path errors, Object... arguments) {
+        return start(errors, ProcessBuilder.Redirect.to(output.toFile()), environment, NATIVE_ACCESS, arguments);
+    }
+
     private static ChildProgram start(Path errors, ProcessBuilder.Redirect output, Map<String, String> environment, List<String> options,
             Object... arguments) {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");

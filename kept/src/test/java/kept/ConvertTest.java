@@ -48,6 +48,23 @@ class ConvertTest {
     }
 
     @Test
+    void whereTheMappingIsLeftOpenTwoLinesSayWhatEachLoses() throws IOException {
+        Path source = TinyTeacher.write(directory.resolve("orion"));
+        for (String[] more : new String[][] {{"--output", directory.resolve("llama").toString()}, {"--plan"}}) {
+            ProgramRun run = ProgramRun.of(Stream.concat(Stream.of("convert", "--model", source), Stream.of(more)).toArray());
+            assertThat(run.code()).as(run.err()).isZero();
+            assertThat(run.errorLines()).hasSize(2).allMatch(line -> line.startsWith("note: "));
+            assertThat(run.errorLines().getFirst()).contains("opm, the default mapping", "distill");
+            assertThat(run.errorLines().getLast()).contains("--mapping exact", "calibrated");
+        }
+        ProgramRun chosen = ProgramRun.of("convert", "--model", source, "--output", directory.resolve("chosen"), "--mapping", "opm");
+        assertThat(chosen.err()).isEmpty();
+        assertThat(directory.resolve("chosen/model.safetensors")).hasSameBinaryContentAs(directory.resolve("llama/model.safetensors"));
+        ProgramRun failed = ProgramRun.of("convert", "--model", directory.resolve("none"), "--output", directory.resolve("nothing"));
+        assertThat(failed.errorLines()).hasSize(1);
+    }
+
+    @Test
     void theExactMappingIsWrittenComparedShownAndExported() throws IOException {
         Path source = TinyTeacher.write(directory.resolve("orion"));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
@@ -152,7 +169,7 @@ class ConvertTest {
 
         Files.setLastModifiedTime(source.resolve("model.safetensors"), FileTime.fromMillis(0));
 
-        ProgramRun resumed = ProgramRun.of(conversion(source, output, "--resume", "--verify"));
+        ProgramRun resumed = ProgramRun.of(conversion(source, output, "--resume", "--verify", "--mapping", "opm"));
         assertThat(resumed.code()).as(resumed.err()).isZero();
         assertThat(resumed.errorLines().stream().filter(line -> !isProgress(line))).singleElement().asString()
                 .startsWith("resuming: ").endsWith(" finished before");

@@ -44,7 +44,7 @@ class ProgramsTest {
         }
         Files.copy(Fixtures.path("tokenizer/tokenizer.model"), source.resolve("tokenizer.model"));
         Path output = directory.resolve("made/llama");
-        ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output);
+        ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", "opm");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.err()).isEmpty();
         assertThat(run.out().lines().toList().getLast()).isEqualTo(output.toString());

@@ -44,7 +44,8 @@ class RoundedCalibrationTest {
             Mapping mapping = Mapping.named("calibrated", config);
             var source = new CheckpointWeights(checkpoint);
             MeasuredTensors measured = MeasuredTensors.open(directory.resolve("measured"), Map.of());
-            new Calibration(mapping, source, text, new CalibrationOptions(0.1, Double.NaN, null), Device.cpu()).run(measured, _ -> { }, _ -> { }, _ -> { });
+            new Calibration(mapping, source, text, new CalibrationOptions(0.1, Double.NaN, null), Device.cpu())
+                    .run(measured, _ -> { }, _ -> { }, _ -> { });
             try (Decoder teacher = Decoder.create(config, source, Device.cpu());
                     PackedTokens tokens = PackedTokens.of(demo.domains().get("prose"), tokenizer, TOKENS)) {
                 TextEvaluation prose = TextEvaluation.of("prose", tokens, LENGTH, TOKENS / 2);

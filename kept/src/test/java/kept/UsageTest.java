@@ -151,7 +151,8 @@ class UsageTest {
     @ParameterizedTest
     @ValueSource(strings = {
         "distill --teacher a --corpus b --output c --tokens 1M --batch-size 1k --max-shard-size 500mb --save-every 1K --seed 1e3",
-        "distill --teacher a --corpus b --output c --mapping EXACT --loss Reverse-KL --optimizer ADAMW-8bit --schedule Constant --shard ALL --train Norms",
+        "distill --teacher a --corpus b --output c --mapping EXACT --loss Reverse-KL --optimizer ADAMW-8bit --schedule Constant --shard ALL"
+            + " --train Norms",
         "distill --teacher a --corpus b --output c --device CPU --dtype BF16 --train-dtype Bf16 --reduction SERIAL",
         "convert --model a --output c --mapping Exact --dtype F32 --max-shard-size 5gb --chat-template ORION",
         "compare --teacher a --held-out b=c --mappings OPM,Exact,Calibrated:0.25:1E-5 --calibration d --calibration-tokens 64Ki",
@@ -187,7 +188,8 @@ class UsageTest {
     @ValueSource(strings = {"distill", "convert", "export", "verify", "compare", "evaluate", "generate", "pretrain", "logits", "info"})
     void helpShowsEachOptionOnce(String command) {
         String help = ProgramRun.of(command, "--help").out();
-        List<String> shown = help.substring(help.indexOf("\nModel\n")).lines().map(line -> line.replaceFirst("^(?:  -.,|     ) (--[a-z0-9\\[\\]-]+).*", "$1"))
+        List<String> shown = help.substring(help.indexOf("\nModel\n")).lines()
+                .map(line -> line.replaceFirst("^(?:  -.,|     ) (--[a-z0-9\\[\\]-]+).*", "$1"))
                 .filter(line -> line.startsWith("--")).map(name -> name.replace("[no-]", "")).toList();
         assertThat(shown).containsExactlyInAnyOrderElementsOf(Program.commandLine(new Main()).getSubcommands().get(command).getCommandSpec().options()
                 .stream().filter(option -> !option.hidden()).map(OptionSpec::longestName).toList());

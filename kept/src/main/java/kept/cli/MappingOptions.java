@@ -66,6 +66,11 @@ public final class MappingOptions {
         }
     }
 
+    /** Whether the user has left the mapping open. */
+    public boolean isOpen() {
+        return mapping == null;
+    }
+
     /** Refuses a mapping that needs a text where there is none. */
     public void requireText() {
         if (choice().isCalibrated() && calibration.isEmpty()) {

@@ -15,9 +15,10 @@ enum OptionGroup {
     MODEL("Model", "demo", "model", "teacher", "student", "mapping", "mappings", "anchor", "ridge", "random", "tokenizer", "config", "vocab-size",
             "hidden-size", "layers", "heads", "intermediate-size", "positions", "generate --chat", "generate --chat-template"),
     /** Text, and how much of it. */
-    DATA("Data", "corpus", "field", "tokens", "calibration", "calibration-field", "calibration-tokens", "held-out", "evaluation-tokens", "jdk-sources",
-            "sequence-length", "ids", "prompt", "prompts", "prompt-file", "system", "messages", "tasks", "shots", "examples", "shots-seed", "delimiter",
-            "limit", "passkey", "passkey-depths", "passkey-trials", "max-length", "bos", "compare --seed", "evaluate --seed"),
+    DATA("Data", "corpus", "field", "tokens", "calibration", "calibration-field", "calibration-tokens", "held-out", "evaluation-tokens",
+            "jdk-sources", "sequence-length", "ids", "prompt", "prompts", "prompt-file", "system", "messages", "tasks", "shots", "examples",
+            "shots-seed", "delimiter", "limit", "passkey", "passkey-depths", "passkey-trials", "max-length", "bos", "compare --seed",
+            "evaluate --seed"),
     /** What training minimises. */
     LOSS("Loss", "loss", "distill --temperature", "cross-entropy-weight"),
     /** How training minimises it, and when it ends. */
@@ -27,8 +28,8 @@ enum OptionGroup {
     SAMPLING("Sampling", "max-tokens", "temperature", "top-k", "top-p", "min-p", "repetition-penalty", "stop", "generate --seed"),
     /** What is written or shown. */
     OUTPUT("Output", "plan", "output", "overwrite", "resume", "allow-other-bits", "save-every", "snapshot-every", "dtype", "format", "type",
-            "max-shard-size", "verify", "chat-template", "llama-tokenizer", "last", "check-values", "by-position", "by-layer", "by-token-class", "worst",
-            "details", "by-group", "json", "html", "jsonl", "print-prompt", "print-ids"),
+            "max-shard-size", "verify", "chat-template", "llama-tokenizer", "last", "check-values", "by-position", "by-layer", "by-token-class",
+            "worst", "details", "by-group", "json", "html", "jsonl", "print-prompt", "print-ids"),
     /** Devices, processes and memory. */
     MACHINE("Machine", "devices", "device", "threads", "ranks", "rendezvous", "shard", "checkpoint-activations", "spill"),
     /** The program itself, and any option that no other group names. */
@@ -61,7 +62,8 @@ enum OptionGroup {
     /** The options of a program as {@code --help} lists them: group by group, each in the order that the program gives. */
     static String list(Help help) {
         CommandSpec program = help.commandSpec();
-        List<OptionSpec> all = program.options().stream().filter(option -> !option.hidden()).sorted(Comparator.comparing(OptionSpec::order)).toList();
+        List<OptionSpec> all = program.options().stream().filter(option -> !option.hidden())
+                .sorted(Comparator.comparing(OptionSpec::order)).toList();
         Map<OptionGroup, List<OptionSpec>> groups = new HashMap<>();
         all.forEach(option -> groups.computeIfAbsent(of(program, option), _ -> new ArrayList<>()).add(option));
         var text = new StringBuilder();

@@ -80,8 +80,8 @@ final class OptionValues {
         rules.put("--top-p", number("be above 0 and at most 1", value -> value > 0 && value <= 1));
         rules.put("--beta2", number("be from 0 to below 1", value -> value >= 0 && value < 1));
         rules.put("--passkey-depths", number("lie in 0 to 100", value -> value >= 0 && value <= 100));
-        rules.put("--mappings", new Rule("be opm, exact, calibrated, ones, centred or channel, and calibrated may have an anchor, or search, and a ridge"
-                + " of at least 0 behind colons", value -> MappedStudents.isName(value.toString())));
+        rules.put("--mappings", new Rule("be opm, exact, calibrated, ones, centred or channel, and calibrated may have an anchor, or search, and a"
+                + " ridge of at least 0 behind colons", value -> MappedStudents.isName(value.toString())));
         rules.put("--device", new Rule("be auto or one of " + String.join(", ", Device.names()),
                 value -> value.equals("auto") || Device.names().contains(value.toString())));
         rules.put("--train", new Rule("be all, norms or a regular expression", value -> isExpression(value.toString())));

@@ -36,6 +36,7 @@ public final class PathArguments {
     private static final int DEPTH = 4;
 
     private final List<Path> inputs = new ArrayList<>();
+    private final List<Path> models = new ArrayList<>();
     private final Map<String, Output> outputs = new LinkedHashMap<>();
 
     private record Output(Path path, Writes.Kind kind) {}
@@ -52,9 +53,17 @@ public final class PathArguments {
     private void add(ArgSpec argument) {
         if (annotation(argument, Reads.class).isPresent()) {
             paths(argument.getValue()).forEach(inputs::add);
+            if (isModel(argument)) {
+                paths(argument.getValue()).forEach(models::add);
+            }
         }
         annotation(argument, Writes.class).ifPresent(writes -> paths(argument.getValue()).forEach(path ->
                 outputs.put(argument instanceof OptionSpec option ? option.longestName() : argument.paramLabel(), new Output(path, writes.value()))));
+    }
+
+    /** Whether an argument names the directory of a model. */
+    public static boolean isModel(ArgSpec argument) {
+        return Stream.of(argument.converters()).anyMatch(ModelDirectory.class::isInstance);
     }
 
     /** The annotation of an argument. */
@@ -95,6 +104,15 @@ public final class PathArguments {
                         .formatted(option));
             }
         });
+    }
+
+    /**
+     * Refuses models that are neither a directory nor in the Hugging Face cache.
+     *
+     * @throws kept.io.FileException naming the first, with the command that would fetch it
+     */
+    void requireModels() {
+        models.forEach(ModelDirectory::require);
     }
 
     /** All that is read. */

@@ -36,6 +36,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "",
+            "A model may be named by its directory or, if the Hugging Face cache has it, as OWNER/NAME or OWNER/NAME@REVISION.",
             "Numbers may be written 64k, 1.5M, 1e6 or 1_000_000, sizes 5GB or 4GiB; k is 1,000 and Ki is 1,024. Names of choices may be in any case."
         })
 public abstract class Program implements Callable<Integer> {
@@ -227,6 +228,7 @@ public abstract class Program implements Callable<Integer> {
             OptionValues.require(spec);
             arguments().requireNames(spec.commandLine());
             checkUsage();
+            arguments().requireModels();
             if (writes() && ranks().rank() == 0) {
                 arguments().requireOutputs();
             }

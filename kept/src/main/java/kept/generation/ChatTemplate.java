@@ -64,8 +64,8 @@ public final class ChatTemplate {
     /**
      * Finds a template by the user's argument.
      *
-     * @param nameOrFile {@link #ORION}, in any case unless there is a file of that name; a file that contains a template, or a JSON file with a field {@code chat_template}, such
-     *     as tokenizer_config.json
+     * @param nameOrFile {@link #ORION}, in any case unless there is a file of that name; a file that contains a template, or a JSON file with a
+     *     field {@code chat_template}, such as tokenizer_config.json
      * @return the template
      * @throws ChatTemplateException if it is none of these
      */

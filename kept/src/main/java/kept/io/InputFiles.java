@@ -193,13 +193,14 @@ public final class InputFiles {
     }
 
     private static String absence(Path file) {
+        String remedy = HubCache.remedy(file).map(command -> "; fetch what is missing with: " + command).orElse("");
         if (!Files.isSymbolicLink(file)) {
-            return "no such file or directory";
+            return "no such file or directory" + remedy;
         }
         try {
-            return "it is a broken link to %s: is the download complete?".formatted(Files.readSymbolicLink(file));
+            return "it is a broken link to %s: is the download complete?%s".formatted(Files.readSymbolicLink(file), remedy);
         } catch (IOException e) {
-            return "it is a broken link";
+            return "it is a broken link" + remedy;
         }
     }
 

@@ -1,7 +1,8 @@
 /**
  * Reading and atomic writing of files.
  *
- * <p>Reading: {@link kept.io.InputFiles} decides what may be read, {@link kept.io.MistakenFile} recognises wrong content, and {@link
+ * <p>Reading: {@link kept.io.InputFiles} decides what may be read, {@link kept.io.HubCache} finds models in the Hugging Face cache, {@link
+ * kept.io.MistakenFile} recognises wrong content, and {@link
  * kept.io.JsonObject} reads typed values from a JSON file. Writing: {@link kept.io.OutputDirectory} writes a directory atomically, {@link
  * kept.io.ResumableDirectory} one that can be resumed after a kill, {@link kept.io.OutputFile} a large file, and {@link kept.io.AtomicFiles} small
  * ones. {@link kept.io.SettingDifferences} compares the settings of a resumed run with those stored beside its unfinished output, {@link

@@ -145,9 +145,11 @@ public final class MappedStudents implements AutoCloseable {
         String[] parts = name.split(SETTING, -1);
         try {
             boolean searches = parts.length > 1 && parts[1].equals(SEARCH);
-            return new CalibrationOptions(searches ? Double.NaN : setting(parts, 1, CalibrationOptions.USUAL_ANCHOR), setting(parts, 2, Double.NaN), null);
+            double anchor = searches ? Double.NaN : setting(parts, 1, CalibrationOptions.USUAL_ANCHOR);
+            return new CalibrationOptions(anchor, setting(parts, 2, Double.NaN), null);
         } catch (IllegalArgumentException e) {
-            throw new RunException("[compare] '%s': an anchor and a ridge follow the colons, numbers of at least 0, or search for the anchor".formatted(name), e);
+            throw new RunException("[compare] '%s': an anchor and a ridge follow the colons, numbers of at least 0, or search for the anchor"
+                    .formatted(name), e);
         }
     }
 
