@@ -53,7 +53,7 @@ public final class Compare extends Program {
 
     @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,channel,calibrated,exact", order = 2,
             converter = LowerCase.class,
-            description = "Mappings, separated by commas: opm, exact, calibrated or, with anchor and ridge, calibrated:0.2:1e-5 or calibrated:search; "
+            description = "Mappings, separated by commas: opm, exact, calibrated or, with anchor and ridge, calibrated:0.2:1e-5, calibrated:search; "
                     + "and ones (norms set to one), centred (OPM of a stream without means), channel (the best weight of each channel, measured)"
                     + " (default: ${DEFAULT-VALUE}).")
     private List<String> mappings;

@@ -1,7 +1,6 @@
 package kept;
 
 import java.math.BigDecimal;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
@@ -18,6 +17,7 @@ import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.text.Counts;
 import kept.tokenizer.Tokenizer;
+import kept.tokenizer.TokenizerFiles;
 import kept.weights.TensorEntry;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -134,7 +134,7 @@ public final class Info extends Program {
     }
 
     private static String tokenizer(Path directory) {
-        if (!Files.exists(directory.resolve(Tokenizer.SENTENCEPIECE_FILE)) && !Files.exists(directory.resolve(Tokenizer.JSON_FILE))) {
+        if (!TokenizerFiles.isPresent(directory)) {
             return "none";
         }
         try (Tokenizer tokenizer = Tokenizer.load(directory)) {

@@ -132,6 +132,31 @@ class BadInputTest {
     void aCheckpointWithoutATokenizer() throws IOException {
         copy("orion-safetensors");
         assertRefused(distill(source, text), "tokenizer.model");
+        assertRefused(ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", "calibrated", "--calibration", text),
+                "neither tokenizer.model nor tokenizer.json");
+        assertRefused(ProgramRun.of("convert", "--model", source, "--output", output, "--chat-template", "orion"),
+                "neither tokenizer.model nor tokenizer.json");
+    }
+
+    /** A conversion needs no text. A tokenizer that is there but cannot be read is an error all the same. */
+    @Test
+    void aCheckpointWithoutATokenizerIsConvertedWithANote() throws IOException {
+        copy("orion-safetensors");
+        ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", "opm", "--verify");
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.errorLines()).containsExactly("note: %s has neither tokenizer.model nor tokenizer.json, so the output has no tokenizer; "
+                .formatted(source) + "copy them there before a program that reads text");
+        assertThat(ProgramRun.of("info", output).out()).contains("LlamaForCausalLM", "tokenizer         none");
+        try (var files = Files.list(output)) {
+            assertThat(files.map(file -> file.getFileName().toString())).noneMatch(name -> name.contains("token"));
+        }
+    }
+
+    @Test
+    void aTokenizerThatIsABrokenLink() throws IOException {
+        copy("orion-safetensors");
+        Files.createSymbolicLink(source.resolve("tokenizer.model"), directory.resolve("gone"));
+        assertRefused(convert(), "tokenizer.model", "broken link");
     }
 
     @Test

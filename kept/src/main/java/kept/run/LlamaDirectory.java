@@ -8,6 +8,7 @@ import kept.generation.GenerationConfig;
 import kept.model.DecoderConfig;
 import kept.tensor.DType;
 import kept.text.Reasons;
+import kept.tokenizer.Tokenizer;
 import kept.tokenizer.TokenizerFiles;
 
 /** Writes the files of a Llama checkpoint other than its weights. */
@@ -15,7 +16,7 @@ final class LlamaDirectory {
     private LlamaDirectory() {}
 
     /**
-     * Writes configuration and tokenizer.
+     * Writes configuration and tokenizer. A source without a tokenizer gives an output without one, unless the options ask for something of it.
      *
      * @param config the Llama's configuration
      * @param dtype the type of the stored weights; null for the configuration's
@@ -33,7 +34,12 @@ final class LlamaDirectory {
                 notes.add("%s of the output has the source's values as they are, but %s; generate and export refuse it until that is corrected"
                         .formatted(GenerationConfig.FILE, wrong)));
         try {
-            notes.addAll(TokenizerFiles.write(source, target, config.maxPositions(), tokenizer));
+            if (tokenizer.equals(TokenizerFiles.Options.NONE) && !TokenizerFiles.isPresent(source)) {
+                notes.add("%s has neither %s nor %s, so the output has no tokenizer; copy them there before a program that reads text"
+                        .formatted(source, Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE));
+            } else {
+                notes.addAll(TokenizerFiles.write(source, target, config.maxPositions(), tokenizer));
+            }
         } catch (IOException e) {
             throw new RunException("[tokenizer] the files of %s cannot be written to %s: %s".formatted(source, target, Reasons.of(e)), e);
         }

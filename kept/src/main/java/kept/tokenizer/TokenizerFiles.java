@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -103,6 +104,17 @@ public final class TokenizerFiles {
         var files = new TokenizerFiles(source, target, options);
         files.write(maximumLength);
         return List.copyOf(files.notes);
+    }
+
+    /**
+     * Whether a checkpoint has a tokenizer. A file that cannot be read counts as one, so that it is reported.
+     *
+     * @param directory the checkpoint's
+     * @return whether it has tokenizer.model or tokenizer.json
+     */
+    public static boolean isPresent(Path directory) {
+        return Stream.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE)
+                .anyMatch(name -> Files.exists(directory.resolve(name), LinkOption.NOFOLLOW_LINKS));
     }
 
     /**
