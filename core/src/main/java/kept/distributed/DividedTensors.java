@@ -12,6 +12,7 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.MemoryReads;
 import kept.tensor.internal.TensorInternals;
 
 /**
@@ -275,7 +276,7 @@ public final class DividedTensors implements AutoCloseable {
         boolean before = isMoving;
         isMoving = true;
         try {
-            move.run();
+            MemoryReads.unrecorded(move);
         } catch (RuntimeException | Error e) {
             if (orders != null) {
                 orders.fail(e);

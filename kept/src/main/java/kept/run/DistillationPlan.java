@@ -11,6 +11,7 @@ import kept.checkpoint.Checkpoint;
 import kept.io.AtomicFiles;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -80,7 +81,9 @@ public final class DistillationPlan {
             Execution execution, DType stored) {
         boolean weights = hasWeights(directory);
         long bytes = weights ? storedBytes(directory, teacher) : StepPlan.bytesByConfig(teacher);
-        var precision = StepPlan.Precision.on(execution.device, execution.weights, options.storage().codedMoments());
+        boolean isComputedInOwn = ModelTensor.of(student).stream().anyMatch(tensor -> tensor.shape().rank() >= 2 && !train.shares(tensor.name()));
+        var precision = new StepPlan.Precision(execution.weights, options.storage().codedMoments(),
+                execution.device.backend().productType(isComputedInOwn ? execution.weights : teacher.dtype()), execution.device.backend().chunkBytes());
         var step = new StepPlan(teacher, bytes, student, train, options.batchSize(), options.accumulation(), options.sequenceLength(),
                 execution.checkpointing, precision, options.reduction(), execution.shares);
         return new DistillationPlan(step, options, weights, execution.device, stored);
@@ -254,7 +257,7 @@ public final class DistillationPlan {
         }
         addLowerPrecision(found, step, "", room);
         if (!step.train().toString().equals("norms")) {
-            StepPlan norms = step.withTrained(ParameterSelection.parse("norms")).withCheckpointing(true);
+            StepPlan norms = step.withTrained(step.train().replacedBy(ParameterSelection.parse("norms"))).withCheckpointing(true);
             addLargestBatch(found, norms, "--train norms ", room);
             if (found.isEmpty()) {
                 addLowerPrecision(found, norms, "--train norms ", room);

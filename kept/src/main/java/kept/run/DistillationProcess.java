@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import kept.checkpoint.Checkpoint;
@@ -20,6 +21,7 @@ import kept.report.ReportWriter;
 import kept.report.RunReport;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Tensor;
 import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 import kept.training.BestState;
@@ -134,7 +136,12 @@ final class DistillationProcess {
                 run.require(fingerprint(inputs), device);
             }
             Weights start = starts.weights(measurement, measured, settings.training().weightType());
-            Decoder student = Decoder.create(mapping.target(), ranks.student(start), device);
+            Map<String, Tensor> shared = task.shared(teacher);
+            if (!shared.isEmpty()) {
+                progress.note("%,d of the student's %,d tensors are the teacher's own: not trained, and in memory once".formatted(
+                        shared.size(), mapping.rows().size()));
+            }
+            Decoder student = Decoder.create(mapping.target(), ranks.student(start, shared), device);
             double seconds = (System.nanoTime() - begun) / 1e9;
             var rounding = new StoredRounding(student, stored, ranks);
             return new DistillationModels(teacher, student, new BestState(teacher, student, text.during(), rounding, start, run.best()), seconds);

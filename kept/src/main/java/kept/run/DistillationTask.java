@@ -1,16 +1,21 @@
 package kept.run;
 
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import kept.mapping.Mapping;
 import kept.mapping.NamedMapping;
 import kept.mapping.TensorMapping;
+import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.tensor.DType;
+import kept.tensor.Tensor;
 import kept.text.Counts;
 import kept.training.ParameterSelection;
 import kept.training.Sharding;
 import kept.training.StepPlan;
+import kept.training.StoredRounding;
 import kept.training.TrainingOptions;
 
 /**
@@ -31,8 +36,34 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
                 settings.training().options(settings.tokens(), config.maxPositions(), learningRate(settings.mapping().name()), 0);
         // Tensors without a source are constants of the mapping's construction and are not trained.
         Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
-        return new DistillationTask(settings, mapping, options, settings.storedType(mapping.target().dtype()),
-                settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor")));
+        DType stored = settings.storedType(mapping.target().dtype());
+        ParameterSelection trained = settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"));
+        return new DistillationTask(settings, mapping, options, stored, trained.sharing(verbatim(mapping, stored)));
+    }
+
+    /** The parameters with the teacher's values, unless they are judged and stored in a type in which they have others. */
+    private static Set<String> verbatim(Mapping mapping, DType stored) {
+        return StoredRounding.isRounded(mapping.source().dtype(), stored) ? Set.of()
+                : mapping.rows().stream().filter(row -> row.transform().isVerbatim()).map(TensorMapping::target).collect(Collectors.toSet());
+    }
+
+    /**
+     * The teacher's tensors that are the student's parameters too: not trained, and with the same values.
+     *
+     * @param teacher the teacher
+     * @return its tensors by the student's names
+     */
+    Map<String, Tensor> shared(Decoder teacher) {
+        Map<String, Tensor> shared = new HashMap<>();
+        for (TensorMapping row : mapping.rows()) {
+            if (trained.shares(row.target())) {
+                Tensor value = teacher.parameters().get(row.sources().getFirst()).value();
+                if (!StoredRounding.isRounded(value.dtype(), stored)) {
+                    shared.put(row.target(), value);
+                }
+            }
+        }
+        return shared;
     }
 
     /**

@@ -14,10 +14,16 @@ import kept.nn.Parameter;
 public final class ParameterSelection {
     private final String description;
     private final Predicate<String> names;
+    private final Set<String> taken;
 
     private ParameterSelection(String description, Predicate<String> names) {
+        this(description, names, Set.of());
+    }
+
+    private ParameterSelection(String description, Predicate<String> names, Set<String> taken) {
         this.description = description;
         this.names = names;
+        this.taken = taken;
     }
 
     /**
@@ -58,7 +64,37 @@ public final class ParameterSelection {
     public ParameterSelection without(Set<String> excluded, String what) {
         Set<String> frozen = Set.copyOf(excluded);
         return frozen.isEmpty() ? this : new ParameterSelection("%s, without %s".formatted(description, what),
-                name -> names.test(name) && !frozen.contains(name));
+                name -> names.test(name) && !frozen.contains(name), taken);
+    }
+
+    /**
+     * The same selection of a student whose parameters are, but for some, those of its teacher.
+     *
+     * @param verbatim the names of the parameters with the teacher's values in the teacher's type
+     * @return the selection; what it does not select of these is {@linkplain #shares shared}
+     */
+    public ParameterSelection sharing(Set<String> verbatim) {
+        return new ParameterSelection(description, names, Set.copyOf(verbatim));
+    }
+
+    /**
+     * Another selection, of the same student.
+     *
+     * @param other what to train
+     * @return that selection, with the parameters that this one may share
+     */
+    public ParameterSelection replacedBy(ParameterSelection other) {
+        return new ParameterSelection(other.description, other.names, taken);
+    }
+
+    /**
+     * Whether a parameter is the teacher's own tensor, since it is not trained and has its values.
+     *
+     * @param name its name
+     * @return true if the student needs no memory for it
+     */
+    public boolean shares(String name) {
+        return taken.contains(name) && !selects(name);
     }
 
     /**

@@ -44,7 +44,7 @@ final class SharedTraining {
         try {
             if (!isKnown && isWhole()) {
                 ranks.order(Kind.STATE, before);
-                shareState(ranks.communicator(), work);
+                shareState(ranks, work);
             }
             isKnown = true;
             // What this rank has written alone has to reach the others before they begin.
@@ -80,12 +80,17 @@ final class SharedTraining {
         work.clearMoments(steps);
     }
 
-    /** Parameters, trained or not, and moments: sent by rank 0, received by the others. */
-    static void shareState(Communicator ranks, TrainingStep work) {
-        work.model().parameters().values().forEach(parameter -> ranks.broadcast(parameter.value().detach(), 0));
+    /** Parameters, trained or not, but for the teacher's, and moments: sent by rank 0, received by the others. */
+    static void shareState(TrainingRanks ranks, TrainingStep work) {
+        Communicator others = ranks.communicator();
+        work.model().parameters().forEach((name, parameter) -> {
+            if (!ranks.isShared(name)) {
+                others.broadcast(parameter.value().detach(), 0);
+            }
+        });
         work.optimizer().moments().values().forEach(moments -> {
-            ranks.broadcast(moments.first(), 0);
-            ranks.broadcast(moments.second(), 0);
+            others.broadcast(moments.first(), 0);
+            others.broadcast(moments.second(), 0);
         });
     }
 }

@@ -195,12 +195,26 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The student's weights while it learns.
+     * The student's weights while it learns, without those that are the teacher's.
      *
      * @return bytes of all ranks
      */
     public long studentBytes() {
-        return studentParameters() * precision.weights.bytes();
+        return parameters(own()) * precision.weights.bytes();
+    }
+
+    /** The student's tensors that are not the teacher's. */
+    private List<ModelTensor> own() {
+        return ModelTensor.of(student).stream().filter(tensor -> !train.shares(tensor.name())).toList();
+    }
+
+    /**
+     * Whether some of the student's weights are the teacher's.
+     *
+     * @return true if so
+     */
+    public boolean isShared() {
+        return own().size() < ModelTensor.of(student).size();
     }
 
     /**
@@ -224,18 +238,27 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         }
         List<ModelTensor> source = ModelTensor.of(teacher);
         // The student's first layer is left from the pass before.
-        return Math.max(teacherGroup(largestNeighbours(source)) + studentGroup(layerGroup(ModelTensor.of(student))), gatheredByStudent());
+        long layer = layerGroup(own());
+        return Math.max(teacherGroup(largestNeighbours(source)) + studentGroup(layer),
+                gatheredOfTeacher() + studentGroup(isShared() ? layer : largestNeighbours(own())));
     }
 
-    /** The teacher's head stays while the student computes. */
-    private long gatheredByStudent() {
-        return teacherGroup(lastGroup(ModelTensor.of(teacher))) + studentGroup(largestNeighbours(ModelTensor.of(student)));
+    /** The teacher's head stays while the student computes, unless it uses the teacher's layers itself: then one of them comes, or one of its own. */
+    private long gatheredOfTeacher() {
+        List<ModelTensor> source = ModelTensor.of(teacher);
+        return teacherGroup(isShared() ? largestNeighbours(source) : lastGroup(source));
     }
 
-    /** In the backward pass: the teacher's head, a layer of the student, and another one or the head. */
+    /** In the backward pass: what is of the teacher, a layer of the student, and another one or the head. */
     private long gatheredBackward(long others) {
-        return !shares.dividesParameters() ? 0
-                : teacherGroup(lastGroup(ModelTensor.of(teacher))) + studentGroup(layerGroup(ModelTensor.of(student)) + others);
+        if (!shares.dividesParameters()) {
+            return 0;
+        }
+        long layer = layerGroup(own());
+        if (isShared() && others == 0) {
+            return teacherGroup(layerGroup(ModelTensor.of(teacher))) + studentGroup(layer);
+        }
+        return gatheredOfTeacher() + studentGroup(isShared() ? Math.max(layer, others) : layer + others);
     }
 
     private long studentGroup(long numbers) {
@@ -366,7 +389,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
         long streams = 2 * streamBytes();                       // the teacher's hidden states, and the gradient that goes down the student's layers
         long kept = keptBytes();
-        long loss = kept + streamBytes() + headSum + lossBytes();
+        long loss = kept + streamBytes() + headSum + lossBytes() + widened(TensorRole.HEAD);
         // Its stored gradient, and a copy in F32 if there is one already.
         long headDone = kept + streams + headSum + (!isShort ? 0 : addsUp ? headSum : head);
         long layers = student.layers();
@@ -389,7 +412,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
         long streams = 2 * streamBytes();
         long kept = keptBytes();
-        long loss = kept + streamBytes() + headSum + lossBytes();
+        long loss = kept + streamBytes() + headSum + lossBytes() + widened(TensorRole.HEAD);
         long headDone = kept + streams + headSum + (isShort ? head : 0);
         long embedding = gradientBytes(trained(TensorRole.EMBEDDING));
         long layer = (gradientBytes() - gradientBytes(trained(TensorRole.HEAD)) - embedding) / student.layers();
@@ -401,12 +424,19 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long late = sumBytes() - (ownPasses() == 1 ? shares.of(embedding, true) : 0);
         // The backward pass ends with the first layer, whose part of the sums is to come; only to the second one another comes.
         long toCome = ownPasses() == 1 ? shares.of(layer, true) : 0;
-        List<ModelTensor> target = ModelTensor.of(student);
+        List<ModelTensor> target = own();
         return steadyBytes() + LongStream.of(early + gatheredBytes() + streams + layerBytes(),
                 early + gatheredBackward(lastGroup(target)) + Math.max(loss, headDone),
                 late - 2 * toCome + gatheredBackward(layerGroup(target)) + layers,
                 late - toCome + gatheredBackward(0) + layers,
                 late + gatheredBackward(0) + end).max().getAsLong();
+    }
+
+    /** A matrix of the teacher, in F32 for a product of the backward pass, where it is stored in fewer bits and products compute in F32. */
+    private long widened(TensorRole role) {
+        boolean isWidened = !precision.isConverted() && teacher.dtype() != DType.F32;
+        return !isWidened ? 0 : FLOAT * ModelTensor.of(student).stream().filter(tensor -> tensor.role() == role && train.shares(tensor.name()))
+                .mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
     }
 
     /** The most passes that a rank does. */
@@ -434,13 +464,14 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      */
     public long sentBytes() {
         long gradients = gradientBytes();
-        long layers = student.layers() * parameters(ModelTensor.of(student).stream().filter(tensor -> tensor.layer() == 0).toList())
-                * precision.weights.bytes();
+        long layers = student.layers() * studentGroup(layerGroup(own()));
+        // The student gathers what it shares as the teacher does.
+        long again = isShared() ? teacherBytes + teacher.layers() * teacherGroup(layerGroup(ModelTensor.of(teacher))) : 0;
         double whole = switch (shares.sharding) {
             case NONE -> 2.0 * gradients;
             case OPTIMIZER -> (double) ownPasses() * gradients + studentBytes();
             // The student's layers once more in the backward pass.
-            case ALL -> (double) ownPasses() * (teacherBytes + studentBytes() + layers + gradients);
+            case ALL -> (double) ownPasses() * (teacherBytes + studentBytes() + layers + again + gradients);
         };
         return Math.round(whole * (shares.ranks - 1) / shares.ranks);
     }

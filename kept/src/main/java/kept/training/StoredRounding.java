@@ -85,8 +85,14 @@ public final class StoredRounding {
         return isRounded(parameter.value().dtype(), stored);
     }
 
-    /** Whether a checkpoint's type has fewer values than a parameter's. */
-    static boolean isRounded(DType dtype, DType stored) {
+    /**
+     * Whether a checkpoint's type has other values than a parameter's.
+     *
+     * @param dtype the parameter's
+     * @param stored the checkpoint's
+     * @return true if storing may change values
+     */
+    public static boolean isRounded(DType dtype, DType stored) {
         return stored != DType.F32 && stored != dtype;
     }
 

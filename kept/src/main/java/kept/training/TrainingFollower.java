@@ -59,7 +59,7 @@ public final class TrainingFollower implements AutoCloseable {
                 case END -> {
                     return;
                 }
-                case STATE -> SharedTraining.shareState(ranks.communicator(), work);
+                case STATE -> SharedTraining.shareState(ranks, work);
                 case PASSES -> passes = work.run(sequences());
                 case UPDATE -> work.update(order.numbers()[0], passes);
                 case DROP -> work.drop();

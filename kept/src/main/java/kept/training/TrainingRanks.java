@@ -3,6 +3,7 @@ package kept.training;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import kept.distributed.Communicator;
@@ -37,6 +38,7 @@ public final class TrainingRanks implements AutoCloseable {
     private final Map<Integer, DividedTensors> divided = new LinkedHashMap<>();
     private final UseOrder uses = new UseOrder();
     private DividedWeights student;
+    private Set<String> sharedWithTeacher = Set.of();
     /** The trained parameters' parts while they are rounded. */
     private final Map<DividedTensor, Tensor> exact = new LinkedHashMap<>();
     private Scope exactScope;
@@ -136,9 +138,21 @@ public final class TrainingRanks implements AutoCloseable {
      * The student's parameters.
      *
      * @param weights their values in rank 0; in the others of the same types only
+     * @param shared the teacher's tensors that are the student's own parameters too, by the student's names
      * @return what to create the student with
      */
-    public Weights student(Weights weights) {
+    public Weights student(Weights weights, Map<String, Tensor> shared) {
+        sharedWithTeacher = Set.copyOf(shared.keySet());
+        Weights own = ownStudent(weights);
+        return (name, shape) -> shared.containsKey(name) ? shared.get(name).detach() : own.get(name, shape);
+    }
+
+    /** Whether a parameter of the student is the teacher's, which every rank has. */
+    boolean isShared(String name) {
+        return sharedWithTeacher.contains(name);
+    }
+
+    private Weights ownStudent(Weights weights) {
         if (sharding == Sharding.NONE) {
             return weights;
         }

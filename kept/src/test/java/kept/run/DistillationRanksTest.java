@@ -21,6 +21,7 @@ import kept.distributed.RankException;
 import kept.distributed.ThreadRanks;
 import kept.safetensors.SafetensorsFile;
 import kept.tensor.DType;
+import kept.training.ParameterSelection;
 import kept.training.Sharding;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,6 +39,7 @@ class DistillationRanksTest {
     private Path orion;
     private Path text;
     private Sharding divided = Sharding.NONE;
+    private String trained = "all";
 
     @BeforeEach
     void prepare() throws IOException {
@@ -60,6 +62,16 @@ class DistillationRanksTest {
         distil(1, "one", "opm", isShort, false, Long.MAX_VALUE);
         divided = Sharding.valueOf(sharding.toUpperCase(Locale.ROOT));
         distil(ranks, "several", "opm", isShort, false, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2,none", "2,all", "3,optimizer"})
+    void theFilesAreTheSameWhenTheStudentSharesTheTeachersWeights(int ranks, String sharding) throws IOException {
+        trained = "norms";
+        distil(1, "one", "opm", false, false, Long.MAX_VALUE);
+        divided = Sharding.valueOf(sharding.toUpperCase(Locale.ROOT));
+        distil(ranks, "several", "opm", false, false, Long.MAX_VALUE);
         assertSameFiles();
     }
 
@@ -177,7 +189,7 @@ class DistillationRanksTest {
     private DistillationRun run(String output, String mapping, boolean isShort, long stopAfter, Communicator communicator) {
         return DistillationRun.of(orion, directory.resolve(output)).corpus(text).mapping(MappingChoice.of(mapping)).tokens(STEPS * 8L * 16)
                 .evaluationTokens(64).training(training(isShort, stopAfter)).ranks(communicator)
-                .sharding(divided);
+                .sharding(divided).train(ParameterSelection.parse(trained));
     }
 
     private static TrainingSettings training(boolean isShort, long stopAfter) {

@@ -25,6 +25,7 @@ import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Tensor;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,6 +42,8 @@ class ShardingTest {
     @TempDir
     private Path directory;
     private boolean isCheckpointing;
+    /** Only norms are trained; all else is the teacher's. */
+    private boolean isShared;
 
     /** What rank 0 does with a trainer; all ranks have the models. */
     private interface Lead {
@@ -65,8 +68,8 @@ class ShardingTest {
         try (var ranks = new TrainingRanks(communicator, sharding, Device.cpu());
                 Decoder teacher = Decoder.create(source, ranks.teacher(new RandomWeights(source, 1)), Device.cpu());
                 Decoder student = Decoder.create(
-                        target, ranks.student(new RandomWeights(target, communicator.rank() == 0 ? 2 : 3, type)), Device.cpu())) {
-            student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+                        target, ranks.student(new RandomWeights(target, communicator.rank() == 0 ? 2 : 3, type), shared(teacher)), Device.cpu())) {
+            student.parameters().forEach((name, parameter) -> parameter.setTrainable(!isShared || isOfNorm(name)));
             student.setActivationCheckpointing(isCheckpointing);
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
             if (communicator.rank() > 0) {
@@ -80,6 +83,20 @@ class ShardingTest {
                 return values(student);
             }
         }
+    }
+
+    private Map<String, Tensor> shared(Decoder teacher) {
+        Map<String, Tensor> shared = new LinkedHashMap<>();
+        teacher.parameters().forEach((name, parameter) -> {
+            if (isShared && !isOfNorm(name)) {
+                shared.put(name, parameter.value());
+            }
+        });
+        return shared;
+    }
+
+    private static boolean isOfNorm(String name) {
+        return name.contains("norm");
     }
 
     private static Map<String, float[]> values(Decoder model) {
@@ -119,11 +136,25 @@ class ShardingTest {
         assertSame(run(2, Sharding.ALL, tied, false, 2, (trainer, _, _) -> train(trainer)), expected);
     }
 
-    @Test
-    void recomputedActivationsToo() {
-        Map<String, float[]> expected = run(1, Sharding.NONE, ORION, false, 2, (trainer, _, _) -> train(trainer));
+    @ParameterizedTest
+    @CsvSource({"2,none,false", "3,optimizer,true", "2,all,false", "3,all,true"})
+    void weightsOfTheTeacherToo(int size, String sharding, boolean again) {
+        isShared = true;
+        isCheckpointing = again;
+        Map<String, float[]> expected = run(1, Sharding.NONE, ORION, false, 4, (trainer, _, _) -> train(trainer));
+        assertSame(run(size, sharding(sharding), ORION, false, 4, (trainer, _, _) -> train(trainer)), expected);
+        try (Decoder teacher = Decoder.create(ORION, new RandomWeights(ORION, 1), Device.cpu())) {
+            assertThat(expected.get("lm_head.weight")).isEqualTo(values(teacher).get("lm_head.weight"));
+            assertThat(expected.get("model.norm.weight")).isNotEqualTo(values(teacher).get("model.norm.weight"));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2,optimizer", "2,all", "3,optimizer"})
+    void recomputedActivationsToo(int size, String sharding) {
+        Map<String, float[]> expected = run(1, Sharding.NONE, ORION, false, 3, (trainer, _, _) -> train(trainer));
         isCheckpointing = true;
-        assertSame(run(2, Sharding.ALL, ORION, false, 2, (trainer, _, _) -> train(trainer)), expected);
+        assertSame(run(size, sharding(sharding), ORION, false, 3, (trainer, _, _) -> train(trainer)), expected);
     }
 
     /** A state that four ranks have saved is that of one, byte for byte, and is taken up by any number. */

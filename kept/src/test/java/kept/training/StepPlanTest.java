@@ -3,6 +3,9 @@ package kept.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import kept.MemoryPeak;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
@@ -17,6 +20,7 @@ import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Tensor;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -72,8 +76,9 @@ class StepPlanTest {
                 AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.precision().codedMoments(), plan.precision().weights() == DType.BF16, 0),
                 plan.reduction());
         try (var ranks = new TrainingRanks(communicator, plan.shares().sharding(), Device.cpu());
-                Decoder teacher = Decoder.create(orion, ranks.teacher(new RandomWeights(orion, 1)), Device.cpu());
-                Decoder student = Decoder.create(llama, ranks.student(new RandomWeights(llama, 2, plan.precision().weights())), Device.cpu())) {
+                Decoder teacher = Decoder.create(orion, ranks.teacher(new RandomWeights(orion, 1, orion.dtype())), Device.cpu());
+                Decoder student = Decoder.create(llama, ranks.student(new RandomWeights(llama, 2, plan.precision().weights()),
+                        shared(plan, teacher)), Device.cpu())) {
             selection.apply(student);
             student.setActivationCheckpointing(plan.checkpointing());
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
@@ -88,6 +93,44 @@ class StepPlanTest {
                 trainer.next();
             }
         }
+    }
+
+    private static Map<String, Tensor> shared(StepPlan plan, Decoder teacher) {
+        return teacher.parameters().entrySet().stream().filter(entry -> plan.train().shares(entry.getKey()))
+                .collect(Collectors.toMap(Map.Entry::getKey, entry -> entry.getValue().value()));
+    }
+
+    /** What is not trained is the teacher's: one copy, in the type in which it is stored. */
+    @ParameterizedTest
+    @CsvSource({"norms,f32,1,none", "norms,bf16,1,none", "self_attn,f32,1,none", "self_attn,bf16,1,none", "norms,f32,2,all"})
+    void thePeakOfAStudentThatSharesWeightsIsThatOfTheRealStep(String train, String stored, int ranks, String sharding) {
+        DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(2048).hiddenSize(512).intermediateSize(1024).layers(4).heads(4)
+                .keyValueHeads(4).headDimension(128).maxPositions(32).dtype(stored.equals("f32") ? DType.F32 : DType.BF16).build();
+        Set<String> names = ModelTensor.of(orion.toLlama()).stream().map(ModelTensor::name).collect(Collectors.toSet());
+        ParameterSelection selection = ParameterSelection.parse(train).sharing(names);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, 1, ranks, 32, false,
+                StepPlan.Precision.on(Device.cpu(), DType.F32, false), GradientReduction.TREE,
+                new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))));
+        long measured = MemoryPeak.of(Device.cpu(), () -> ThreadRanks.run(ranks, communicator -> {
+            run(orion, selection, plan, communicator);
+            return null;
+        }));
+        assertThat(plan.peakBytes() / (measured / (double) ranks)).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured / ranks)
+                .isCloseTo(1, Offset.offset(TOLERANCE_OF_RANKS));
+    }
+
+    @Test
+    void orionFourteenBillionWithNormsAloneFitsA40GigabyteCard() {
+        DecoderConfig orion = orion14();
+        Set<String> names = ModelTensor.of(orion.toLlama()).stream().map(ModelTensor::name).collect(Collectors.toSet());
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("norms"), 1, 1, 2048, true, FULL,
+                GradientReduction.TREE, StepPlan.Shares.ONE);
+        assertThat(plan.peakBytes()).isGreaterThan(86_000_000_000L);
+        StepPlan shared = plan.withTrained(plan.train().sharing(names));
+        assertThat(shared.studentBytes()).isEqualTo(4L * 81 * 5120);
+        assertThat(shared.peakBytes()).isLessThan(36_000_000_000L);
+        assertThat(shared.withTrained(shared.train().replacedBy(ParameterSelection.parse("all"))).peakBytes())
+                .isEqualTo(plan.withTrained(ParameterSelection.parse("all")).peakBytes());
     }
 
     /** The ranks are threads here, so that the pool counts all of them together. */

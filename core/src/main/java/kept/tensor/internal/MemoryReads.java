@@ -42,6 +42,21 @@ public final class MemoryReads implements AutoCloseable {
     }
 
     /**
+     * Runs what is not a part of the operations, such as bringing elements to where they are read.
+     *
+     * @param work runs without a record
+     */
+    public static void unrecorded(Runnable work) {
+        MemoryReads current = CURRENT.get();
+        CURRENT.remove();
+        try {
+            work.run();
+        } finally {
+            CURRENT.set(current);
+        }
+    }
+
+    /**
      * Records memory that an operation is about to read.
      *
      * @param memory the memory that the views of the tensor share
