@@ -124,7 +124,7 @@ public final class Convert extends Program {
         }
         ConversionRun run = ConversionRun.of(source, output).mapping(choice).dtype(dtype == null ? null : dtype.dtype())
                 .maxShardSize(maxShardSize).verify(verify).resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read())
-                .device(device.open()).keep(inputs()).ranks(ranks());
+                .device(device.open()).keep(inputs()).ranks(ranks()).command(recipe());
         if (ranks().rank() > 0) {
             run.follow();
         } else {

@@ -316,7 +316,7 @@ public final class Distill extends Program {
                 .train(ParameterSelection.parse(train)).objective(objective()).training(optimizer.settings(usualLength, passes))
                 .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).maxShardSize(maxShardSize)
                 .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(plan ? ranks() : ranks(device.open()))
-                .sharding(sharding);
+                .sharding(sharding).command(recipe());
         return evaluateEvery == null ? run : run.evaluateEvery(evaluateEvery);
     }
 }

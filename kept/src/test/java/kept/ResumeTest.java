@@ -282,7 +282,8 @@ class ResumeTest {
         assertThat(resumed.code()).as(resumed.err()).isZero();
         assertThat(resumed.err()).contains("resuming: 20 weight files finished before");
         try (Stream<Path> files = Files.list(output)) {
-            for (Path file : files.toList()) {
+            // The card names the source as the last run was given it.
+            for (Path file : files.filter(file -> !file.endsWith("README.md")).toList()) {
                 assertThat(file).hasSameBinaryContentAs(directory.resolve("whole").resolve(file.getFileName()));
             }
         }

@@ -235,6 +235,19 @@ public final class Checkpoint implements AutoCloseable {
         return "%s %s, checksum %s".formatted(entry(name).type(), entry(name).shape(), checksum.digits());
     }
 
+    /**
+     * Identifies the contents of the checkpoint without reading all of it: a checksum over the names and {@linkplain #fingerprint(String)
+     * fingerprints} of all tensors, independent of how they are distributed over files.
+     *
+     * @return hexadecimal digits
+     */
+    public String fingerprint() {
+        var checksum = new Checksum();
+        new TreeSet<>(tensors.keySet()).forEach(name ->
+            checksum.update(MemorySegment.ofArray("%s %s\n".formatted(name, fingerprint(name)).getBytes(StandardCharsets.UTF_8))));
+        return checksum.digits();
+    }
+
     private String description(String name) {
         TensorEntry entry = entry(name);
         return "%s %s %s".formatted(name, entry.type(), entry.shape());

@@ -36,6 +36,8 @@ public final class Demo implements AutoCloseable {
     public static final List<MappingChoice> MAPPINGS = Stream.of("opm", "calibrated", "exact")
             .map(name -> MappingChoice.of(name).withTokens(CALIBRATION_TOKENS)).toList();
 
+    /** The teacher's directory, by whose name the model card calls it. */
+    private static final String NAME = "demo";
     private static final String RESOURCES = "/kept/demo/teacher/";
     private static final List<String> FILES = List.of("config.json", "model.safetensors", "provenance.json");
 
@@ -57,10 +59,11 @@ public final class Demo implements AutoCloseable {
         notes.println("text: " + sources.description());
         var teacher = new TemporaryDirectory("kept-demo-teacher");
         try {
+            Path directory = Files.createDirectory(teacher.path().resolve(NAME));
             for (String file : FILES) {
-                unpack(file, teacher.path().resolve(file));
+                unpack(file, directory.resolve(file));
             }
-            DemoVocabulary.writeTo(teacher.path());
+            DemoVocabulary.writeTo(directory);
             return new Demo(teacher, sources);
         } catch (IOException e) {
             teacher.close();
@@ -80,7 +83,7 @@ public final class Demo implements AutoCloseable {
 
     /** The directory of the Orion to distil. */
     public Path teacher() {
-        return teacher.path();
+        return teacher.path().resolve(NAME);
     }
 
     /** The training text. */

@@ -6,9 +6,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import kept.corpus.Corpus;
 import kept.corpus.DocumentReader;
 import kept.distributed.Communicator;
+import kept.run.SoftwareVersion;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.OutOfMemoryException;
@@ -249,6 +251,12 @@ public abstract class Program implements Callable<Integer> {
         return spec.parent() == null ? "kept %s %s".formatted(spec.name(), arguments) : "kept " + arguments;
     }
 
+    /** The command line as the recipe of its output: without what changes no byte of the model. */
+    protected final String recipe() {
+        List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
+        return Recipe.of(spec.parent() == null ? Stream.concat(Stream.of(spec.name()), arguments.stream()).toList() : arguments);
+    }
+
     /** The options and parameters of this program. */
     protected final CommandSpec spec() {
         return spec;
@@ -326,10 +334,7 @@ public abstract class Program implements Callable<Integer> {
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Program.class.getModule().getDescriptor() == null
-                    ? null
-                    : Program.class.getModule().getDescriptor().rawVersion().orElse(null);
-            return new String[] {"kept " + (version == null ? "(built from source)" : version)};
+            return new String[] {SoftwareVersion.text()};
         }
     }
 }

@@ -164,7 +164,7 @@ public final class OutputDirectory implements AutoCloseable {
         if (pending) {
             settle();
             try (lock) {
-                DirectoryPlacement.delete(OwnFiles.CHECKPOINT, temporary, "the temporary directory cannot be deleted: ");
+                DirectoryPlacement.delete(OwnFiles.PENDING, temporary, "the temporary directory cannot be deleted: ");
             }
             parents.undo();
         }
@@ -184,7 +184,7 @@ public final class OutputDirectory implements AutoCloseable {
     private synchronized void abandon() {
         for (int attempt = 0; pending && attempt < ATTEMPTS; attempt++) {
             try {
-                OwnFiles.CHECKPOINT.delete(temporary);
+                OwnFiles.PENDING.delete(temporary);
                 pending = false;
                 lock.close();
                 parents.undo();

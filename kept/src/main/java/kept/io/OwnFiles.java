@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -13,7 +14,8 @@ import java.util.stream.Stream;
 
 /**
  * The names of files that the programs write into their directories, which decide what may be deleted or replaced. A directory is deleted only if
- * every entry is a regular file with such a name; any other file, folder, link or device belongs to the user and keeps the directory in place.
+ * every entry is a regular file with such a name; any other file, folder, link or device belongs to the user and keeps the directory in place. In a
+ * finished output, a README.md or a licence file belongs to the user too, unless it is as the programs wrote it ({@link SealedCard}).
  */
 public final class OwnFiles {
     private static final String WEIGHTS = "model(-\\d{5}-of-\\d{5})?\\.safetensors|model\\.safetensors\\.index\\.json"
@@ -30,27 +32,37 @@ public final class OwnFiles {
 
     /** Named chat templates. */
     private static final OwnFiles TEMPLATES = new OwnFiles(".+\\.jinja", Map.of());
+    private static final Map<String, OwnFiles> FOLDERS = Map.of("additional_chat_templates", TEMPLATES);
 
     /** A checkpoint with the records of how it was made: an output, or a snapshot during training. */
-    public static final OwnFiles CHECKPOINT = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS),
-        Map.of("additional_chat_templates", TEMPLATES));
+    public static final OwnFiles CHECKPOINT = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS), FOLDERS, true);
+    /** A checkpoint that is being written or deleted, in a place of its own: cards and licences may be incomplete. */
+    static final OwnFiles PENDING = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS, SealedCard.NAMES), FOLDERS);
     /** {@code OUTPUT.training}: the state of a training run. */
     public static final OwnFiles TRAINING = new OwnFiles(STATE, Map.of());
     /** {@code OUTPUT.calibration}: saved measurements. */
     public static final OwnFiles CALIBRATION = new OwnFiles(MEASURED, Map.of());
     /** {@code OUTPUT.partial}: an unfinished {@link ResumableDirectory}. */
-    static final OwnFiles UNFINISHED = new OwnFiles("(journal|placing)\\.json", Map.of("files", CHECKPOINT));
+    static final OwnFiles UNFINISHED = new OwnFiles("(journal|placing)\\.json", Map.of("files", PENDING));
     /** Hidden directories left by a killed run: any of the above. */
-    static final OwnFiles LEFTOVERS = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS, STATE, MEASURED, "(journal|placing)\\.json"),
-        Map.of("files", CHECKPOINT, "additional_chat_templates", TEMPLATES));
+    static final OwnFiles LEFTOVERS = new OwnFiles(
+        String.join("|", WEIGHTS, COMPANIONS, RECORDS, STATE, MEASURED, "(journal|placing)\\.json", SealedCard.NAMES),
+        Map.of("files", PENDING, "additional_chat_templates", TEMPLATES));
 
     private final Pattern names;
     private final Map<String, OwnFiles> folders;
+    /** Whether a card and its licences belong to the programs too, if they are as they were written. */
+    private final boolean sealed;
 
     private OwnFiles(String names, Map<String, OwnFiles> folders) {
+        this(names, folders, false);
+    }
+
+    private OwnFiles(String names, Map<String, OwnFiles> folders, boolean sealed) {
         // While a file is written, its name is hidden and has a suffix.
         this.names = Pattern.compile("(%s)|\\.(%s)\\.%s\\.tmp".formatted(names, names, RANDOM));
         this.folders = folders;
+        this.sealed = sealed;
     }
 
     /**
@@ -82,7 +94,7 @@ public final class OwnFiles {
                 if (foreign.isPresent()) {
                     return foreign;
                 }
-            } else if (!Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS) || !hasName(name)) {
+            } else if (!Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS) || !hasName(name) && !(sealed && SealedCard.isOwn(directory, name))) {
                 return Optional.of(entry);
             }
         }
@@ -149,7 +161,8 @@ public final class OwnFiles {
             throw new NotDirectoryException(directory.toString());
         }
         try (Stream<Path> list = Files.list(directory)) {
-            return list.sorted().toList();
+            // The card last: it says which licences are the programs'.
+            return list.sorted(Comparator.<Path, Boolean>comparing(entry -> entry.endsWith(SealedCard.FILE)).thenComparing(entry -> entry)).toList();
         }
     }
 }

@@ -146,7 +146,7 @@ public final class ResumableDirectory implements AutoCloseable {
         Files.createDirectories(directory());
         try (Stream<Path> files = Files.list(directory())) {
             for (Path file : files.filter(file -> !isFinished(file)).toList()) {
-                OwnFiles.CHECKPOINT.deleteEntry(file);
+                OwnFiles.PENDING.deleteEntry(file);
             }
         }
         return new ResumableDirectory(target, allowed, lock, parents);
@@ -160,7 +160,7 @@ public final class ResumableDirectory implements AutoCloseable {
         }
         String made = JsonObject.read(OPERATION, placing).string(DIRECTORY);
         if (Files.isDirectory(directory()) && Files.isDirectory(target) && made.equals(identity(target))) {
-            OwnFiles.CHECKPOINT.delete(directory());
+            OwnFiles.PENDING.delete(directory());
         }
         Files.delete(placing);
     }

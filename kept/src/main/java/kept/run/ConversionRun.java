@@ -220,7 +220,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             try (var directory = ResumableDirectory.prepare(output, isOverwriting(), resumes, settings(checkpoint, config), inputs())) {
                 if (isWriting(!directory.isInPlace())) {
                     Weights measured = measure(measurement, checkpoint, stop);
-                    compared = new Writing(conversion(table, checkpoint, measured), table, directory, progress,
+                    compared = new Writing(conversion(table, checkpoint, measured), table, checkpoint.fingerprint(), directory, progress,
                             stop).write();
                 }
                 directory.commit();
@@ -271,9 +271,12 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         private final ResumableDirectory directory;
         private final Progress progress;
         private final Progress.Stop stop;
+        private final String fingerprint;
 
-        private Writing(Conversion conversion, Mapping table, ResumableDirectory directory, Progress progress, Progress.Stop stop) {
+        private Writing(Conversion conversion, Mapping table, String fingerprint, ResumableDirectory directory, Progress progress,
+                Progress.Stop stop) {
             this.conversion = conversion;
+            this.fingerprint = fingerprint;
             this.table = table;
             this.directory = directory;
             this.progress = progress;
@@ -293,6 +296,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                     progress.note("resuming: %s finished before".formatted(Counts.of(found, "weight file")));
                 }
                 LlamaDirectory.writeCompanions(table.target(), dtype, source, files, tokenizer, progress);
+                card().write(files, progress);
                 awaitFirst();
                 long own = conversion.ownBytes(files);
                 watch("convert", own, ranks.size() == 1 ? Math.max(0, total - missing) : 0, piece -> conversion.write(files, piece));
@@ -317,6 +321,15 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                         : kept();
                 throw new RunException(e.getMessage() + "; " + next, e);
             }
+        }
+
+        private ModelCard card() {
+            String name = ModelCard.nameOf(source);
+            var card = ModelCard.ofLlama(source, name, table.name(), "by the mapping `%s`, without training".formatted(table.name()));
+            mapping.inWords(table.source()).entrySet().stream().skip(1).forEach(setting -> card.fact(setting.getKey(), setting.getValue()));
+            card.fact("fingerprint of the source", fingerprint).fact("command", command());
+            return card.section("Fidelity", "It was not measured. `kept verify --teacher SOURCE --student DIRECTORY --held-out NAME=FILE` measures"
+                    + " how closely this model follows its source.");
         }
 
         /** Compares the finished files of an earlier run with the source. */

@@ -2,12 +2,14 @@ package kept.run;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import kept.checkpoint.Checkpoint;
+import kept.evaluation.Fidelity;
 import kept.io.OutputDirectory;
 import kept.mapping.Mapping;
 import kept.mapping.NormProbe;
@@ -17,6 +19,7 @@ import kept.model.ModelTensor;
 import kept.model.OrionModel;
 import kept.model.RecordedWeights;
 import kept.model.Weights;
+import kept.report.Figures;
 import kept.report.ReportWriter;
 import kept.report.RunReport;
 import kept.tensor.DType;
@@ -110,6 +113,7 @@ final class DistillationProcess {
             }
             evaluateTrained(models, outcome, stages);
             RunReport report = report(models, text, outcome, stages, parameters, run);
+            card(checkpoint, report, models.best().curve().best().step() > 0).write(directory.directory(), progress);
             write(report, models.student(), directory, run);
             if (failure.isEmpty()) {
                 run.discard();
@@ -237,6 +241,25 @@ final class DistillationProcess {
             throw new RunException("[output] metrics.jsonl cannot be written: " + Reasons.of(e), e);
         }
         directory.commit();
+    }
+
+    private ModelCard card(Checkpoint checkpoint, RunReport report, boolean improved) {
+        String name = settings.mapping().name();
+        String made = improved ? "by the mapping `%s` and distillation (XKD) on text".formatted(name)
+                : "by the mapping `%s`; distillation (XKD) on text did not improve it, so this is %s".formatted(name, report.untrained());
+        var card = ModelCard.ofLlama(settings.teacher(), ModelCard.nameOf(settings.teacher()), name, made);
+        card.fact("tokens of training", "%,d".formatted(options.steps() * options.tokensPerStep()));
+        card.fact("fingerprint of the source", checkpoint.fingerprint()).fact("command", settings.command());
+        List<String> lines = new ArrayList<>(List.of(
+                "KL is `KL(source || this model)` in nats per token on held-out text; top-1 is the share of positions at which both",
+                "predict the same next token. report.html has the curves.", "",
+                "| text | KL | top-1 | perplexity of the source | of this model |", "|---|---|---|---|---|"));
+        report.domains().forEach(domain -> {
+            Fidelity last = domain.stages().lastEntry().getValue();
+            lines.add("| %s | %s | %.2f %% | %.2f | %.2f |".formatted(domain.name().replace("|", "\\|"), Figures.divergence(last.klMean()),
+                    100 * last.top1Agreement(), last.perplexityTeacher(), last.perplexityStudent()));
+        });
+        return card.section("Fidelity", lines.toArray(String[]::new));
     }
 
     /** The settings that determine the result, apart from the inputs. */

@@ -51,7 +51,6 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
     private WeightFormat format = WeightFormat.SAFETENSORS;
     private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private long snapshotEvery;
-    private String command = "";
 
     private PretrainingRun(Function<Tokenizer, DecoderConfig> sizes, Path tokenizer, Path output) {
         this.sizes = sizes;
@@ -161,17 +160,6 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
      */
     public PretrainingRun snapshotEvery(long steps) {
         snapshotEvery = steps;
-        return this;
-    }
-
-    /**
-     * Sets the command line to record in provenance.json; empty by default.
-     *
-     * @param line such as a command line
-     * @return this
-     */
-    public PretrainingRun command(String line) {
-        command = line;
         return this;
     }
 
@@ -316,6 +304,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
             heldOut.forEach(evaluation -> perplexities.put(evaluation.name(), evaluation.perplexity(model)));
             written.put("held_out_perplexity", perplexities);
             AtomicFiles.writeJson(directory.resolve("provenance.json"), written);
+            card(steps.getLast(), directory, perplexities);
             return perplexities;
         }
 
@@ -325,6 +314,15 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
             written.put("step", step.step());
             written.put("training_loss", step.loss());
             AtomicFiles.writeJson(directory.resolve("provenance.json"), written);
+            card(step, directory, new LinkedHashMap<>());
+        }
+
+        private void card(StepMetrics last, Path directory, SequencedMap<String, Double> perplexities) {
+            var card = new ModelCard("An Orion", "A small Orion (`OrionForCausalLM`) that KEPT trained from scratch, as a teacher to try conversions"
+                    + " with. provenance.json has all settings.", "orion", "kept");
+            card.fact("trained on", "%,d tokens".formatted(last.tokens()));
+            perplexities.forEach((name, perplexity) -> card.fact("held-out perplexity, " + name, "%.2f".formatted(perplexity)));
+            card.write(directory, progress);
         }
 
         private void writeModel(Path directory) {
@@ -335,7 +333,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
 
         private Map<String, Object> provenance(StepMetrics last) {
             Map<String, Object> written = new LinkedHashMap<>();
-            written.put("command", command);
+            written.put("command", command());
             written.put("settings", provenance);
             written.put("tokens", last.tokens());
             return written;

@@ -68,6 +68,8 @@ public final class RandomCheckpoint {
             provenance.put("command", command);
             provenance.put("settings", settings);
             AtomicFiles.writeJson(files.resolve("provenance.json"), provenance);
+            new ModelCard("An Orion with random weights", "An Orion (`OrionForCausalLM`) with the sizes of a model and random weights, to try"
+                    + " programs with. provenance.json has all settings.", "orion", "kept").fact("seed", Long.toString(seed)).write(files, progress);
             directory.commit();
             return "%,d random parameters, %,d bytes (%s, %s)".formatted(
                     specs.stream().mapToLong(spec -> spec.shape().elementCount()).sum(), total, config.dtype().label(), format);

@@ -15,6 +15,7 @@ public abstract sealed class ResumableRun<R extends ResumableRun<R>> permits Con
     /** Null for the CPU, which is not opened before the run. */
     private Device device;
     private Path[] kept = {};
+    private String command = "";
 
     ResumableRun() {}
 
@@ -63,6 +64,21 @@ public abstract sealed class ResumableRun<R extends ResumableRun<R>> permits Con
     public final R keep(Path... paths) {
         kept = paths.clone();
         return self();
+    }
+
+    /**
+     * Sets the command line to record beside the output, in its model card and where there is one in provenance.json; empty by default.
+     *
+     * @param line the command line
+     * @return this
+     */
+    public final R command(String line) {
+        command = line;
+        return self();
+    }
+
+    final String command() {
+        return command;
     }
 
     final Resume resume() {

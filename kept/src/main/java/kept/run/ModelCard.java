@@ -1,0 +1,121 @@
+package kept.run;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.stream.Collectors;
+import kept.io.HubCache;
+import kept.io.SealedCard;
+import kept.text.Json;
+
+/**
+ * The model card of an output: README.md with the metadata that the Hugging Face Hub reads (YAML between two lines {@code ---}), what the model was
+ * made of and how, and the licence of the source, whose files are carried over.
+ */
+final class ModelCard {
+    private final String title;
+    private final String summary;
+    private final List<String> tags;
+    private final SequencedMap<String, String> facts = new LinkedHashMap<>();
+    private final List<String> sections = new ArrayList<>();
+    private Path source;
+    private String library;
+
+    /**
+     * A card of a model that is made of nothing.
+     *
+     * @param title its heading
+     * @param summary a paragraph
+     * @param tags for the Hub's search
+     */
+    ModelCard(String title, String summary, String... tags) {
+        this.title = title;
+        this.summary = summary;
+        this.tags = List.of(tags);
+    }
+
+    /**
+     * The card of a Llama that a mapping makes of an Orion.
+     *
+     * @param source the Orion's directory
+     * @param name how the card calls it
+     * @param mapping the mapping's name
+     * @param made how it was made, as the end of a sentence
+     */
+    static ModelCard ofLlama(Path source, String name, String mapping, String made) {
+        var card = new ModelCard(name + " as a Llama", ("A standard Llama (`LlamaForCausalLM`) that KEPT (Efficient Knowledge Preservation for "
+                + "Transformation, arXiv 2605.25676) made from the Orion %s %s. It loads in transformers with `trust_remote_code=False`.")
+                .formatted(code(name), made), "llama", "orion", "kept", mapping);
+        card.source = source;
+        card.library = "transformers";
+        card.fact("mapping", mapping);
+        card.fact("source", name);
+        return card;
+    }
+
+    /** The name of a source: its own on the Hub if it lies in the cache, else that of its directory. */
+    static String nameOf(Path source) {
+        return HubCache.nameOf(source).orElseGet(() -> {
+            Path name = source.toAbsolutePath().normalize().getFileName();
+            return name == null ? "source" : name.toString();
+        });
+    }
+
+    /** Adds a row to the table of facts; an empty value adds none. */
+    ModelCard fact(String name, String value) {
+        if (!value.isEmpty()) {
+            facts.put(name, value);
+        }
+        return this;
+    }
+
+    /** Adds a section. */
+    ModelCard section(String heading, String... lines) {
+        sections.add("## %s\n%s\n".formatted(heading, String.join("\n", lines)));
+        return this;
+    }
+
+    /**
+     * Writes the card and the licence files.
+     *
+     * @param directory an existing directory
+     * @param progress receives notes
+     */
+    void write(Path directory, Progress progress) {
+        SourceLicence licence = source == null ? null : SourceLicence.of(source);
+        var text = new StringBuilder("---\n");
+        if (library != null) {
+            text.append("library_name: %s\npipeline_tag: text-generation\n".formatted(library));
+        }
+        if (licence != null) {
+            licence.notes().forEach(note -> progress.note("note: " + note));
+            licence.metadata().forEach((key, value) -> text.append("%s: %s\n".formatted(key, Json.write(value))));
+            base().ifPresent(base -> text.append("base_model:\n- %s\n".formatted(Json.write(base))));
+        }
+        text.append(tags.stream().map("- %s\n"::formatted).collect(Collectors.joining("", "tags:\n", "---\n\n")));
+        text.append("# %s\n%s\n\n| | |\n|---|---|\n".formatted(escaped(title), summary));
+        fact("written by", SoftwareVersion.text());
+        facts.forEach((name, value) -> text.append("| %s | %s |\n".formatted(name, code(value).replace("|", "\\|"))));
+        sections.forEach(section -> text.append('\n').append(section));
+        if (licence != null) {
+            text.append("\n## Licence\n").append(licence.inWords()).append("\n\n");
+        }
+        SealedCard.write(directory, text.toString(), licence == null ? new LinkedHashMap<>() : licence.files());
+    }
+
+    private Optional<String> base() {
+        return HubCache.nameOf(source);
+    }
+
+    /** A text of any origin, as code on one line. */
+    private static String code(String text) {
+        return "`" + text.replace('`', '\'').replaceAll("\\s+", " ") + "`";
+    }
+
+    private static String escaped(String text) {
+        return text.replaceAll("\\s+", " ").replaceAll("[\\\\`*_<>\\[\\]#|]", "\\\\$0");
+    }
+}
