@@ -18,7 +18,8 @@ import kept.tensor.internal.TensorInternals;
 /**
  * Tensors whose elements lie divided over the ranks. Each rank keeps its part of each tensor; the whole tensors are used like any others: when an
  * operation reads or writes one, the parts of its group, such as the parameters of a layer, are gathered, and the group that was used least recently
- * is let go. The group that a {@link UseOrder} expects next is gathered meanwhile. Code that computes with the tensors needs no calls of its own, in the backward pass either, which gathers saved tensors again.
+ * is let go. The group that a {@link UseOrder} expects next is gathered meanwhile. Code that computes with the tensors needs no calls of its own, in
+ * the backward pass either, which gathers saved tensors again.
  *
  * <p>Usually all ranks gather, so that they use the same groups in the same order. While one rank works {@linkplain #setAlone alone}, the others
  * {@linkplain #serve serve} it: they send it their parts, and take up those of tensors that it has written.
