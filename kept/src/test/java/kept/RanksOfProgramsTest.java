@@ -107,6 +107,25 @@ class RanksOfProgramsTest {
         }
     }
 
+    /** Two ranks, whose two sums have one order, have the bits of one; with three there may be others. */
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("someEngines")
+    void theEngineAddsGradientsAndSaysSo(String engine) throws IOException, InterruptedException {
+        Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Path alone = directory.resolve("alone");
+        String[] options = {"--batch-size", "2", "--accumulation", "4", "--reduction", "engine"};
+        ProgramRun one = ProgramRun.of((Object[]) distillation(teacher, text, alone, options));
+        assertThat(one.err()).contains("--reduction engine: the gradients are added in the tree, since nothing between the ranks adds them itself");
+        Path output = directory.resolve("engine");
+        Result result = run(engine, 2, Stream.concat(Stream.of("kept.Main"), Stream.of(distillation(teacher, text, output, options)))
+                .toArray(String[]::new));
+        assertThat(result.status).as(() -> String.join("\n", result.err)).isZero();
+        assertThat(result.err).filteredOn(line -> line.matches("--reduction engine: libmp.*\\(.*\\) adds the gradients of the ranks; the bits of the "
+                + "result depend on the number of ranks")).hasSize(1);
+        assertThat(output.resolve("model.safetensors")).hasSameBinaryContentAs(alone.resolve("model.safetensors"));
+    }
+
     @ParameterizedTest(allowZeroInvocations = true)
     @MethodSource("thoroughEngines")
     void passesThatAreLeftOpenAreDividedAndSaid(String engine) throws IOException, InterruptedException {

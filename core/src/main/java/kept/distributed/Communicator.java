@@ -1,6 +1,8 @@
 package kept.distributed;
 
+import java.util.Optional;
 import java.util.function.Consumer;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Tensor;
 
@@ -9,7 +11,8 @@ import kept.tensor.Tensor;
  * #broadcast}, {@link #allGather}, {@link #reduceScatter}, {@link #allReduce}, {@link #barrier}) in the same order, with tensors of the same sizes.
  *
  * <p>Tensors are contiguous and of any type; sums need a type that has a sum. A tensor of a device that the communicator does not reach directly goes
- * through host memory. No call is recorded for differentiation. A sum has the bits of the {@linkplain kept.distributed tree} over its leaves.
+ * through host memory. No call is recorded for differentiation. A sum has the bits of the {@linkplain kept.distributed tree} over its leaves, unless
+ * the {@linkplain #summingEngine engine} between the ranks is asked to add.
  *
  * <p>One thread at a time uses a communicator. A call that cannot finish because another rank has failed, ended or does not answer throws a {@link
  * RankException} that names the rank.
@@ -155,6 +158,42 @@ public interface Communicator extends AutoCloseable {
     }
 
     /**
+     * The engine between the ranks, if it adds tensors of a kind itself, in an order of its own.
+     *
+     * @param dtype the element type of the tensors
+     * @param device where they live
+     * @return its name; empty if {@link #reduceScatterByEngine} and {@link #allReduceByEngine} add them in the tree, one leaf a rank
+     */
+    default Optional<String> summingEngine(DType dtype, Device device) {
+        return Optional.empty();
+    }
+
+    /**
+     * Adds the tensors of all ranks in an order that the {@linkplain #summingEngine engine} chooses; each rank gets its part of the sum. The bits
+     * depend on the number of ranks, the engine, its version and its settings; with all of these alike they are the same each time.
+     *
+     * @param whole this rank's term, zeros in a rank without one; unchanged, unless {@code part} is a view of it
+     * @param part overwritten with this rank's part of the sum; it may be its place in {@code whole}
+     * @param division which elements are whose part
+     * @throws kept.tensor.TensorException if the tensors are not of the sizes of the division, or not of one dtype and device
+     * @throws RankException if another rank has failed, does not answer or does not add the same
+     */
+    default void reduceScatterByEngine(Tensor whole, Tensor part, Division division) {
+        reduceScatter(whole, part, division, Leaves.of(size(), size()));
+    }
+
+    /**
+     * Adds the tensors of all ranks in an order that the engine chooses, as {@link #reduceScatterByEngine} does; every rank gets the sum, with the
+     * same bits.
+     *
+     * @param tensor this rank's term, zeros in a rank without one; overwritten with the sum
+     * @throws RankException if another rank has failed, does not answer or does not add the same
+     */
+    default void allReduceByEngine(Tensor tensor) {
+        allReduce(tensor);
+    }
+
+    /**
      * Begins calls that go on while this rank does something else, such as computing. They are made on another communicator over the same ranks, so
      * that its messages and those of this one do not mix; every rank begins the same calls in the same order. Calls that are begun follow those that
      * were begun before. Where nothing can go on meanwhile, they end before this returns.
@@ -182,7 +221,7 @@ public interface Communicator extends AutoCloseable {
     /**
      * Counts the elements that this rank has sent.
      *
-     * @return bytes of all tensors sent so far, each as often as it was sent
+     * @return bytes of all tensors sent so far, each as often as it was sent; for sums of the engine, which does not tell, those of the tree
      */
     long bytesSent();
 

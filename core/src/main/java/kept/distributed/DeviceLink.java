@@ -1,5 +1,6 @@
 package kept.distributed;
 
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
@@ -28,7 +29,34 @@ public interface DeviceLink extends AutoCloseable {
     void queue(Tensor sent, Tensor received, int peer);
 
     /**
-     * Waits until the messages queued so far have been sent and received.
+     * Whether the link adds tensors of a type, in an order of its own.
+     *
+     * @param dtype the type
+     * @return true if {@link #queueSum} and {@link #queueScatteredSum} may be called
+     */
+    boolean adds(DType dtype);
+
+    /**
+     * Queues a sum over the tensors of all ranks, which all queue it, of a type that the link {@link #adds}; each rank gets the sum, with the
+     * same bits.
+     *
+     * @param tensor this rank's term, contiguous and at least one element; overwritten with the sum
+     * @throws kept.tensor.TensorException if it cannot be queued; the link is then of no more use
+     */
+    void queueSum(Tensor tensor);
+
+    /**
+     * Queues a sum over the tensors of all ranks, which all queue it, of a type that the link {@link #adds}; each rank gets its part of the sum.
+     *
+     * @param whole this rank's term, contiguous and at least one element
+     * @param part overwritten with this rank's part of the sum, contiguous; apart from {@code whole}, or its place in it
+     * @param division which elements are whose part
+     * @throws kept.tensor.TensorException if it cannot be queued; the link is then of no more use
+     */
+    void queueScatteredSum(Tensor whole, Tensor part, Division division);
+
+    /**
+     * Waits until the messages queued so far have been sent and received, and the sums are there.
      *
      * @throws RankException if another rank has failed, ended or does not answer
      * @throws kept.tensor.TensorException if the link has failed; it is then of no more use

@@ -1,6 +1,9 @@
 package kept.distributed;
 
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import java.util.function.Consumer;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
@@ -74,6 +77,65 @@ final class HostCommunicator extends PairwiseCommunicator {
         }
     }
 
+    @Override
+    public Optional<String> summingEngine(DType dtype, Device device) {
+        return transport.sums().filter(sums -> sums.has(dtype)).map(_ -> transport.name());
+    }
+
+    @Override
+    protected void sumAll(Tensor tensor) {
+        requireOpen();
+        EngineSums sums = transport.sums().orElseThrow();
+        for (long message = 0; message < messages(tensor); message++) {
+            Tensor piece = piece(tensor, message);
+            MemorySegment terms = sums.terms(piece.elementCount() * piece.dtype().bytes());
+            TensorInternals.onHost(piece, null, (from, _) -> terms.copyFrom(from));
+            sums.allReduce(piece.dtype(), Math.toIntExact(piece.elementCount()));
+            TensorInternals.onHost(null, piece, (_, to) -> to.copyFrom(terms));
+        }
+    }
+
+    /** A message has as many elements of each rank's part, as far as they go. */
+    @Override
+    protected void scatterSum(Tensor whole, Tensor part, Division division) {
+        requireOpen();
+        long most = Math.max(1, elements(whole) / size());
+        for (long begin = 0; begin < division.size(0); begin += most) {
+            scatterSum(whole, part, division, begin, begin + most);
+        }
+    }
+
+    private void scatterSum(Tensor whole, Tensor part, Division division, long begin, long end) {
+        EngineSums sums = transport.sums().orElseThrow();
+        Tensor[] pieces = new Tensor[size()];
+        int[] counts = new int[size()];
+        long count = 0;
+        for (int rank = 0; rank < pieces.length; rank++) {
+            pieces[rank] = run(Operands.part(whole, division, rank), begin, end);
+            counts[rank] = Math.toIntExact(pieces[rank].elementCount());
+            count += counts[rank];
+        }
+        MemorySegment terms = sums.terms(count * whole.dtype().bytes());
+        long at = 0;
+        for (Tensor piece : pieces) {
+            if (piece.elementCount() > 0) {
+                MemorySegment place = terms.asSlice(at, piece.elementCount() * piece.dtype().bytes());
+                TensorInternals.onHost(piece, null, (from, _) -> place.copyFrom(from));
+                at += place.byteSize();
+            }
+        }
+        sums.reduceScatter(whole.dtype(), counts);
+        Tensor own = run(part, begin, end);
+        if (own.elementCount() > 0) {
+            TensorInternals.onHost(null, own, (_, to) -> to.copyFrom(terms.asSlice(0, to.byteSize())));
+        }
+    }
+
+    /** The elements from begin to end, as far as there are any. */
+    private static Tensor run(Tensor tensor, long begin, long end) {
+        return Operands.run(tensor, Math.min(begin, tensor.elementCount()), Math.min(end, tensor.elementCount()));
+    }
+
     /** Tensors of other devices are copied by the device's own thread, so nothing goes on meanwhile. */
     @Override
     public Pending begin(Device device, Consumer<Communicator> calls) {
@@ -121,7 +183,7 @@ final class HostCommunicator extends PairwiseCommunicator {
             return null;
         }
         long begin = message * elements(tensor);
-        return Operands.run(tensor, begin, Math.min(begin + elements(tensor), tensor.elementCount()));
+        return run(tensor, begin, begin + elements(tensor));
     }
 
     private long elements(Tensor tensor) {

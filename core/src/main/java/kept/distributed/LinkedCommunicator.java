@@ -1,10 +1,12 @@
 package kept.distributed;
 
 import java.util.BitSet;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.Tensor;
@@ -86,6 +88,40 @@ final class LinkedCommunicator extends PairwiseCommunicator {
             awaited.set(peer);
             guarded(() -> TensorInternals.onDevice(from, to, () -> link.queue(from, to, peer)));
         }
+    }
+
+    @Override
+    public Optional<String> summingEngine(DType dtype, Device of) {
+        if (of != device) {
+            return hosts.summingEngine(dtype, of);
+        }
+        return link.adds(dtype) ? Optional.of(link.name()) : Optional.empty();
+    }
+
+    @Override
+    protected void sumAll(Tensor tensor) {
+        if (tensor.device() != device) {
+            hosts.sumAll(tensor);
+            return;
+        }
+        queueForAll(null, tensor, () -> link.queueSum(tensor));
+    }
+
+    @Override
+    protected void scatterSum(Tensor whole, Tensor part, Division division) {
+        if (whole.device() != device) {
+            hosts.scatterSum(whole, part, division);
+            return;
+        }
+        boolean isInPlace = part.overlaps(whole);
+        queueForAll(isInPlace ? null : whole, isInPlace ? whole : orNull(part), () -> link.queueScatteredSum(whole, part, division));
+    }
+
+    private void queueForAll(Tensor read, Tensor written, Runnable sum) {
+        requireWhole();
+        awaited.set(0, size());
+        awaited.clear(rank());
+        guarded(() -> TensorInternals.onDevice(read, written, sum));
     }
 
     private boolean isLinked(Tensor sent, Tensor received) {

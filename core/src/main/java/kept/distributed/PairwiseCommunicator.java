@@ -11,7 +11,7 @@ import kept.tensor.TensorException;
 /**
  * The collective operations, built on exchanges of messages between two ranks. In round {@code r} rank {@code i} works with rank {@code i xor r}, so
  * that every rank has one partner at a time, and the terms of a sum arrive at each rank subtree by subtree: it keeps at most {@code log2(size)} of
- * them. An implementation says how two ranks exchange tensors.
+ * them. An implementation says how two ranks exchange tensors, and perhaps how an engine adds them.
  */
 public abstract class PairwiseCommunicator implements Communicator {
     private volatile long bytesSent;
@@ -30,7 +30,7 @@ public abstract class PairwiseCommunicator implements Communicator {
     protected abstract void transfer(Tensor sent, Tensor received, int peer);
 
     /**
-     * Ends an operation: where {@link #transfer} queues its messages, this waits until they have been sent and received.
+     * Ends an operation: where {@link #transfer} queues its messages, and sums are queued, this waits until they are there.
      *
      * @throws RankException if another rank has failed or does not answer
      */
@@ -77,8 +77,12 @@ public abstract class PairwiseCommunicator implements Communicator {
     private void pass(Tensor sent, Tensor received, int peer) {
         transfer(sent, received, peer);
         if (sent != null) {
-            bytesSent = bytesSent + sent.elementCount() * sent.dtype().bytes();
+            count(sent.elementCount(), sent.dtype());
         }
+    }
+
+    private void count(long elements, DType dtype) {
+        bytesSent = bytesSent + elements * dtype.bytes();
     }
 
     /** A binomial tree: in each round every rank that has the elements sends them to one that has not. */
@@ -125,6 +129,55 @@ public abstract class PairwiseCommunicator implements Communicator {
         addUp(terms, sum, division, leaves);
         settle();
     }
+
+    @Override
+    public final void reduceScatterByEngine(Tensor whole, Tensor part, Division division) {
+        Tensor sum = Operands.flat("reduceScatter", "the part", part);
+        if (summingEngine(sum.dtype(), sum.device()).isEmpty()) {
+            reduceScatter(whole, part, division, Leaves.of(size(), size()));
+            return;
+        }
+        requireSums("reduceScatter");
+        Tensor terms = Operands.flat("reduceScatter", "the whole", whole);
+        Operands.checkDivision("reduceScatter", sum, terms, division, this);
+        if (terms.elementCount() > 0) {
+            scatterSum(terms, sum, division);
+            settle();
+            count(terms.elementCount() - sum.elementCount(), sum.dtype());
+        }
+    }
+
+    @Override
+    public final void allReduceByEngine(Tensor tensor) {
+        Tensor flat = Operands.flat("allReduce", "the tensor", tensor);
+        if (summingEngine(flat.dtype(), flat.device()).isEmpty()) {
+            allReduce(tensor);
+            return;
+        }
+        requireSums("allReduce");
+        if (flat.elementCount() > 0) {
+            sumAll(flat);
+            settle();
+            long own = Division.of(flat.elementCount(), size()).size(rank());
+            count(flat.elementCount() - own + own * (size() - 1), flat.dtype());
+        }
+    }
+
+    /**
+     * Lets the engine add, where there is a {@link #summingEngine}, and scatter the sum.
+     *
+     * @param whole this rank's term, with one axis, contiguous and not empty
+     * @param part overwritten with this rank's part of the sum, with one axis and contiguous
+     * @param division which elements are whose part
+     */
+    protected abstract void scatterSum(Tensor whole, Tensor part, Division division);
+
+    /**
+     * Lets the engine add, where there is a {@link #summingEngine}.
+     *
+     * @param tensor this rank's term, with one axis, contiguous and not empty; overwritten with the sum
+     */
+    protected abstract void sumAll(Tensor tensor);
 
     private void requireSums(String operation) {
         if (isInBackground()) {

@@ -1,5 +1,7 @@
 package kept.distributed;
 
+import java.util.Optional;
+
 /**
  * What carries bytes between two ranks, such as an MPI library; for the authors of engines. A {@link Communicator} builds all else on it. Its
  * methods are those of a channel for one thread; {@link #background} is another.
@@ -46,6 +48,15 @@ public interface Transport extends Channel, AutoCloseable {
      * @return the same channel at each call; it ends with this transport
      */
     Channel background();
+
+    /**
+     * The sums that the engine computes itself.
+     *
+     * @return the same object at each call, for the thread of this transport; empty if the engine has none
+     */
+    default Optional<EngineSums> sums() {
+        return Optional.empty();
+    }
 
     /**
      * Looks for news of another rank, without waiting, while this one waits for it by other means. A rank that has ended may have sent its last

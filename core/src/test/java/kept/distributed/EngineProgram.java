@@ -10,7 +10,8 @@ import kept.tensor.Tensor;
 
 /**
  * What each process of {@code MpiEnginesTest} does; prints one line if all is well. The argument says what: {@code all} calls, {@code fail} in rank
- * 1, {@code vanish} in rank 1 without a message, {@code die} in rank 1, or {@code wait} for a rank that computes for long.
+ * 1, {@code fail-sum} in rank 1 after a sum of the engine, {@code vanish} in rank 1 without a message, {@code die} in rank 1, or {@code wait} for a
+ * rank that computes for long.
  */
 final class EngineProgram {
     private EngineProgram() {}
@@ -22,6 +23,7 @@ final class EngineProgram {
             switch (arguments[0]) {
                 case "all" -> all(ranks);
                 case "fail" -> fail(ranks);
+                case "fail-sum" -> failSum(ranks);
                 case "vanish" -> vanish(ranks);
                 case "die" -> die(ranks);
                 case "wait" -> await(ranks);
@@ -48,6 +50,7 @@ final class EngineProgram {
             ranks.broadcast(tensor, root);
             require(Arrays.equals(tensor.toLongArray(), Tensor.full(root, DType.I64, Shape.of(1000)).toLongArray()), "broadcast of " + root);
         }
+        sumsOfTheEngine(ranks);
         cutMessages(ranks);
         inTheBackground(ranks);
         ranks.barrier();
@@ -75,6 +78,49 @@ final class EngineProgram {
         require(Arrays.equals(TestTensors.bytes(whole), expected), "reduceScatter of " + length + " " + dtype);
         ranks.allReduce(own, leaves);
         require(Arrays.equals(TestTensors.bytes(own), expected), "allReduce of " + length + " " + dtype);
+    }
+
+    /** In the engine's order: near the tree's, twice the same, and the same in each rank. Between two ranks one is cut into two messages. */
+    private static void sumsOfTheEngine(Communicator ranks) {
+        int most = ranks.size() == 2 ? (int) HostCommunicator.MESSAGE_BYTES / Float.BYTES : 0;
+        for (int length : new int[] {0, 1, 7, 20_011, most + 3}) {
+            Tensor own = length > 20_011 ? Tensor.full(ranks.rank() + 1, DType.F32, Shape.of(length))
+                    : TestTensors.leaf(ranks.rank(), DType.F32, length);
+            Tensor tree = copy(own);
+            ranks.allReduce(tree);
+            for (int call = 0; call < 2; call++) {
+                Division division = new Division(length, ranks.size(), 4);
+                Tensor part = Tensor.empty(DType.F32, Shape.of(division.size(ranks.rank())));
+                long before = ranks.bytesSent();
+                ranks.reduceScatterByEngine(own, part, division);
+                require(ranks.bytesSent() - before == (length - part.elementCount()) * Float.BYTES, "bytes of a sum of the engine");
+                Tensor scattered = Tensor.empty(DType.F32, Shape.of(length));
+                ranks.allGather(part, scattered, division);
+                Tensor whole = copy(own);
+                ranks.allReduceByEngine(whole);
+                requireNear(scattered, tree, "reduceScatterByEngine of " + length);
+                requireNear(whole, tree, "allReduceByEngine of " + length);
+                Tensor first = copy(whole);
+                ranks.broadcast(first, 0);
+                require(Arrays.equals(TestTensors.bytes(first), TestTensors.bytes(whole)), "allReduceByEngine in all ranks");
+            }
+        }
+        require(ranks.summingEngine(DType.F32, Device.cpu()).isPresent() == ranks.size() > 1, "the engine adds F32");
+        require(ranks.summingEngine(DType.BF16, Device.cpu()).isEmpty(), "MPI has no BF16");
+        Tensor own = TestTensors.leaf(ranks.rank(), DType.BF16, 1000);
+        ranks.allReduceByEngine(own);
+        require(Arrays.equals(TestTensors.bytes(own), TestTensors.treeSum(ranks.size(), DType.BF16, 1000)), "BF16 in the tree");
+    }
+
+    private static Tensor copy(Tensor tensor) {
+        return Tensor.empty(tensor.dtype(), tensor.shape()).assign(tensor);
+    }
+
+    private static void requireNear(Tensor sum, Tensor tree, String what) {
+        if (sum.elementCount() > 0) {
+            double error = sum.sub(tree).abs().max().item();
+            require(error <= 1e-6 * Math.max(1, tree.abs().max().item()), what + " differs from the tree by " + error);
+        }
     }
 
     /** Two threads use the engine, in different orders on the ranks. */
@@ -136,6 +182,16 @@ final class EngineProgram {
             throw new RankException("the disk is full");
         }
         ranks.allReduce(Tensor.zeros(1000));
+    }
+
+    /** The second sum of rank 1 never begins. */
+    private static void failSum(Communicator ranks) {
+        Tensor tensor = Tensor.ones(1000);
+        ranks.allReduceByEngine(tensor);
+        if (ranks.rank() == 1) {
+            throw new RankException("the disk is full");
+        }
+        ranks.allReduceByEngine(tensor);
     }
 
     private static void vanish(Communicator ranks) {

@@ -55,10 +55,14 @@ class MpiEnginesTest {
         assertThat(result.status).isZero();
     }
 
+    static List<Arguments> enginesAndFailures() {
+        return engines().stream().flatMap(engine -> Stream.of("fail", "fail-sum").map(what -> Arguments.of(engine, what))).toList();
+    }
+
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("engines")
-    void aRankThatFailsTellsTheOthers(String engine) throws IOException, InterruptedException {
-        Result result = run(engine, 3, "fail");
+    @MethodSource("enginesAndFailures")
+    void aRankThatFailsTellsTheOthers(String engine, String what) throws IOException, InterruptedException {
+        Result result = run(engine, 3, what);
         assertThat(result.lines).containsExactlyInAnyOrder("[rank 1 of 3] the disk is full",
                 "[rank 0 of 3] [ranks] rank 1 has failed: the disk is full", "[rank 2 of 3] [ranks] rank 1 has failed: the disk is full");
     }

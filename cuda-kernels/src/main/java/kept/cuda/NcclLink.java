@@ -6,6 +6,7 @@ import java.util.HexFormat;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
 import kept.cuda.driver.CudaException;
 import kept.cuda.driver.Driver;
 import kept.cuda.nccl.ElementType;
@@ -13,6 +14,7 @@ import kept.cuda.nccl.FfmNccl;
 import kept.cuda.nccl.NcclCalls;
 import kept.distributed.Communicator;
 import kept.distributed.DeviceLink;
+import kept.distributed.Division;
 import kept.distributed.Peers;
 import kept.distributed.RankException;
 import kept.tensor.DType;
@@ -44,6 +46,8 @@ final class NcclLink implements DeviceLink {
     private final long communicator;
     /** The ranks with which messages are queued. */
     private final BitSet queued = new BitSet();
+    private final BitSet others = new BitSet();
+    private final int rank;
     private boolean ended;
 
     private NcclLink(Gpu gpu, NcclCalls nccl, Peers peers, int ranks, byte[] id, int rank, boolean isBackground) {
@@ -55,7 +59,7 @@ final class NcclLink implements DeviceLink {
         communicator = nccl.join(ranks, id, rank);
         event = driver.createEvent();
         ownStream = isBackground ? driver.createStream() : 0;
-        var others = new BitSet();
+        this.rank = rank;
         others.set(0, ranks);
         others.clear(rank);
         try {
@@ -143,6 +147,48 @@ final class NcclLink implements DeviceLink {
         }
         // At the first message between two ranks NCCL connects them, which takes both.
         poll(() -> nccl.isDone(communicator), other);
+    }
+
+    @Override
+    public boolean adds(DType dtype) {
+        return dtype == DType.F32 || dtype == DType.BF16;
+    }
+
+    @Override
+    public void queueSum(Tensor tensor) {
+        queueForAll(on -> nccl.allReduce(Gpu.address(tensor), tensor.elementCount(), ElementType.of(tensor.dtype()), communicator, on));
+    }
+
+    /** Parts of different sizes are a sum each. */
+    @Override
+    public void queueScatteredSum(Tensor whole, Tensor part, Division division) {
+        ElementType type = ElementType.of(whole.dtype());
+        if (division.size(0) == division.size(division.ranks() - 1)) {
+            queueForAll(on -> nccl.reduceScatter(Gpu.address(whole), Gpu.address(part), part.elementCount(), type, communicator, on));
+            return;
+        }
+        queueForAll(on -> {
+            nccl.groupStart();
+            try {
+                for (int root = 0; root < division.ranks(); root++) {
+                    if (division.size(root) > 0) {
+                        nccl.reduce(Gpu.address(whole) + division.begin(root) * type.bytes(), root == rank ? Gpu.address(part) : 0,
+                                division.size(root), type, root, communicator, on);
+                    }
+                }
+            } finally {
+                nccl.groupEnd();
+            }
+        });
+    }
+
+    private void queueForAll(LongConsumer calls) {
+        queued.or(others);
+        synchronized (this) {
+            requireWhole();
+            calls.accept(stream());
+        }
+        poll(() -> nccl.isDone(communicator), others);
     }
 
     /** The stream of the next message. */

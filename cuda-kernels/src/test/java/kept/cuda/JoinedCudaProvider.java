@@ -40,6 +40,11 @@ public final class JoinedCudaProvider implements BackendProvider {
         return MACHINE;
     }
 
+    /** Whether the devices of tests are virtual. */
+    static boolean isVirtual() {
+        return TESTED.equals(VIRTUAL);
+    }
+
     /**
      * Returns the number of devices of the tests of values: the virtual ones, or those of the kind that {@code -Dkept.test.device} names.
      *

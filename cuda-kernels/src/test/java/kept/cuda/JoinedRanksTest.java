@@ -156,6 +156,41 @@ class JoinedRanksTest {
         });
     }
 
+    @Test
+    void aRankThatFailsEndsTheSumsOfNccl() {
+        var through = new CountDownLatch(3);
+        assertThatThrownBy(() -> onDevices(3, communicator -> {
+            Tensor tensor = Tensor.full(communicator.rank(), DType.F32, Shape.of(1000));
+            communicator.allReduceByEngine(tensor);
+            through.countDown();
+            if (communicator.rank() == 1) {
+                assertThat(through.await(20, TimeUnit.SECONDS)).isTrue();
+                throw new IllegalStateException("the disk is full");
+            }
+            assertThatThrownBy(() -> communicator.allReduceByEngine(tensor)).isInstanceOf(RankException.class)
+                    .hasMessage("[ranks] rank 1 has failed: the disk is full");
+            return null;
+        })).isInstanceOf(RankException.class).hasMessage("[rank 1] the disk is full");
+    }
+
+    /** Another tensor than the device's is added by what carries it: here in the tree. */
+    @Test
+    void ncclAddsTheTensorsOfItsDevice() {
+        onDevices(2, communicator -> {
+            Device device = device(communicator.rank());
+            assertThat(communicator.summingEngine(DType.F32, device)).contains("NCCL 2.30.7");
+            assertThat(communicator.summingEngine(DType.BF16, device)).contains("NCCL 2.30.7");
+            assertThat(communicator.summingEngine(DType.I32, device)).isEmpty();
+            assertThat(communicator.summingEngine(DType.F32, Device.cpu())).isEmpty();
+            try (var _ = Scope.open(Device.cpu())) {
+                Tensor onHost = Tensor.full(communicator.rank() + 1, DType.F32, Shape.of(5));
+                communicator.allReduceByEngine(onHost);
+                assertThat(onHost.toFloatArray()).containsOnly(3);
+            }
+            return null;
+        });
+    }
+
     @ParameterizedTest
     @CsvSource({"2,true", "4,true", "4,false"})
     void theErrorOfTheRankThatFailsEndsAllOthers(int ranks, boolean told) {

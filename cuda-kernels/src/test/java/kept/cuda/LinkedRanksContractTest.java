@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -69,6 +70,60 @@ class LinkedRanksContractTest {
                             .isEqualTo(one.getFirst().get(i));
                 }
             }
+        }
+    }
+
+    /** In the order of NCCL: near the tree, twice the same, the same in every rank, and on the virtual GPUs with three or more in another order. */
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("ranks")
+    void sumsOfTheEngineAreNearTheTree(int ranks) {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            for (int length : new int[] {0, 1, 12, 301}) {
+                List<byte[][]> all = onDevices(ranks, communicator -> engineSums(communicator, dtype, length));
+                for (byte[][] sums : all) {
+                    assertThat(sums[1]).as("%s %d, scattered and gathered", dtype, length).isEqualTo(sums[0]);
+                    assertThat(sums[2]).as("again").isEqualTo(sums[0]);
+                    assertThat(sums[3]).as("reduced, in all ranks").isEqualTo(all.getFirst()[3]);
+                    if (JoinedCudaProvider.isVirtual()) {
+                        assertThat(sums[3]).isEqualTo(sums[0]);
+                    }
+                    if (JoinedCudaProvider.isVirtual() && length == 301) {
+                        assertThat(Arrays.equals(sums[3], sums[4])).as("as the tree, of %d ranks", ranks).isEqualTo(ranks == 2);
+                    }
+                }
+            }
+        }
+    }
+
+    private static byte[][] engineSums(Communicator ranks, DType dtype, int length) {
+        Tensor tree = leaf(ranks.rank(), dtype, length);
+        ranks.allReduce(tree);
+        byte[][] sums = new byte[5][];
+        sums[4] = bytes(tree);
+        for (int call = 0; call < 3; call++) {
+            // Parts of equal and of other sizes, and a part that is its place in the whole.
+            var division = new Division(length, ranks.size(), call == 1 ? 5 : 1);
+            Tensor own = leaf(ranks.rank(), dtype, length);
+            Tensor part = call == 2 ? own.slice(0, division.begin(ranks.rank()), division.end(ranks.rank()))
+                    : Tensor.empty(dtype, Shape.of(division.size(ranks.rank())));
+            ranks.reduceScatterByEngine(own, part, division);
+            Tensor whole = Tensor.empty(dtype, Shape.of(length));
+            ranks.allGather(part, whole, division);
+            requireNear(whole, tree);
+            sums[call] = bytes(whole);
+        }
+        Tensor whole = leaf(ranks.rank(), dtype, length);
+        ranks.allReduceByEngine(whole);
+        requireNear(whole, tree);
+        sums[3] = bytes(whole);
+        return sums;
+    }
+
+    private static void requireNear(Tensor sum, Tensor tree) {
+        if (sum.elementCount() > 0) {
+            double largest = tree.cast(DType.F32).abs().max().item();
+            double rounding = sum.dtype() == DType.BF16 ? 1.0 / 64 : 1e-6;
+            assertThat((double) sum.cast(DType.F32).sub(tree.cast(DType.F32)).abs().max().item()).isLessThanOrEqualTo(rounding * (1 + largest));
         }
     }
 

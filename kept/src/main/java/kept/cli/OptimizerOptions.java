@@ -52,7 +52,8 @@ public final class OptimizerOptions {
     private Integer accumulation;
 
     @Option(names = "--reduction", paramLabel = "ORDER", defaultValue = "tree", order = 22,
-            description = "Order in which the gradients of a step's passes are added: tree, which has the same bits on any number of ranks, "
+            description = "Order in which the gradients of a step's passes are added: tree, which has the same bits on any number of ranks; "
+                    + "engine, in which MPI or NCCL adds the sums of the ranks, so that bits depend on their number; "
                     + "or serial, one after another, which needs no memory for further gradients (default: ${DEFAULT-VALUE}).")
     private GradientReduction reduction;
 

@@ -194,6 +194,7 @@ final class DistillationProcess {
         models.student().setActivationCheckpointing(settings.training().checkpointActivations());
         var objective = new Distillation(models.teacher(), settings.objective());
         try (var trainer = new Trainer(models.student(), objective, text.sequences(), options, ranks)) {
+            trainer.engineInWords().ifPresent(progress::note);
             var evaluation = new HeldOutEvaluation(models.best(),
                     new HeldOutEvaluation.Schedule(evaluationInterval(), settings.patience(), options.steps()));
             TrainingRun.Outcome outcome = run.train("distill", new TrainingRun.Training(trainer, options.steps(), evaluation, _ -> { }, () -> { }),

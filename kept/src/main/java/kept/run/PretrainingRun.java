@@ -245,6 +245,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
                 model.setActivationCheckpointing(training.checkpointActivations());
                 TrainingRun.Outcome outcome;
                 try (var trainer = new Trainer(model, new LanguageModelling(), sequences, options)) {
+                    trainer.engineInWords().ifPresent(progress::note);
                     outcome = run.train("pretrain",
                             new TrainingRun.Training(trainer, options.steps(), HeldOutEvaluation.NONE, this::afterStep, this::restart), training);
                 }

@@ -29,13 +29,14 @@ import kept.tensor.Tensor;
 /**
  * Gradients and moments that lie divided over the ranks. In each round of passes every rank does one, and as the backward pass leaves a layer, the
  * gradients of that layer are sent to the ranks that keep their parts and are freed. The passes of a round follow one another, so that a rank adds
- * them at once, in the tree over all passes of the step. Where passes are left over, some ranks do one that others do too: they have to take part in
- * what a pass gathers.
+ * them at once, in the tree over all passes of the step, unless an engine adds those of a round. Where passes are left over, some ranks do one that
+ * others do too: they have to take part in what a pass gathers.
  */
 final class DividedGradients implements StepGradients {
     private final DividedWeights student;
     private final Communicator ranks;
     private final int passes;
+    private final boolean isByEngine;
     private final AdamW optimizer;
     private final DividedTensors moments;
     private final TrainedTensors trained;
@@ -53,6 +54,7 @@ final class DividedGradients implements StepGradients {
         student = all.dividedStudent();
         ranks = all.communicator();
         passes = options.accumulation();
+        isByEngine = StepGradients.engine(model, options, ranks).isPresent();
         List<AdamW.Part> parts = new ArrayList<>();
         model.parameters().forEach((name, parameter) -> {
             if (parameter.isTrainable()) {
@@ -138,10 +140,14 @@ final class DividedGradients implements StepGradients {
             if (!taken.add(name)) {
                 throw new IllegalStateException("[training] the backward pass returns to " + name);
             }
-            sums.computeIfAbsent(name, _ -> new DividedSum(ranks, student.parameters().get(name).division(), passes, parameter.gradient()))
-                    .add(parameter.gradient(), round() * ranks.size());
+            sums.computeIfAbsent(name, _ -> sum(name, parameter.gradient())).add(parameter.gradient(), round() * ranks.size());
             parameter.value().clearGradient();
         });
+    }
+
+    private DividedSum sum(String name, Tensor gradient) {
+        Division division = student.parameters().get(name).division();
+        return isByEngine ? DividedSum.byEngine(ranks, division, passes, gradient) : new DividedSum(ranks, division, passes, gradient);
     }
 
     /** The number of the round of the current pass. */

@@ -9,6 +9,12 @@ public enum GradientReduction {
      * {@code n} passes of one rank need memory for {@code log2(n)} more gradients, rounded down.
      */
     TREE,
+    /**
+     * One rank's passes are added in the tree, and the sums of the ranks by the engine between them, such as MPI or NCCL, which may be faster. The
+     * bits then depend on the number of ranks and on the engine. On one rank, and where nothing between the ranks adds gradients of all their types,
+     * all are added in the tree.
+     */
+    ENGINE,
     /** One after another, each backward pass adding to the gradients there are: no more memory, on one rank only. */
     SERIAL;
 

@@ -2,7 +2,9 @@ package kept.training;
 
 import java.util.List;
 import java.util.Optional;
+import kept.distributed.Communicator;
 import kept.model.Decoder;
+import kept.nn.Parameter;
 import kept.optim.AdamW;
 import kept.optim.GradientClipping;
 
@@ -34,8 +36,19 @@ sealed interface StepGradients extends AutoCloseable permits WholeGradients, Div
                             ranks, options.accumulation(), Math.max(ranks, (long) options.batchSize() * options.accumulation())));
         }
         if (ranks > 1 && options.reduction() == GradientReduction.SERIAL) {
-            throw new TrainingException("[training] --reduction serial adds the gradients of one rank; %d ranks need tree".formatted(ranks));
+            throw new TrainingException(
+                    "[training] --reduction serial adds the gradients of one rank; %d ranks need tree or engine".formatted(ranks));
         }
+    }
+
+    /** The engine that adds the gradients of a run; empty if they are added in another order, perhaps since no engine adds those of all types. */
+    static Optional<String> engine(Decoder model, TrainingOptions options, Communicator ranks) {
+        if (options.reduction() != GradientReduction.ENGINE) {
+            return Optional.empty();
+        }
+        List<Optional<String>> engines = model.parameters().values().stream().filter(Parameter::isTrainable).map(Parameter::gradientType).distinct()
+                .map(type -> ranks.summingEngine(type, model.device())).toList();
+        return engines.contains(Optional.<String>empty()) || engines.isEmpty() ? Optional.empty() : engines.getFirst();
     }
 
     /** The optimizer of what this rank updates. */

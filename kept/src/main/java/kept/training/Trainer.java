@@ -3,6 +3,7 @@ package kept.training;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import kept.corpus.TokenSequences;
 import kept.distributed.Communicator;
 import kept.model.Decoder;
@@ -127,6 +128,20 @@ public final class Trainer implements AutoCloseable {
         StepMetrics metrics = shared.update(step, passes);
         position = data.position();
         return metrics.withSeconds((System.nanoTime() - start) / 1e9);
+    }
+
+    /**
+     * Who adds the gradients if that was left to the {@linkplain GradientReduction#ENGINE engine} between the ranks, and what follows from it.
+     *
+     * @return one line; empty for another reduction
+     */
+    public Optional<String> engineInWords() {
+        if (options.reduction() != GradientReduction.ENGINE) {
+            return Optional.empty();
+        }
+        return Optional.of("--reduction engine: " + work.summingEngine()
+                .map("%s adds the gradients of the ranks; the bits of the result depend on the number of ranks"::formatted)
+                .orElse("the gradients are added in the tree, since nothing between the ranks adds them itself"));
     }
 
     /**

@@ -58,6 +58,11 @@ final class TrainingStep implements AutoCloseable {
         return gradients.optimizer();
     }
 
+    /** The engine that adds the gradients of the ranks; empty if they are added in another order. */
+    Optional<String> summingEngine() {
+        return StepGradients.engine(model, options, ranks.communicator());
+    }
+
     /** What is trained, as whole tensors. */
     TrainedTensors trained() {
         return gradients.trained();

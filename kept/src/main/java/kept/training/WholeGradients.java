@@ -22,6 +22,7 @@ final class WholeGradients implements StepGradients {
     private final AdamW optimizer;
     private final SequencedMap<String, Parameter> parameters;
     private final GradientReduction reduction;
+    private final boolean isByEngine;
     private final Communicator ranks;
     private final Leaves passes;
     private final Map<String, TreeSum> sums = new LinkedHashMap<>();
@@ -31,6 +32,7 @@ final class WholeGradients implements StepGradients {
         this.optimizer = new AdamW(model.parameters(), options.adamW(), AdamW.Decay.MATRICES, options.storage());
         this.parameters = optimizer.parameters();
         this.reduction = options.reduction();
+        this.isByEngine = StepGradients.engine(model, options, ranks).isPresent();
         this.ranks = ranks;
         this.passes = Leaves.of(options.accumulation(), ranks.size());
     }
@@ -72,7 +74,15 @@ final class WholeGradients implements StepGradients {
     public void finish() {
         if (ranks.size() > 1) {
             parameters.values().stream().filter(parameter -> parameter.gradient() != null)
-                    .forEach(parameter -> ranks.allReduce(parameter.gradient(), passes));
+                    .forEach(parameter -> sum(parameter.gradient()));
+        }
+    }
+
+    private void sum(Tensor gradient) {
+        if (isByEngine) {
+            ranks.allReduceByEngine(gradient);
+        } else {
+            ranks.allReduce(gradient, passes);
         }
     }
 

@@ -205,6 +205,7 @@ class StepPlanTest {
         assertThat(gibibytes(serial.withBatch(4, 4))).isBetween(126.2, 127.2);
         assertThat(gibibytes(plan.withBatch(1, 2))).isBetween(136.5, 137.5);
         assertThat(gibibytes(plan.withBatch(1, 4))).isBetween(163.5, 164.5);
+        assertThat(plan.withReduction(GradientReduction.ENGINE).withBatch(1, 4).peakBytes()).isEqualTo(plan.withBatch(1, 4).peakBytes());
         assertThat(gibibytes(plan.withPrecision(DType.F32, DType.F32, false))).isBetween(242.5, 243.5);
     }
 

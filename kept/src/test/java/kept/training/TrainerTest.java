@@ -277,7 +277,7 @@ class TrainerTest {
         TrainingOptions plain = options(1, 4, 2);
         var serial = new TrainingOptions(1, 4, 2, 8, plain.schedule(), plain.adamW(), 1, plain.storage(), GradientReduction.SERIAL);
         assertThatThrownBy(() -> ThreadRanks.run(2, communicator -> newTrainer(serial, communicator))).hasRootCauseMessage(
-                "[training] --reduction serial adds the gradients of one rank; 2 ranks need tree");
+                "[training] --reduction serial adds the gradients of one rank; 2 ranks need tree or engine");
     }
 
     private static Void newTrainer(TrainingOptions options, Communicator communicator) {

@@ -13,11 +13,13 @@ import java.util.Optional;
  */
 enum MpiAbi {
     /** Open MPI up to version 5: predefined handles are the addresses of exported objects. */
-    OPEN_MPI("Open MPI", ValueLayout.JAVA_LONG, new Constants(0, 0, 0, 0, -1, 0, 2)),
+    OPEN_MPI("Open MPI", ValueLayout.JAVA_LONG, new Constants(0, 0, 0, 0, -1, 0, 2, new Sums(0, 0, 0, 1))),
     /** MPICH and what descends from it, such as Intel MPI, MVAPICH and Cray MPICH: handles are numbers of 32 bits. */
-    MPICH("MPICH", ValueLayout.JAVA_INT, new Constants(0x44000000, 0x4c00010d, 0x54000001, 0x1c000000, -2, 1, 2)),
+    MPICH("MPICH", ValueLayout.JAVA_INT, new Constants(0x44000000, 0x4c00010d, 0x54000001, 0x1c000000, -2, 1, 2,
+            new Sums(0x4c00040a, 0x4c00080b, 0x58000003, -1))),
     /** The standard ABI of MPI 5: addresses with fixed small values. */
-    STANDARD("the standard ABI of MPI", ValueLayout.JAVA_LONG, new Constants(0x101, 0x247, 0x142, 0x130, -1, 221, 2048));
+    STANDARD("the standard ABI of MPI", ValueLayout.JAVA_LONG, new Constants(0x101, 0x247, 0x142, 0x130, -1, 221, 2048,
+            new Sums(0x210, 0x214, 0x21, 1)));
 
     private final String label;
     private final MemoryLayout handle;
@@ -33,8 +35,19 @@ enum MpiAbi {
      * @param anySource MPI_ANY_SOURCE
      * @param sharedMemory MPI_COMM_TYPE_SHARED
      * @param serialized MPI_THREAD_SERIALIZED; higher levels have higher values
+     * @param sums the constants of sums
      */
-    record Constants(long commWorld, long bytes, long errorsReturn, long noInfo, int anySource, int sharedMemory, int serialized) {}
+    record Constants(long commWorld, long bytes, long errorsReturn, long noInfo, int anySource, int sharedMemory, int serialized, Sums sums) {}
+
+    /**
+     * Values of constants for sums.
+     *
+     * @param floats MPI_FLOAT
+     * @param doubles MPI_DOUBLE
+     * @param sum MPI_SUM
+     * @param inPlace the address MPI_IN_PLACE
+     */
+    record Sums(long floats, long doubles, long sum, long inPlace) {}
 
     MpiAbi(String label, MemoryLayout handle, Constants fixed) {
         this.label = label;
@@ -81,8 +94,9 @@ enum MpiAbi {
         if (this != OPEN_MPI) {
             return Optional.of(fixed);
         }
-        long[] addresses = new long[4];
-        String[] objects = {"ompi_mpi_comm_world", "ompi_mpi_byte", "ompi_mpi_errors_return", "ompi_mpi_info_null"};
+        String[] objects = {"ompi_mpi_comm_world", "ompi_mpi_byte", "ompi_mpi_errors_return", "ompi_mpi_info_null", "ompi_mpi_float",
+            "ompi_mpi_double", "ompi_mpi_op_sum"};
+        long[] addresses = new long[objects.length];
         for (int i = 0; i < objects.length; i++) {
             Optional<MemorySegment> object = symbols.find(objects[i]);
             if (object.isEmpty()) {
@@ -91,6 +105,6 @@ enum MpiAbi {
             addresses[i] = object.get().address();
         }
         return Optional.of(new Constants(addresses[0], addresses[1], addresses[2], addresses[3], fixed.anySource, fixed.sharedMemory,
-                fixed.serialized));
+                fixed.serialized, new Sums(addresses[4], addresses[5], addresses[6], fixed.sums.inPlace)));
     }
 }

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import kept.distributed.RankException;
+import kept.tensor.DType;
 
 /** The functions of an MPI library that are used here, with its handles. A code other than success becomes a {@link RankException}. */
 final class MpiCalls {
@@ -33,6 +34,8 @@ final class MpiCalls {
     private final MethodHandle test;
     private final MethodHandle iprobe;
     private final MethodHandle recv;
+    private final MethodHandle iallreduce;
+    private final MethodHandle ireduceScatter;
     private final MethodHandle cancel;
     private final MethodHandle requestFree;
     private final MethodHandle errorString;
@@ -67,6 +70,8 @@ final class MpiCalls {
         test = function("MPI_Test", "ppp");
         iprobe = function("MPI_Iprobe", "iihpp");
         recv = function("MPI_Recv", "pihiihp");
+        iallreduce = function("MPI_Iallreduce", "ppihhhp");
+        ireduceScatter = function("MPI_Ireduce_scatter", "ppphhhp");
         cancel = function("MPI_Cancel", "p");
         requestFree = function("MPI_Request_free", "p");
         errorString = function("MPI_Error_string", "ipp");
@@ -135,12 +140,12 @@ final class MpiCalls {
         return new int[] {rank, number.get(ValueLayout.JAVA_INT, 0)};
     }
 
-    /** A message under way; its memory stays until it is done. */
+    /** A message or sum under way; its memory stays until it is done. */
     final class Request {
         private final MemorySegment handle = places.isEmpty() ? arena.allocate(ValueLayout.JAVA_LONG) : places.pop();
         private boolean done;
 
-        /** Whether the message has been sent or received; moves messages on. */
+        /** Whether the message has been sent or received, or the sum is there; moves messages on. */
         boolean isDone() {
             if (!done) {
                 check("MPI_Test", () -> (int) test.invokeExact(handle, number, status));
@@ -151,7 +156,7 @@ final class MpiCalls {
             return done;
         }
 
-        /** Gives up a message that nobody will send. */
+        /** Gives up a message that nobody will send; sums cannot be given up. */
         void cancel() {
             if (!done) {
                 check("MPI_Cancel", () -> (int) cancel.invokeExact(handle));
@@ -180,6 +185,41 @@ final class MpiCalls {
         check("MPI_Irecv", () -> (int) irecv.invokeExact(bytes, Math.toIntExact(bytes.byteSize()), constants.bytes(), from, tag,
                 constants.commWorld(), request.handle));
         return request;
+    }
+
+    /**
+     * Begins to add the terms of all ranks, in whose place each rank gets the sum.
+     *
+     * @param terms this rank's
+     * @param type F32 or F64
+     */
+    Request allReduce(MemorySegment terms, DType type) {
+        var request = new Request();
+        check("MPI_Iallreduce", () -> (int) iallreduce.invokeExact(inPlace(), terms, Math.toIntExact(terms.byteSize() / type.bytes()), handle(type),
+                constants.sums().sum(), constants.commWorld(), request.handle));
+        return request;
+    }
+
+    /**
+     * Begins to add the terms of all ranks, of which each rank gets its part, at the beginning of its terms.
+     *
+     * @param terms this rank's
+     * @param counts the number of elements of each rank's part, as C ints; unchanged until the sum is there
+     * @param type F32 or F64
+     */
+    Request reduceScatter(MemorySegment terms, MemorySegment counts, DType type) {
+        var request = new Request();
+        check("MPI_Ireduce_scatter", () -> (int) ireduceScatter.invokeExact(inPlace(), terms, counts, handle(type), constants.sums().sum(),
+                constants.commWorld(), request.handle));
+        return request;
+    }
+
+    private MemorySegment inPlace() {
+        return MemorySegment.ofAddress(constants.sums().inPlace());
+    }
+
+    private long handle(DType type) {
+        return type == DType.F64 ? constants.sums().doubles() : constants.sums().floats();
     }
 
     /** Whether a message with a tag has come from a rank. */

@@ -5,7 +5,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import kept.distributed.Channel;
 import kept.distributed.RankException;
 
@@ -16,7 +15,6 @@ import kept.distributed.RankException;
  */
 final class MpiChannel implements Channel {
     private static final long NOTHING = -1;
-    private static final long MOVING_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
     private final MpiTransport transport;
     private final MpiCalls mpi;
@@ -52,9 +50,9 @@ final class MpiChannel implements Channel {
         try {
             agree(sending, receiving, peer);
             begin(sending > 0 ? sent : null, receiving > 0 ? received : null, peer);
-            transport.await(this::areDone, peer, MOVING_NANOS, MpiTransport.SHORTEST_NANOS);
+            transport.await(this::areDone, peer, MpiTransport.MOVING_NANOS, MpiTransport.SHORTEST_NANOS);
         } catch (RankException e) {
-            transport.giveUp(this);
+            transport.giveUp(this::cancel);
             throw e;
         }
     }

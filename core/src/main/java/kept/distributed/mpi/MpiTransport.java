@@ -7,10 +7,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import kept.distributed.Channel;
+import kept.distributed.EngineSums;
 import kept.distributed.RankException;
 import kept.distributed.RankTimeout;
 import kept.distributed.Transport;
@@ -25,6 +27,7 @@ final class MpiTransport implements Transport {
     private static final int GOODBYE = 3;
     private static final int LIVES = 4;
     private static final int BACKGROUND = 5;
+    private static final int SUMS = 6;
 
     /** The rank that fails and the length of its reason, then the reason. */
     private static final int FAILURE_BYTES = 1024;
@@ -32,6 +35,7 @@ final class MpiTransport implements Transport {
 
     static final long WATCHFUL_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
     static final long SHORTEST_NANOS = TimeUnit.MICROSECONDS.toNanos(20);
+    static final long MOVING_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     static final long LONGEST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final long FAREWELL_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** A rank says so many times within the timeout that it lives, but not more often than every few milliseconds. */
@@ -48,9 +52,10 @@ final class MpiTransport implements Transport {
     private final Arena arena = Arena.ofShared();
     private final MpiChannel data;
     private final MpiChannel background;
+    private final MpiSums sums;
     private final MemorySegment failureBytes = arena.allocate(FAILURE_BYTES, 8);
     private final MemorySegment empty = arena.allocate(8);
-    private final MemorySegment sizes = arena.allocate(2 * Long.BYTES, 8);
+    private final MemorySegment unread = arena.allocate(MpiSums.WORDS * Long.BYTES, 8);
     private final MemorySegment ownNumber = arena.allocate(ValueLayout.JAVA_INT);
     private final MemorySegment peerNumber = arena.allocate(ValueLayout.JAVA_INT);
     private final List<MpiCalls.Request> beats = new ArrayList<>();
@@ -81,6 +86,7 @@ final class MpiTransport implements Transport {
         localSize = machine[1];
         data = new MpiChannel(this, mpi, DATA, arena);
         background = new MpiChannel(this, mpi, BACKGROUND, arena);
+        sums = new MpiSums(this, mpi, SUMS, arena);
         ownNumber.set(ValueLayout.JAVA_INT, 0, rank);
         heard = new long[size];
         endedAt = new long[size];
@@ -162,7 +168,12 @@ final class MpiTransport implements Transport {
         return background;
     }
 
-    /** Calls the library for a channel. */
+    @Override
+    public Optional<EngineSums> sums() {
+        return Optional.of(sums);
+    }
+
+    /** Calls the library for a channel or a sum. */
     synchronized void call(Runnable calls) {
         requireUsable();
         calls.run();
@@ -171,6 +182,37 @@ final class MpiTransport implements Transport {
     /** Waits until the messages of a channel are done; {@code peer} is whom they are to and from. */
     void await(BooleanSupplier done, int peer, long watchfulNanos, long longestNanos) {
         waitFor(() -> isDone(done), watchfulNanos, longestNanos, () -> look(done, peer));
+    }
+
+    /** Waits until what all ranks have come to is done. */
+    void awaitAll(BooleanSupplier done) {
+        waitFor(() -> isDone(done), MOVING_NANOS, SHORTEST_NANOS, () -> lookAtAll(done));
+    }
+
+    /** Waits a moment longer, whatever has failed, for what all ranks have come to; returns whether it is done. */
+    boolean isDoneSoon(BooleanSupplier done) {
+        long start = System.nanoTime();
+        while (true) {
+            synchronized (this) {
+                if (!closed && done.getAsBoolean()) {
+                    return true;
+                }
+            }
+            if (System.nanoTime() - start > RankTimeout.ofEnded(timeoutNanos)) {
+                return false;
+            }
+            LockSupport.parkNanos(SHORTEST_NANOS);
+        }
+    }
+
+    /** A rank that has ended has done its part, but another one may still have to pass it on. */
+    private synchronized void lookAtAll(BooleanSupplier done) {
+        requireUsable();
+        for (int peer = 0; peer < size && !done.getAsBoolean(); peer++) {
+            if (peer != rank) {
+                check(peer, 0);
+            }
+        }
     }
 
     private synchronized boolean isDone(BooleanSupplier done) {
@@ -185,14 +227,15 @@ final class MpiTransport implements Transport {
         requireLiving(peer);
         // A rank that has ended has sent all its messages before.
         if (mpi.hasCome(peer, GOODBYE) && !done.getAsBoolean()) {
+            checkFailure(); // What it has sent before may have come since.
             throw RankTimeout.ended(peer);
         }
     }
 
-    /** Ends the messages of a channel that nobody waits for any more. */
-    synchronized void giveUp(MpiChannel channel) {
+    /** Ends the messages of a channel or before a sum that nobody waits for any more. */
+    synchronized void giveUp(Runnable cancel) {
         if (!closed) {
-            channel.cancel();
+            cancel.run();
         }
     }
 
@@ -213,6 +256,7 @@ final class MpiTransport implements Transport {
         if (mpi.hasCome(peer, GOODBYE)) {
             endedAt[peer] = endedAt[peer] == 0 ? System.nanoTime() : endedAt[peer];
             if (System.nanoTime() - endedAt[peer] > RankTimeout.ofEnded(timeoutNanos)) {
+                checkFailure();
                 throw RankTimeout.ended(peer);
             }
         }
@@ -305,13 +349,19 @@ final class MpiTransport implements Transport {
             closed = true;
             data.cancel();
             background.cancel();
+            sums.cancel();
             sendAll(empty.asSlice(0, 0), GOODBYE);
             waitFor(() -> areGone(gone), WATCHFUL_NANOS, LONGEST_NANOS, () -> {
                 beat();
                 requireLiving(first(gone));
             });
             takeUnread();
+            if (sums.isUnderWay()) {
+                mpi.abort(); // An engine does not end while it adds, and cannot give up a sum.
+                return;
+            }
             mpi.end();
+            sums.close();
             arena.close();
         } catch (RankException e) {
             mpi.abort();
@@ -327,10 +377,10 @@ final class MpiTransport implements Transport {
         while (mpi.hasCome(LIVES)) {
             mpi.take(peerNumber, LIVES);
         }
-        for (MpiChannel channel : List.of(data, background)) {
+        for (int tag : new int[] {data.tag(), background.tag(), sums.tag()}) {
             try {
-                while (mpi.hasCome(channel.tag())) {
-                    mpi.take(sizes, channel.tag());
+                while (mpi.hasCome(tag)) {
+                    mpi.take(unread, tag);
                 }
             } catch (RankException e) {
                 // Bytes for which the other rank has waited in vain; the engine drops what is left.

@@ -3,6 +3,6 @@
  * any library with the standard ABI of MPI 5. {@link kept.distributed.mpi.MpiProvider} reads the launcher's environment and loads the library that
  * belongs to it; nothing is loaded without a launcher.
  *
- * <p>Of MPI only messages between two ranks are used. What is built on them, sums above all, is in {@code kept.distributed}.
+ * <p>What is built on messages between two ranks, sums above all, is in {@code kept.distributed}. MPI's own sums are used only where asked for.
  */
 package kept.distributed.mpi;

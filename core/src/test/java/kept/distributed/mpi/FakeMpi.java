@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.IntStream;
 
 /**
  * The functions of an MPI library as one rank sees them, with the handles of one of the three interfaces: native code that calls back into Java. The
@@ -31,8 +32,9 @@ final class FakeMpi implements SymbolLookup {
             Map.entry("MPI_Comm_free", "p"), Map.entry("MPI_Isend", "pihiihp"), Map.entry("MPI_Irecv", "pihiihp"), Map.entry("MPI_Test", "ppp"),
             Map.entry("MPI_Iprobe", "iihpp"), Map.entry("MPI_Recv", "pihiihp"), Map.entry("MPI_Cancel", "p"), Map.entry("MPI_Request_free", "p"),
             Map.entry("MPI_Error_string", "ipp"), Map.entry("MPI_Get_library_version", "pp"), Map.entry("MPI_Finalize", ""),
-            Map.entry("MPI_Abort", "hi"));
-    private static final List<String> OBJECTS = List.of("ompi_mpi_comm_world", "ompi_mpi_byte", "ompi_mpi_errors_return", "ompi_mpi_info_null");
+            Map.entry("MPI_Iallreduce", "ppihhhp"), Map.entry("MPI_Ireduce_scatter", "ppphhhp"), Map.entry("MPI_Abort", "hi"));
+    private static final List<String> OBJECTS = List.of("ompi_mpi_comm_world", "ompi_mpi_byte", "ompi_mpi_errors_return", "ompi_mpi_info_null",
+            "ompi_mpi_float", "ompi_mpi_double", "ompi_mpi_op_sum");
     private static final int MACHINE = 77;
     private static final int WRONG = 5;
 
@@ -59,9 +61,24 @@ final class FakeMpi implements SymbolLookup {
             return Optional.empty();
         }
 
+        private final List<FakeSum> sums = new ArrayList<>();
+
+        /** The sum of a number, in which each rank takes part once. */
+        private synchronized FakeSum sum(int number, int ranks) {
+            while (sums.size() <= number) {
+                sums.add(new FakeSum(ranks));
+            }
+            return sums.get(number);
+        }
+
         synchronized int unread() {
             return messages.size();
         }
+    }
+
+    /** What a request awaits. */
+    interface Awaited {
+        boolean isDone();
     }
 
     private record Receipt(MemorySegment bytes, int from, int tag) {}
@@ -71,13 +88,16 @@ final class FakeMpi implements SymbolLookup {
     private final int rank;
     private final int size;
     private final Map<String, Optional<MemorySegment>> symbols = new HashMap<>();
-    private final Map<Long, Optional<Receipt>> requests = new HashMap<>();
+    private final Map<Long, Awaited> requests = new HashMap<>();
     private MpiAbi.Constants constants;
     private long nextRequest = 1000;
     private int threadLevel;
+    private int sums;
 
     /** What a test sees. */
     final Set<String> hidden = new HashSet<>();
+    /** If set, sums are never there, and each look for one runs this. */
+    Runnable insteadOfSums;
     final List<String> called = new CopyOnWriteArrayList<>();
 
     FakeMpi(World world, MpiAbi abi, int rank, int size) {
@@ -130,14 +150,19 @@ final class FakeMpi implements SymbolLookup {
             case "MPI_Comm_set_errhandler" -> handle(a[0]) == constants.commWorld() && handle(a[1]) == constants.errorsReturn() ? 0 : WRONG;
             case "MPI_Comm_split_type" -> handle(a[0]) == constants.commWorld() && (int) a[1] == constants.sharedMemory()
                     && handle(a[3]) == constants.noInfo() ? putHandle(a[4], MACHINE) : WRONG;
-            case "MPI_Comm_free", "MPI_Finalize", "MPI_Abort" -> 0;
+            case "MPI_Comm_free", "MPI_Abort" -> 0;
+            case "MPI_Finalize" -> requests.values().stream().anyMatch(FakeSum.Part.class::isInstance) ? WRONG : 0;
             case "MPI_Isend" -> isRight(a[2], a[5]) ? send(a) : WRONG;
-            case "MPI_Irecv" -> isRight(a[2], a[5]) ? begin(a[6], Optional.of(receipt(a))) : WRONG;
+            case "MPI_Irecv" -> isRight(a[2], a[5]) ? begin(a[6], receiving(receipt(a))) : WRONG;
             case "MPI_Recv" -> isRight(a[2], a[5]) && receive(receipt(a)) ? 0 : WRONG;
+            case "MPI_Iallreduce" -> isSum(a[0], a[3], a[4], a[5]) ? begin(a[6], part(a[1], handle(a[3]), (int) a[2])) : WRONG;
+            case "MPI_Ireduce_scatter" -> isSum(a[0], a[3], a[4], a[5])
+                    ? begin(a[6], part(a[1], handle(a[3]), memory(a[2], 4L * size).toArray(ValueLayout.JAVA_INT))) : WRONG;
             case "MPI_Test" -> test(a);
             case "MPI_Iprobe" -> handle(a[2]) != constants.commWorld() ? WRONG
                     : put(a[3], world.first((int) a[0], constants.anySource(), rank, (int) a[1], false).isPresent() ? 1 : 0);
-            case "MPI_Cancel", "MPI_Request_free" -> requests.containsKey(request(a[0])) ? 0 : WRONG;
+            case "MPI_Cancel", "MPI_Request_free" -> requests.containsKey(request(a[0]))
+                    && !(requests.get(request(a[0])) instanceof FakeSum.Part) ? 0 : WRONG;
             case "MPI_Error_string" -> text(a[1], a[2], "code %d of the fake\nand more".formatted((int) a[0]));
             case "MPI_Get_library_version" -> text(a[0], a[1], "Fake MPI 1.0");
             default -> throw new AssertionError(function);
@@ -146,6 +171,19 @@ final class FakeMpi implements SymbolLookup {
 
     private boolean isRight(Object type, Object communicator) {
         return handle(type) == constants.bytes() && handle(communicator) == constants.commWorld();
+    }
+
+    private boolean isSum(Object sent, Object type, Object operation, Object communicator) {
+        return ((MemorySegment) sent).address() == constants.sums().inPlace() && handle(operation) == constants.sums().sum()
+                && (handle(type) == constants.sums().floats() || handle(type) == constants.sums().doubles())
+                && handle(communicator) == constants.commWorld();
+    }
+
+    /** This rank's part in the next sum: of one count in all, or one for each rank. */
+    private FakeSum.Part part(Object terms, long type, int... counts) {
+        boolean isDouble = type == constants.sums().doubles();
+        long bytes = IntStream.of(counts).asLongStream().sum() * (isDouble ? Double.BYTES : Float.BYTES);
+        return world.sum(sums++, size).join(rank, memory(terms, bytes), isDouble, counts);
     }
 
     private int ifWorld(Object communicator, int value) {
@@ -158,24 +196,35 @@ final class FakeMpi implements SymbolLookup {
 
     private int send(Object... a) {
         world.send(new World.Message(rank, (int) a[3], (int) a[4], memory(a[0], (int) a[1]).toArray(ValueLayout.JAVA_BYTE)));
-        return begin(a[6], Optional.empty());
+        return begin(a[6], () -> true);
+    }
+
+    private Awaited receiving(Receipt receipt) {
+        return () -> receive(receipt);
     }
 
     private static Receipt receipt(Object... a) {
         return new Receipt(memory(a[0], (int) a[1]), (int) a[3], (int) a[4]);
     }
 
-    private int begin(Object place, Optional<Receipt> receipt) {
-        requests.put(nextRequest, receipt);
+    private int begin(Object place, Awaited awaited) {
+        if (awaited == null) {
+            return WRONG;
+        }
+        requests.put(nextRequest, awaited);
         return putHandle(place, nextRequest++);
     }
 
     private int test(Object... a) {
-        Optional<Receipt> receipt = requests.get(request(a[0]));
-        if (receipt == null) {
+        Awaited awaited = requests.get(request(a[0]));
+        if (awaited == null) {
             return WRONG;
         }
-        boolean done = receipt.isEmpty() || receive(receipt.get());
+        boolean stays = awaited instanceof FakeSum.Part && insteadOfSums != null;
+        if (stays) {
+            insteadOfSums.run();
+        }
+        boolean done = !stays && awaited.isDone();
         if (done) {
             requests.remove(request(a[0]));
         }

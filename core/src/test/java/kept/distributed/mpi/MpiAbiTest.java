@@ -15,7 +15,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The tables of handles, with the values of the headers: mpi.h of Open MPI 4.1.4, of MPICH 4.0.2 and of the MPI 5.0 standard. */
 class MpiAbiTest {
     private static final SymbolLookup OPEN_MPI = name -> {
-        int index = List.of("ompi_mpi_comm_world", "ompi_mpi_byte", "ompi_mpi_errors_return", "ompi_mpi_info_null").indexOf(name);
+        int index = List.of("ompi_mpi_comm_world", "ompi_mpi_byte", "ompi_mpi_errors_return", "ompi_mpi_info_null", "ompi_mpi_float",
+                "ompi_mpi_double", "ompi_mpi_op_sum").indexOf(name);
         return index < 0 ? Optional.empty() : Optional.of(MemorySegment.ofAddress(0x7000_0000_0000L + index));
     };
     private static final SymbolLookup OTHER = _ -> Optional.empty();
@@ -23,18 +24,21 @@ class MpiAbiTest {
     @Test
     void handlesOfOpenMpiAreAddressesOfItsObjects() {
         assertThat(MpiAbi.OPEN_MPI.constants(OPEN_MPI)).contains(
-                new MpiAbi.Constants(0x7000_0000_0000L, 0x7000_0000_0001L, 0x7000_0000_0002L, 0x7000_0000_0003L, -1, 0, 2));
+                new MpiAbi.Constants(0x7000_0000_0000L, 0x7000_0000_0001L, 0x7000_0000_0002L, 0x7000_0000_0003L, -1, 0, 2,
+                        new MpiAbi.Sums(0x7000_0000_0004L, 0x7000_0000_0005L, 0x7000_0000_0006L, 1)));
         assertThat(MpiAbi.OPEN_MPI.constants(OTHER)).isEmpty();
     }
 
     @Test
     void handlesOfMpichAreNumbers() {
-        assertThat(MpiAbi.MPICH.constants(OTHER)).contains(new MpiAbi.Constants(1140850688, 1275068685, 1409286145, 469762048, -2, 1, 2));
+        assertThat(MpiAbi.MPICH.constants(OTHER)).contains(new MpiAbi.Constants(1140850688, 1275068685, 1409286145, 469762048, -2, 1, 2,
+                new MpiAbi.Sums(1275069450, 1275070475, 1476395011, -1)));
     }
 
     @Test
     void handlesOfTheStandardAreSmallAddresses() {
-        assertThat(MpiAbi.STANDARD.constants(OTHER)).contains(new MpiAbi.Constants(257, 583, 322, 304, -1, 221, 2048));
+        assertThat(MpiAbi.STANDARD.constants(OTHER)).contains(new MpiAbi.Constants(257, 583, 322, 304, -1, 221, 2048,
+                new MpiAbi.Sums(528, 532, 33, 1)));
     }
 
     @ParameterizedTest

@@ -8,10 +8,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import kept.distributed.EngineSums;
 import kept.distributed.RankException;
+import kept.tensor.DType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -95,6 +98,96 @@ class MpiTransportTest {
             }
             transport.close();
             assertThat(library.called).contains("MPI_Finalize");
+        });
+    }
+
+    /** The stand-in adds from the last rank to the first. */
+    @ParameterizedTest
+    @EnumSource
+    void theLibraryAddsWithTheHandlesOfTheInterface(MpiAbi abi) throws InterruptedException {
+        onRanks(abi, 3, MINUTE, (transport, library) -> {
+            EngineSums sums = transport.sums().orElseThrow();
+            float[] large = {1, 1e8f, -1e8f};
+            MemorySegment terms = sums.terms(5 * Float.BYTES);
+            for (int i = 0; i < 5; i++) {
+                terms.setAtIndex(ValueLayout.JAVA_FLOAT, i, i * large[transport.rank()]);
+            }
+            sums.reduceScatter(DType.F32, 2, 0, 3);
+            float[] part = {transport.rank() == 0 ? 0 : 2, transport.rank() == 0 ? 1 : 3};
+            if (transport.rank() != 1) {
+                assertThat(terms.asSlice(0, 2 * Float.BYTES).toArray(ValueLayout.JAVA_FLOAT)).as("(-1e8 + 1e8) + 1").containsExactly(part);
+            }
+            MemorySegment doubles = sums.terms(2 * Double.BYTES);
+            doubles.setAtIndex(ValueLayout.JAVA_DOUBLE, 0, 1e-9 * large[transport.rank()]);
+            doubles.setAtIndex(ValueLayout.JAVA_DOUBLE, 1, transport.rank());
+            sums.allReduce(DType.F64, 2);
+            assertThat(doubles.toArray(ValueLayout.JAVA_DOUBLE)).containsExactly(1e-9 * -1e8f + 1e-9 * 1e8f + 1e-9, 3);
+            assertThat(List.of(DType.BF16, DType.I32)).noneMatch(sums::has);
+            transport.close();
+            assertThat(library.called).endsWith("MPI_Finalize").doesNotContain("MPI_Cancel", "MPI_Abort");
+        });
+    }
+
+    @Test
+    void ranksThatDoNotAddTheSameSaySo() throws InterruptedException {
+        List<String> messages = new CopyOnWriteArrayList<>();
+        onRanks(MpiAbi.MPICH, 3, MINUTE, (transport, library) -> {
+            EngineSums sums = transport.sums().orElseThrow();
+            sums.terms(1000);
+            assertThatThrownBy(() -> {
+                try {
+                    if (transport.rank() == 1) {
+                        sums.reduceScatter(DType.F32, 1, 1, 1);
+                    } else {
+                        sums.allReduce(DType.F32, 3);
+                    }
+                } catch (RankException e) {
+                    transport.fail(e.getMessage());
+                    messages.add(e.getMessage());
+                    throw e;
+                }
+            }).isInstanceOf(RankException.class);
+            transport.close();
+            assertThat(library.called).endsWith("MPI_Finalize").doesNotContain("MPI_Iallreduce", "MPI_Ireduce_scatter");
+        });
+        assertThat(messages).anyMatch(message -> message.matches("\\[ranks] rank \\d adds 3 elements \\(f32, (whole|in parts)\\), but rank \\d adds "
+                + "3 elements \\(f32, (whole|in parts)\\): the ranks do not do the same"));
+    }
+
+    /** Nobody begins a sum to which not all come; then the library can end. */
+    @ParameterizedTest
+    @EnumSource
+    void aFailureEndsTheWaitForASum(MpiAbi abi) throws InterruptedException {
+        onRanks(abi, 4, MINUTE, (transport, library) -> {
+            if (transport.rank() == 1) {
+                transport.fail("the disk is full");
+            } else {
+                EngineSums sums = transport.sums().orElseThrow();
+                sums.terms(8);
+                assertThatThrownBy(() -> sums.allReduce(DType.F64, 1)).isInstanceOf(RankException.class)
+                        .hasMessage("[ranks] rank 1 has failed: the disk is full");
+            }
+            transport.close();
+            assertThat(library.called).endsWith("MPI_Finalize").doesNotContain("MPI_Iallreduce", "MPI_Abort");
+        });
+    }
+
+    /** All have come to the sum, and it does not end: the library cannot end while it adds. */
+    @Test
+    void aFailureDuringASumEndsAllAtOnce() throws InterruptedException {
+        onRanks(MpiAbi.STANDARD, 2, MINUTE / 20, (transport, library) -> {
+            EngineSums sums = transport.sums().orElseThrow();
+            sums.terms(8);
+            library.insteadOfSums = transport.rank() == 1 ? Thread.currentThread()::interrupt : () -> { };
+            assertThatThrownBy(() -> sums.allReduce(DType.F64, 1)).isInstanceOf(RankException.class).hasMessage(transport.rank() == 1
+                    ? "[ranks] interrupted while waiting for another rank" : "[ranks] rank 1 has failed: interrupted");
+            if (transport.rank() == 1) {
+                Thread.interrupted();
+                transport.fail("interrupted");
+            }
+            assertThatThrownBy(() -> sums.terms(8)).isInstanceOf(RankException.class).hasMessageContaining("has failed before");
+            transport.close();
+            assertThat(library.called).endsWith("MPI_Abort").doesNotContain("MPI_Finalize");
         });
     }
 

@@ -594,6 +594,15 @@ public class Nccl extends Nccl$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+    private static final int ncclSum = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum ncclRedOp_t.ncclSum = 0
+     * }
+     */
+    public static int ncclSum() {
+        return ncclSum;
+    }
     private static final int ncclInt8 = (int)0L;
     /**
      * {@snippet lang=c :
@@ -665,6 +674,205 @@ public class Nccl extends Nccl$shared {
      */
     public static int ncclBfloat16() {
         return ncclBfloat16;
+    }
+
+    private static class ncclReduce {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Nccl.C_INT,
+            Nccl.C_POINTER,
+            Nccl.C_POINTER,
+            Nccl.C_LONG,
+            Nccl.C_INT,
+            Nccl.C_INT,
+            Nccl.C_INT,
+            Nccl.C_POINTER,
+            Nccl.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("ncclReduce");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * ncclResult_t ncclReduce(const void *sendbuff, void *recvbuff, size_t count, ncclDataType_t datatype, ncclRedOp_t op, int root, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static FunctionDescriptor ncclReduce$descriptor() {
+        return ncclReduce.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * ncclResult_t ncclReduce(const void *sendbuff, void *recvbuff, size_t count, ncclDataType_t datatype, ncclRedOp_t op, int root, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static MethodHandle ncclReduce$handle() {
+        return ncclReduce.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * ncclResult_t ncclReduce(const void *sendbuff, void *recvbuff, size_t count, ncclDataType_t datatype, ncclRedOp_t op, int root, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static MemorySegment ncclReduce$address() {
+        return ncclReduce.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * ncclResult_t ncclReduce(const void *sendbuff, void *recvbuff, size_t count, ncclDataType_t datatype, ncclRedOp_t op, int root, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static int ncclReduce(MemorySegment sendbuff, MemorySegment recvbuff, long count, int datatype, int op, int root, MemorySegment comm, MemorySegment stream) {
+        var mh$ = ncclReduce.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("ncclReduce", sendbuff, recvbuff, count, datatype, op, root, comm, stream);
+            }
+            return (int)mh$.invokeExact(sendbuff, recvbuff, count, datatype, op, root, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class ncclAllReduce {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Nccl.C_INT,
+            Nccl.C_POINTER,
+            Nccl.C_POINTER,
+            Nccl.C_LONG,
+            Nccl.C_INT,
+            Nccl.C_INT,
+            Nccl.C_POINTER,
+            Nccl.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("ncclAllReduce");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * ncclResult_t ncclAllReduce(const void *sendbuff, void *recvbuff, size_t count, ncclDataType_t datatype, ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static FunctionDescriptor ncclAllReduce$descriptor() {
+        return ncclAllReduce.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * ncclResult_t ncclAllReduce(const void *sendbuff, void *recvbuff, size_t count, ncclDataType_t datatype, ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static MethodHandle ncclAllReduce$handle() {
+        return ncclAllReduce.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * ncclResult_t ncclAllReduce(const void *sendbuff, void *recvbuff, size_t count, ncclDataType_t datatype, ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static MemorySegment ncclAllReduce$address() {
+        return ncclAllReduce.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * ncclResult_t ncclAllReduce(const void *sendbuff, void *recvbuff, size_t count, ncclDataType_t datatype, ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static int ncclAllReduce(MemorySegment sendbuff, MemorySegment recvbuff, long count, int datatype, int op, MemorySegment comm, MemorySegment stream) {
+        var mh$ = ncclAllReduce.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("ncclAllReduce", sendbuff, recvbuff, count, datatype, op, comm, stream);
+            }
+            return (int)mh$.invokeExact(sendbuff, recvbuff, count, datatype, op, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class ncclReduceScatter {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Nccl.C_INT,
+            Nccl.C_POINTER,
+            Nccl.C_POINTER,
+            Nccl.C_LONG,
+            Nccl.C_INT,
+            Nccl.C_INT,
+            Nccl.C_POINTER,
+            Nccl.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("ncclReduceScatter");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * ncclResult_t ncclReduceScatter(const void *sendbuff, void *recvbuff, size_t recvcount, ncclDataType_t datatype, ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static FunctionDescriptor ncclReduceScatter$descriptor() {
+        return ncclReduceScatter.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * ncclResult_t ncclReduceScatter(const void *sendbuff, void *recvbuff, size_t recvcount, ncclDataType_t datatype, ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static MethodHandle ncclReduceScatter$handle() {
+        return ncclReduceScatter.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * ncclResult_t ncclReduceScatter(const void *sendbuff, void *recvbuff, size_t recvcount, ncclDataType_t datatype, ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static MemorySegment ncclReduceScatter$address() {
+        return ncclReduceScatter.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * ncclResult_t ncclReduceScatter(const void *sendbuff, void *recvbuff, size_t recvcount, ncclDataType_t datatype, ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream)
+     * }
+     */
+    public static int ncclReduceScatter(MemorySegment sendbuff, MemorySegment recvbuff, long recvcount, int datatype, int op, MemorySegment comm, MemorySegment stream) {
+        var mh$ = ncclReduceScatter.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("ncclReduceScatter", sendbuff, recvbuff, recvcount, datatype, op, comm, stream);
+            }
+            return (int)mh$.invokeExact(sendbuff, recvbuff, recvcount, datatype, op, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
     }
 
     private static class ncclSend {

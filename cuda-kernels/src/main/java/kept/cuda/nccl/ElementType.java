@@ -3,7 +3,10 @@ package kept.cuda.nccl;
 import kept.cuda.bindings.Nccl;
 import kept.tensor.DType;
 
-/** Element types of messages, with the codes of ncclDataType_t. A message is never computed with, so other types go as bytes. */
+/**
+ * Element types of messages and sums, with the codes of ncclDataType_t. Other types go as bytes, since a message
+ * is never computed with.
+ */
 public enum ElementType {
     /** 8 bits, also for types that NCCL does not have. */
     U8(Nccl.ncclUint8(), 1),

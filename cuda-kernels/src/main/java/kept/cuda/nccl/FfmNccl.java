@@ -45,7 +45,7 @@ public final class FfmNccl implements NcclCalls {
         NativeLibrary.loadNccl();
         for (String function : new String[] {"ncclGetVersion", "ncclGetErrorString", "ncclGetLastError", "ncclGetUniqueId",
             "ncclCommInitRankConfig", "ncclCommFinalize", "ncclCommDestroy", "ncclCommAbort", "ncclCommGetAsyncError", "ncclGroupStart",
-            "ncclGroupEnd", "ncclSend", "ncclRecv"}) {
+            "ncclGroupEnd", "ncclReduce", "ncclAllReduce", "ncclReduceScatter", "ncclSend", "ncclRecv"}) {
             if (NativeLibrary.NCCL.find(function).isEmpty()) {
                 throw new MissingLibraryException("%s lacks %s, which NCCL %s and later have; update it, or name another by -D%s=FILE".formatted(
                         NativeLibrary.NCCL.origin(), function, text(OLDEST), NativeLibrary.NCCL_PROPERTY));
@@ -137,6 +137,34 @@ public final class FfmNccl implements NcclCalls {
                 MemorySegment.ofAddress(stream));
         if (isFailure(status)) {
             throw failure(status, "ncclRecv of %d elements (%s) from rank %d".formatted(count, type, peer), communicator);
+        }
+    }
+
+    @Override
+    public void allReduce(long address, long count, ElementType type, long communicator, long stream) {
+        MemorySegment terms = MemorySegment.ofAddress(address);
+        int status = Nccl.ncclAllReduce(terms, terms, count, type.code(), Nccl.ncclSum(), MemorySegment.ofAddress(communicator),
+                MemorySegment.ofAddress(stream));
+        if (isFailure(status)) {
+            throw failure(status, "ncclAllReduce of %d elements (%s)".formatted(count, type), communicator);
+        }
+    }
+
+    @Override
+    public void reduceScatter(long terms, long sum, long count, ElementType type, long communicator, long stream) {
+        int status = Nccl.ncclReduceScatter(MemorySegment.ofAddress(terms), MemorySegment.ofAddress(sum), count, type.code(), Nccl.ncclSum(),
+                MemorySegment.ofAddress(communicator), MemorySegment.ofAddress(stream));
+        if (isFailure(status)) {
+            throw failure(status, "ncclReduceScatter of %d elements (%s) for each rank".formatted(count, type), communicator);
+        }
+    }
+
+    @Override
+    public void reduce(long terms, long sum, long count, ElementType type, int root, long communicator, long stream) {
+        int status = Nccl.ncclReduce(MemorySegment.ofAddress(terms), MemorySegment.ofAddress(sum), count, type.code(), Nccl.ncclSum(), root,
+                MemorySegment.ofAddress(communicator), MemorySegment.ofAddress(stream));
+        if (isFailure(status)) {
+            throw failure(status, "ncclReduce of %d elements (%s) to rank %d".formatted(count, type, root), communicator);
         }
     }
 

@@ -1,9 +1,9 @@
 package kept.cuda.nccl;
 
 /**
- * The calls of NCCL that the backend makes. A communicator joins one device of each rank; handles and device addresses are longs. Sending and
- * receiving are queued on a stream, like kernels. Communicators do not block the host: a call may return while NCCL still works on it, and {@link
- * #isDone} tells when the next call may follow.
+ * The calls of NCCL that the backend makes. A communicator joins one device of each rank; handles and device addresses are longs. Messages and sums
+ * are queued on a stream, like kernels. Communicators do not block the host: a call may return while NCCL still works on it; {@link #isDone} tells
+ * when the next call may follow.
  *
  * <p>One thread at a time uses a communicator, with the device's context current ({@link kept.cuda.driver.Driver#makeCurrent}). Every failure throws
  * a {@link kept.cuda.driver.CudaException} that names the call, the status and NCCL's explanation.
@@ -45,7 +45,7 @@ public interface NcclCalls {
      */
     boolean isDone(long communicator);
 
-    /** Begins a group of messages of this thread (ncclGroupStart); they are sent and received at the same time. */
+    /** Begins a group of messages or sums of this thread (ncclGroupStart); messages are then sent and received at the same time. */
     void groupStart();
 
     /**
@@ -78,6 +78,42 @@ public interface NcclCalls {
      * @param stream stream handle
      */
     void receive(long address, long count, ElementType type, int peer, long communicator, long stream);
+
+    /**
+     * Adds elements of all ranks, each of which gets the sum (ncclAllReduce). NCCL chooses the order of the additions; all ranks get the same bits.
+     *
+     * @param address device address of the first element, overwritten with the sum
+     * @param count number of elements, 1 or more
+     * @param type element type
+     * @param communicator handle from {@link #join}
+     * @param stream stream handle
+     */
+    void allReduce(long address, long count, ElementType type, long communicator, long stream);
+
+    /**
+     * Adds elements of all ranks, each of which gets one of as many parts of equal size as there are ranks (ncclReduceScatter).
+     *
+     * @param terms device address of the first element of all parts
+     * @param sum device address for this rank's part of the sum: that of the part in {@code terms}, or apart from these
+     * @param count number of elements of a part, 1 or more
+     * @param type element type
+     * @param communicator handle from {@link #join}
+     * @param stream stream handle
+     */
+    void reduceScatter(long terms, long sum, long count, ElementType type, long communicator, long stream);
+
+    /**
+     * Adds elements of all ranks, of which one gets the sum (ncclReduce).
+     *
+     * @param terms device address of the first element
+     * @param sum device address for the sum: that of the terms, or apart from these; ignored in other ranks than the root
+     * @param count number of elements, 1 or more
+     * @param type element type
+     * @param root the rank that gets the sum
+     * @param communicator handle from {@link #join}
+     * @param stream stream handle
+     */
+    void reduce(long terms, long sum, long count, ElementType type, int root, long communicator, long stream);
 
     /**
      * Begins to end a communicator whose messages are all through (ncclCommFinalize); {@link #destroy} follows when it {@link #isDone is done}.

@@ -86,6 +86,9 @@ final class FakeSignatures {
             ncclCommGetAsyncError ipp
             ncclGroupStart i
             ncclGroupEnd i
+            ncclReduce ippliiipp
+            ncclAllReduce ippliipp
+            ncclReduceScatter ippliipp
             ncclSend ipliipp
             ncclRecv ipliipp
             """);

@@ -71,6 +71,12 @@ class FfmNcclTest {
         expect(called, "ncclSend", ADDRESS, 5_000_000_000L, 9, 6, HANDLE, STREAM);
         nccl.receive(ADDRESS, 1L << 40, ElementType.U8, 5, HANDLE, STREAM);
         expect(called, "ncclRecv", ADDRESS, 1L << 40, 1, 5, HANDLE, STREAM);
+        nccl.allReduce(ADDRESS, 5_000_000_000L, ElementType.F32, HANDLE, STREAM);
+        expect(called, "ncclAllReduce", ADDRESS, ADDRESS, 5_000_000_000L, 7, 0, HANDLE, STREAM);
+        nccl.reduceScatter(ADDRESS, ADDRESS + 1, 1L << 40, ElementType.BF16, HANDLE, STREAM);
+        expect(called, "ncclReduceScatter", ADDRESS, ADDRESS + 1, 1L << 40, 9, 0, HANDLE, STREAM);
+        nccl.reduce(ADDRESS, ADDRESS + 2, 1L << 40, ElementType.F32, 3, HANDLE, STREAM);
+        expect(called, "ncclReduce", ADDRESS, ADDRESS + 2, 1L << 40, 7, 0, 3, HANDLE, STREAM);
         fake.on("ncclGroupEnd", _ -> 7);
         nccl.groupEnd();
         expect(called, "ncclGroupEnd");
@@ -112,7 +118,9 @@ class FfmNcclTest {
         explain("internal error", "");
         for (Runnable call : List.<Runnable>of(nccl::uniqueId, () -> nccl.join(2, new byte[NcclCalls.ID_BYTES], 1), () -> nccl.isDone(HANDLE),
                 nccl::groupStart, nccl::groupEnd, () -> nccl.send(1, 2, ElementType.I32, 0, HANDLE, STREAM),
-                () -> nccl.receive(1, 2, ElementType.I32, 0, HANDLE, STREAM), () -> nccl.end(HANDLE), () -> nccl.destroy(HANDLE),
+                () -> nccl.receive(1, 2, ElementType.I32, 0, HANDLE, STREAM), () -> nccl.allReduce(1, 2, ElementType.F32, HANDLE, STREAM),
+                () -> nccl.reduceScatter(1, 2, 3, ElementType.F32, HANDLE, STREAM),
+                () -> nccl.reduce(1, 2, 3, ElementType.F32, 0, HANDLE, STREAM), () -> nccl.end(HANDLE), () -> nccl.destroy(HANDLE),
                 () -> nccl.abort(HANDLE), FfmNccl::open)) {
             fake.calls();
             call.run();

@@ -1,6 +1,7 @@
 package kept.cuda.virtual;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import kept.cuda.nccl.ElementType;
@@ -21,8 +22,11 @@ final class VirtualClique {
         members = new Member[ranks];
     }
 
+    /** What a rank asks for. */
+    sealed interface Work permits Message, VirtualSum { }
+
     /** A message that a rank sends or receives. */
-    record Message(boolean sends, long address, long count, ElementType type, int peer) {
+    record Message(boolean sends, long address, long count, ElementType type, int peer) implements Work {
         long bytes() {
             return count * type.bytes();
         }
@@ -33,14 +37,24 @@ final class VirtualClique {
         }
     }
 
-    /** A group of messages on the stream of a device. */
+    /** A group of messages, or of sums, on the stream of a device. */
     private static final class Launch {
-        private final List<Message> open;
+        private final List<Message> open = new ArrayList<>();
+        private final List<VirtualSum> sums = new ArrayList<>();
         /** What is wrong with it, found from another rank. */
         private KernelFault fault;
 
-        Launch(List<Message> messages) {
-            open = new ArrayList<>(messages);
+        Launch(List<Work> works) {
+            for (Work work : works) {
+                switch (work) {
+                    case Message message -> open.add(message);
+                    case VirtualSum sum -> sums.add(sum);
+                }
+            }
+        }
+
+        boolean isEmpty() {
+            return open.isEmpty() && sums.isEmpty();
         }
     }
 
@@ -139,17 +153,21 @@ final class VirtualClique {
         }
 
         /** The memory of a message is the device's, and in use. */
-        void requireMemory(String call, Message message) {
-            Allocation allocation = gpu.memory().find(message.address(), message.bytes());
+        void requireMemory(String call, Work work, long address, long bytes) {
+            Allocation allocation = gpu.memory().find(address, bytes);
             if (allocation == null || allocation.isReleased()) {
-                throw VirtualNccl.failure(INVALID_ARGUMENT, call, "%s at 0x%x of device %d, %s".formatted(message, message.address(), device,
-                        gpu.memory().describe(message.address())));
+                throw VirtualNccl.failure(INVALID_ARGUMENT, call, "%s at 0x%x of device %d, %s".formatted(work, address, device,
+                        gpu.memory().describe(address)));
             }
         }
 
-        void launch(long on, List<Message> messages) {
-            for (Message read : messages) {
-                for (Message written : messages) {
+        void launch(long on, List<Work> works) {
+            var next = new Launch(works);
+            if (!next.open.isEmpty() && !next.sums.isEmpty()) {
+                throw VirtualNccl.failure(INVALID_USAGE, "ncclGroupEnd", "messages and sums in one group");
+            }
+            for (Message read : next.open) {
+                for (Message written : next.open) {
                     if (written != read && !written.sends() && read.address() < written.address() + written.bytes()
                             && written.address() < read.address() + read.bytes()) {
                         throw VirtualNccl.failure(INVALID_USAGE, "ncclGroupEnd", "%s received over %s of the same group".formatted(written, read));
@@ -158,7 +176,7 @@ final class VirtualClique {
             }
             synchronized (VirtualClique.this) {
                 stream = on;
-                launched = new Launch(messages);
+                launched = next;
             }
         }
 
@@ -188,12 +206,14 @@ final class VirtualClique {
         private boolean isThrough(Launch launch) {
             synchronized (VirtualClique.this) {
                 if (aborted) {
-                    launch.open.stream().filter(message -> !message.sends()).forEach(this::receiveAnything);
+                    launch.open.stream().filter(message -> !message.sends()).forEach(message -> putAnything(message.address(), message.bytes()));
+                    launch.sums.stream().filter(sum -> sum.isFor(rank)).forEach(sum -> putAnything(sum.sum(), sum.bytes()));
                     return true;
                 }
                 current = launch;
                 launch.open.removeIf(message -> moves(message));
-                if (launch.fault == null && !launch.open.isEmpty() && isStuck(this, new boolean[members.length])) {
+                addUp();
+                if (launch.fault == null && !launch.isEmpty() && isStuck(this, new boolean[members.length])) {
                     launch.fault = new KernelFault("[nccl] the messages of ranks wait for each other for ever: " + waiting()
                             + "; a group sends and receives at the same time");
                     for (Member member : members) {
@@ -202,22 +222,87 @@ final class VirtualClique {
                         }
                     }
                 }
-                if (launch.fault != null || launch.open.isEmpty()) {
+                if (launch.fault != null || launch.isEmpty()) {
                     current = null;
                     unfinished--;
                 }
                 if (launch.fault != null) {
                     throw launch.fault;
                 }
-                return launch.open.isEmpty();
+                return launch.isEmpty();
             }
         }
 
+        /** Adds if the streams of all ranks have come to their sums. */
+        private void addUp() {
+            for (Member member : members) {
+                if (member.current == null || member.current.sums.isEmpty()) {
+                    return;
+                }
+            }
+            try {
+                for (int i = 0; i < current.sums.size(); i++) {
+                    addUp(i);
+                }
+            } catch (KernelFault e) {
+                for (Member member : members) {
+                    member.current.fault = e;
+                }
+            }
+            for (Member member : members) {
+                member.current.sums.clear();
+            }
+        }
+
+        private void addUp(int index) {
+            VirtualSum own = current.sums.get(index);
+            byte[][] terms = new byte[members.length][];
+            for (Member member : members) {
+                VirtualSum other = index < member.current.sums.size() ? member.current.sums.get(index) : null;
+                if (other == null || !other.isLike(own) || member.current.sums.size() != current.sums.size()) {
+                    throw new KernelFault("[nccl] rank %d has %s, and rank %d %s".formatted(rank, own, member.rank,
+                            other == null ? "no such sum" : other.toString()));
+                }
+                terms[member.rank] = member.terms(other);
+            }
+            for (Member member : members) {
+                if (own.isFor(member.rank)) {
+                    member.put(member.current.sums.get(index), terms);
+                }
+            }
+        }
+
+        private byte[] terms(VirtualSum sum) {
+            long bytes = sum.termBytes(members.length);
+            Allocation source = gpu.memory().find(sum.terms(), bytes);
+            if (source == null) {
+                throw new KernelFault("[nccl] memory of a sum of rank %d was freed before it was added".formatted(rank));
+            }
+            long unwritten = source.firstUnwritten(sum.terms() - source.base, bytes);
+            if (unwritten >= 0) {
+                throw new KernelFault("[nccl] rank %d adds %s, of which byte %,d of %s was never written".formatted(rank, sum, unwritten, source));
+            }
+            return source.read(sum.terms() - source.base, Math.toIntExact(bytes));
+        }
+
+        private void put(VirtualSum sum, byte[]... terms) {
+            Allocation target = gpu.memory().find(sum.sum(), sum.bytes());
+            if (target == null) {
+                throw new KernelFault("[nccl] memory for a sum of rank %d was freed before it was added".formatted(rank));
+            }
+            int begin = Math.toIntExact(sum.begin(rank));
+            byte[][] own = new byte[terms.length][];
+            for (int other = 0; other < own.length; other++) {
+                own[other] = Arrays.copyOfRange(terms[other], begin, begin + Math.toIntExact(sum.bytes()));
+            }
+            target.write(sum.sum() - target.base, sum.add(own));
+        }
+
         /** Kernels that are queued behind an aborted message read what they find. */
-        private void receiveAnything(Message message) {
-            Allocation target = gpu.memory().find(message.address(), message.bytes());
+        private void putAnything(long address, long bytes) {
+            Allocation target = gpu.memory().find(address, bytes);
             if (target != null) {
-                target.set(message.address() - target.base, message.bytes(), ANYTHING);
+                target.set(address - target.base, bytes, ANYTHING);
             }
         }
 
@@ -272,9 +357,8 @@ final class VirtualClique {
 
         /** Whether a member waits, over others that wait, for itself: what these have come to must end before they come to the counterpart. */
         private boolean isStuck(Member start, boolean[] seen) {
-            for (Message message : current.open) {
-                Member peer = members[message.peer()];
-                if (peer.current == null || peer.current.open.isEmpty()) {
+            for (Member peer : awaited()) {
+                if (peer.current == null || peer.current.isEmpty()) {
                     continue;
                 }
                 if (peer == start) {
@@ -290,12 +374,25 @@ final class VirtualClique {
             return false;
         }
 
+        /** Whom this rank waits for: the others of its messages, or all that have not come to a sum. */
+        private List<Member> awaited() {
+            List<Member> awaited = new ArrayList<>();
+            current.open.forEach(message -> awaited.add(members[message.peer()]));
+            for (Member member : members) {
+                if (!current.sums.isEmpty() && (member.current == null || member.current.sums.isEmpty())) {
+                    awaited.add(member);
+                }
+            }
+            return awaited;
+        }
+
         private String waiting() {
             List<String> texts = new ArrayList<>();
             for (Member member : members) {
                 if (member.current != null) {
                     member.current.open.forEach(message -> texts.add("rank %d %s rank %d".formatted(member.rank,
                             message.sends() ? "sends to" : "receives from", message.peer())));
+                    member.current.sums.forEach(sum -> texts.add("rank %d adds by %s".formatted(member.rank, sum.call())));
                 }
             }
             return String.join(", ", texts);

@@ -14,7 +14,8 @@ import kept.cuda.nccl.NcclCalls;
 
 /**
  * NCCL between the devices of a virtual machine, whose ranks are threads. Like communicators that do not block, it does what a call asks for only
- * when {@link #isDone} is asked: messages are then queued on their streams, and move when both streams have come to them. What NCCL leaves undefined,
+ * when {@link #isDone} is asked: messages are then queued on their streams, and move when both streams have come to them. Sums are there
+ * when the streams of all ranks have come to them, and are added from the last rank to the first. What NCCL leaves undefined,
  * or where it waits for ever, is an error here.
  */
 public final class VirtualNccl implements NcclCalls {
@@ -34,13 +35,13 @@ public final class VirtualNccl implements NcclCalls {
     private final AtomicLong bytes = new AtomicLong();
     private volatile boolean tellsOfAborts = true;
 
-    /** The messages of a group that a thread has begun. */
+    /** The messages and sums of a group that a thread has begun. */
     private static final class Group {
         private final List<Posted> messages = new ArrayList<>();
         private int depth = 1;
     }
 
-    private record Posted(VirtualClique.Member member, long stream, VirtualClique.Message message) {}
+    private record Posted(VirtualClique.Member member, long stream, VirtualClique.Work work) {}
 
     VirtualNccl(VirtualMachine machine) {
         this.machine = machine;
@@ -161,7 +162,7 @@ public final class VirtualNccl implements NcclCalls {
             if (own.stream().anyMatch(posted -> posted.stream() != stream)) {
                 throw misuse("ncclGroupEnd", "messages of one group on two streams");
             }
-            member.launch(stream, own.stream().map(Posted::message).toList());
+            member.launch(stream, own.stream().map(Posted::work).toList());
         });
     }
 
@@ -182,15 +183,55 @@ public final class VirtualNccl implements NcclCalls {
             throw failure(INVALID_ARGUMENT, call, "%d elements, rank %d with rank %d of %d".formatted(count, member.rank(), peer, member.ranks()));
         }
         var message = new VirtualClique.Message(call.equals("ncclSend"), address, count, type, peer);
-        member.requireMemory(call, message);
+        member.requireMemory(call, message, address, message.bytes());
         bytes.addAndGet(message.sends() ? message.bytes() : 0);
+        post(new Posted(member, stream, message));
+    }
+
+    private void post(Posted posted) {
         Group group = groups.get();
         if (group == null) {
-            launch(List.of(new Posted(member, stream, message)));
+            launch(List.of(posted));
         } else {
-            member.enter();
-            group.messages.add(new Posted(member, stream, message));
+            posted.member().enter();
+            group.messages.add(posted);
         }
+    }
+
+    @Override
+    public void allReduce(long address, long count, ElementType type, long communicator, long stream) {
+        add(new VirtualSum("ncclAllReduce", address, address, count, type, VirtualSum.EVERYBODY), communicator, stream);
+    }
+
+    @Override
+    public void reduceScatter(long terms, long sum, long count, ElementType type, long communicator, long stream) {
+        add(new VirtualSum("ncclReduceScatter", terms, sum, count, type, VirtualSum.EACH_ITS_PART), communicator, stream);
+    }
+
+    @Override
+    public void reduce(long terms, long sum, long count, ElementType type, int root, long communicator, long stream) {
+        if (root < 0 || root >= member("ncclReduce", communicator).ranks()) {
+            throw failure(INVALID_ARGUMENT, "ncclReduce", "root %d".formatted(root));
+        }
+        add(new VirtualSum("ncclReduce", terms, sum, count, type, root), communicator, stream);
+    }
+
+    private void add(VirtualSum sum, long communicator, long stream) {
+        VirtualClique.Member member = member(sum.call(), communicator);
+        member.requireReady(sum.call());
+        if (sum.count() < 1 || sum.count() > Long.MAX_VALUE / MOST_BYTES_AN_ELEMENT / member.ranks()
+                || sum.type() != ElementType.F32 && sum.type() != ElementType.BF16) {
+            throw failure(INVALID_ARGUMENT, sum.call(), sum.toString());
+        }
+        member.requireMemory(sum.call(), sum, sum.terms(), sum.termBytes(member.ranks()));
+        if (sum.isFor(member.rank())) {
+            member.requireMemory(sum.call(), sum, sum.sum(), sum.bytes());
+            if (sum.isOverItsTerms(member.rank(), member.ranks())) {
+                throw failure(INVALID_ARGUMENT, sum.call(), "%s added over other terms than its own".formatted(sum));
+            }
+        }
+        bytes.addAndGet(sum.termBytes(member.ranks()));
+        post(new Posted(member, stream, sum));
     }
 
     @Override

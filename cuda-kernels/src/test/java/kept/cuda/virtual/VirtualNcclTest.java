@@ -361,6 +361,95 @@ class VirtualNcclTest {
         bothWaits("rank 0 sends 6 elements (F32), of which byte 0 of");
     }
 
+    /** Queues a sum of each rank's block, and waits for all streams as all hosts do. */
+    private void sum(Consumer<Rank> call) {
+        onEach(call);
+        onEach(Rank::done);
+        List<Thread> hosts = ranks.stream().map(rank -> Thread.ofPlatform().start(() -> rank.on(() -> driver.synchronize(rank.stream)))).toList();
+        for (Thread host : hosts) {
+            try {
+                host.join();
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+
+    private float[] floats(Rank rank, long address, int count) {
+        float[] values = new float[count];
+        rank.on(() -> driver.copyToHost(address, MemorySegment.ofArray(values), rank.stream));
+        return values;
+    }
+
+    private void put(Rank rank, float... values) {
+        rank.on(() -> {
+            driver.copyToDevice(MemorySegment.ofArray(values), rank.out, rank.stream);
+            driver.set(rank.in, (byte) 0, COUNT * Float.BYTES, rank.stream);
+        });
+    }
+
+    /** From the last rank to the first: (-1e8 + 1e8) + 1. */
+    @Test
+    void sumsAreAddedFromTheLastRankToTheFirst() {
+        join(3);
+        float[] terms = {1, 1e8f, -1e8f};
+        ranks.forEach(rank -> put(rank, terms[rank.number], 0, terms[rank.number], 0, 1, rank.number));
+        sum(rank -> nccl.reduceScatter(rank.out, rank.in, 2, ElementType.F32, rank.communicator, rank.stream));
+        assertThat(floats(ranks.get(0), ranks.get(0).in, 2)).containsExactly(1, 0);
+        assertThat(floats(ranks.get(2), ranks.get(2).in, 2)).containsExactly(3, 3);
+        sum(rank -> nccl.reduce(rank.out, rank.number == 1 ? rank.in : 0, 6, ElementType.F32, 1, rank.communicator, rank.stream));
+        assertThat(floats(ranks.get(1), ranks.get(1).in, 6)).containsExactly(1, 0, 1, 0, 3, 3);
+        assertThat(floats(ranks.get(2), ranks.get(2).in, 2)).as("not the root").containsExactly(3, 3);
+        sum(rank -> nccl.allReduce(rank.out, 6, ElementType.F32, rank.communicator, rank.stream));
+        ranks.forEach(rank -> assertThat(floats(rank, rank.out, 6)).containsExactly(1, 0, 1, 0, 3, 3));
+    }
+
+    @Test
+    void sumsThatDifferAreAFault() {
+        join(2);
+        onEach(rank -> nccl.allReduce(rank.out, COUNT - rank.number, ElementType.F32, rank.communicator, rank.stream));
+        onEach(Rank::done);
+        bothWaits("ncclAllReduce of 5 elements (F32)");
+    }
+
+    @Test
+    void aSumAndAMessageThatWaitForEachOtherAreAFault() {
+        join(2);
+        ranks.get(0).on(() -> nccl.allReduce(ranks.get(0).out, COUNT, ElementType.F32, ranks.get(0).communicator, ranks.get(0).stream));
+        ranks.get(1).on(() -> ranks.get(1).send(0));
+        onEach(Rank::done);
+        bothWaits("rank 0 adds by ncclAllReduce, rank 1 sends to rank 0");
+    }
+
+    @Test
+    void whatWasNeverWrittenIsNotAdded() {
+        join(2);
+        onEach(rank -> nccl.allReduce(rank.in, COUNT, ElementType.F32, rank.communicator, rank.stream));
+        onEach(Rank::done);
+        bothWaits("adds ncclAllReduce of 6 elements (F32), of which byte 0 of");
+    }
+
+    @Test
+    void wrongSumsAreRefused() {
+        join(2);
+        Rank rank = ranks.get(0);
+        rank.on(() -> {
+            refused("7 elements (F32) at", () -> nccl.allReduce(rank.out, COUNT + 1, ElementType.F32, rank.communicator, rank.stream));
+            refused("4 elements (F32) for each rank at", () -> nccl.reduceScatter(rank.out, rank.in, 4, ElementType.F32, rank.communicator,
+                    rank.stream));
+            refused("over other terms than its own", () -> nccl.reduceScatter(rank.out, rank.out + 4, 3, ElementType.F32, rank.communicator,
+                    rank.stream));
+            refused("root 2", () -> nccl.reduce(rank.out, rank.in, 3, ElementType.F32, 2, rank.communicator, rank.stream));
+            refused("(U8)", () -> nccl.allReduce(rank.out, 3, ElementType.U8, rank.communicator, rank.stream));
+            refused("messages and sums in one group", () -> {
+                nccl.groupStart();
+                rank.send(1);
+                nccl.allReduce(rank.in, COUNT, ElementType.F32, rank.communicator, rank.stream);
+                nccl.groupEnd();
+            });
+        });
+    }
+
     @Test
     void anAbortEndsTheMessagesAndIsToldToTheOthers() {
         join(2);
