@@ -1,20 +1,44 @@
 package kept.distributed;
 
 import java.lang.foreign.MemorySegment;
-import kept.tensor.DType;
 
 /**
  * Sums over all ranks that an engine computes itself, in an order that it chooses; for the authors of engines. Terms and sums are in memory of the
  * engine, which stays while a failed sum may still be under way. All ranks make the same calls in the same order.
  */
 public interface EngineSums {
+    /** Types of elements that engines may add. */
+    enum Type {
+        /** Of 32 bits. */
+        F32(Float.BYTES),
+        /** Of 64 bits. */
+        F64(Double.BYTES),
+        /** The upper half of F32. */
+        BF16(Short.BYTES);
+
+        private final int bytes;
+
+        Type(int bytes) {
+            this.bytes = bytes;
+        }
+
+        /**
+         * The size of an element.
+         *
+         * @return bytes
+         */
+        public int bytes() {
+            return bytes;
+        }
+    }
+
     /**
      * Whether the engine adds elements of a type.
      *
-     * @param dtype the type
+     * @param type the type
      * @return true if so
      */
-    boolean has(DType dtype);
+    boolean has(Type type);
 
     /**
      * The memory of the next sum: first this rank's terms, then the sum.
@@ -27,18 +51,18 @@ public interface EngineSums {
     /**
      * Adds the terms of all ranks; each rank then has the sum in their place, with the same bits.
      *
-     * @param dtype the type of the terms
+     * @param type the type of the terms
      * @param count the number of elements, 1 or more
      * @throws RankException if another rank has failed, does not answer or does not add the same
      */
-    void allReduce(DType dtype, int count);
+    void allReduce(Type type, int count);
 
     /**
      * Adds the terms of all ranks; each rank then has its part of the sum, where its terms begin.
      *
-     * @param dtype the type of the terms
+     * @param type the type of the terms
      * @param counts the number of elements of each rank's part; the parts of the terms follow one another
      * @throws RankException if another rank has failed, does not answer or does not add the same
      */
-    void reduceScatter(DType dtype, int... counts);
+    void reduceScatter(Type type, int... counts);
 }

@@ -79,7 +79,16 @@ final class HostCommunicator extends PairwiseCommunicator {
 
     @Override
     public Optional<String> summingEngine(DType dtype, Device device) {
-        return transport.sums().filter(sums -> sums.has(dtype)).map(_ -> transport.name());
+        return type(dtype).filter(type -> transport.sums().filter(sums -> sums.has(type)).isPresent()).map(_ -> transport.name());
+    }
+
+    private static Optional<EngineSums.Type> type(DType dtype) {
+        return switch (dtype) {
+            case F32 -> Optional.of(EngineSums.Type.F32);
+            case F64 -> Optional.of(EngineSums.Type.F64);
+            case BF16 -> Optional.of(EngineSums.Type.BF16);
+            default -> Optional.empty();
+        };
     }
 
     @Override
@@ -90,7 +99,7 @@ final class HostCommunicator extends PairwiseCommunicator {
             Tensor piece = piece(tensor, message);
             MemorySegment terms = sums.terms(piece.elementCount() * piece.dtype().bytes());
             TensorInternals.onHost(piece, null, (from, _) -> terms.copyFrom(from));
-            sums.allReduce(piece.dtype(), Math.toIntExact(piece.elementCount()));
+            sums.allReduce(type(piece.dtype()).orElseThrow(), Math.toIntExact(piece.elementCount()));
             TensorInternals.onHost(null, piece, (_, to) -> to.copyFrom(terms));
         }
     }
@@ -124,7 +133,7 @@ final class HostCommunicator extends PairwiseCommunicator {
                 at += place.byteSize();
             }
         }
-        sums.reduceScatter(whole.dtype(), counts);
+        sums.reduceScatter(type(whole.dtype()).orElseThrow(), counts);
         Tensor own = run(part, begin, end);
         if (own.elementCount() > 0) {
             TensorInternals.onHost(null, own, (_, to) -> to.copyFrom(terms.asSlice(0, to.byteSize())));

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** {@code --reduction engine}: who adds the gradients, what comes of it, and where it is the tree. */
 class EngineReductionTest {
     private static final DecoderConfig ORION = DecoderConfig.builder(Architecture.ORION).vocabSize(300).hiddenSize(256).intermediateSize(264)
-            .layers(2).heads(4).keyValueHeads(2).headDimension(64).maxPositions(32).build();
+            .layers(1).heads(4).keyValueHeads(2).headDimension(64).maxPositions(32).build();
     private static final int PASSES = 5;
     private static final String BY_ENGINE = "--reduction engine: the engine adds the gradients of the ranks; the bits of the result depend on the "
             + "number of ranks";

@@ -12,8 +12,8 @@ import java.lang.invoke.MethodType;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import kept.distributed.EngineSums;
 import kept.distributed.RankException;
-import kept.tensor.DType;
 
 /** The functions of an MPI library that are used here, with its handles. A code other than success becomes a {@link RankException}. */
 final class MpiCalls {
@@ -193,7 +193,7 @@ final class MpiCalls {
      * @param terms this rank's
      * @param type F32 or F64
      */
-    Request allReduce(MemorySegment terms, DType type) {
+    Request allReduce(MemorySegment terms, EngineSums.Type type) {
         var request = new Request();
         check("MPI_Iallreduce", () -> (int) iallreduce.invokeExact(inPlace(), terms, Math.toIntExact(terms.byteSize() / type.bytes()), handle(type),
                 constants.sums().sum(), constants.commWorld(), request.handle));
@@ -207,7 +207,7 @@ final class MpiCalls {
      * @param counts the number of elements of each rank's part, as C ints; unchanged until the sum is there
      * @param type F32 or F64
      */
-    Request reduceScatter(MemorySegment terms, MemorySegment counts, DType type) {
+    Request reduceScatter(MemorySegment terms, MemorySegment counts, EngineSums.Type type) {
         var request = new Request();
         check("MPI_Ireduce_scatter", () -> (int) ireduceScatter.invokeExact(inPlace(), terms, counts, handle(type), constants.sums().sum(),
                 constants.commWorld(), request.handle));
@@ -218,8 +218,8 @@ final class MpiCalls {
         return MemorySegment.ofAddress(constants.sums().inPlace());
     }
 
-    private long handle(DType type) {
-        return type == DType.F64 ? constants.sums().doubles() : constants.sums().floats();
+    private long handle(EngineSums.Type type) {
+        return type == EngineSums.Type.F64 ? constants.sums().doubles() : constants.sums().floats();
     }
 
     /** Whether a message with a tag has come from a rank. */

@@ -6,11 +6,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import kept.distributed.EngineSums;
 import kept.distributed.RankException;
-import kept.tensor.DType;
 
 /**
  * The sums of an MPI library, which do not block, so that a rank that waits looks for the others. Before a sum the ranks tell each other in
@@ -55,8 +55,8 @@ final class MpiSums implements EngineSums {
 
     /** MPI has no BF16. */
     @Override
-    public boolean has(DType dtype) {
-        return dtype == DType.F32 || dtype == DType.F64;
+    public boolean has(Type type) {
+        return type != Type.BF16;
     }
 
     @Override
@@ -73,21 +73,21 @@ final class MpiSums implements EngineSums {
     }
 
     @Override
-    public void allReduce(DType dtype, int count) {
-        add(dtype, count, 0, () -> mpi.allReduce(memory.asSlice(0, (long) count * dtype.bytes()), dtype));
+    public void allReduce(Type type, int count) {
+        add(type, count, 0, () -> mpi.allReduce(memory.asSlice(0, (long) count * type.bytes()), type));
     }
 
     @Override
-    public void reduceScatter(DType dtype, int... parts) {
+    public void reduceScatter(Type type, int... parts) {
         long count = IntStream.of(parts).asLongStream().sum();
-        add(dtype, count, Arrays.hashCode(parts), () -> {
+        add(type, count, Arrays.hashCode(parts), () -> {
             MemorySegment.copy(parts, 0, counts, ValueLayout.JAVA_INT, 0, parts.length);
-            return mpi.reduceScatter(memory.asSlice(0, count * dtype.bytes()), counts, dtype);
+            return mpi.reduceScatter(memory.asSlice(0, count * type.bytes()), counts, type);
         });
     }
 
-    private void add(DType dtype, long count, long division, Supplier<MpiCalls.Request> begin) {
-        agree(dtype.ordinal(), count, division);
+    private void add(Type type, long count, long division, Supplier<MpiCalls.Request> begin) {
+        agree(type.ordinal(), count, division);
         transport.call(() -> sum = begin.get());
         try {
             transport.awaitAll(sum::isDone);
@@ -132,7 +132,8 @@ final class MpiSums implements EngineSums {
     }
 
     private static String text(long... words) {
-        return "%d elements (%s, %s)".formatted(words[1], DType.values()[(int) words[0]].label(), words[2] == 0 ? "whole" : "in parts");
+        String type = Type.values()[(int) words[0]].name().toLowerCase(Locale.ROOT);
+        return "%d elements (%s, %s)".formatted(words[1], type, words[2] == 0 ? "whole" : "in parts");
     }
 
     /** Gives up the messages under way; called while the transport's lock is held. */
