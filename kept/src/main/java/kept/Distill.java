@@ -272,7 +272,7 @@ public final class Distill extends Program {
         if (plan) {
             printPlan(run, teacher, target);
         } else if (ranks().rank() > 0) {
-            run.follow();
+            run.follow(progress());
         } else {
             print(run.run(progress(verbose.verbose())));
         }

@@ -1,5 +1,6 @@
 package kept;
 
+import java.util.Arrays;
 import java.util.Locale;
 import kept.cli.Program;
 import kept.cli.RankOptions;
@@ -19,6 +20,9 @@ public final class RankProgram extends Program {
     @Option(names = "--failing-rank")
     private int failingRank = -1;
 
+    @Option(names = "--full-rank")
+    private int fullRank = -1;
+
     @Option(names = "--dying-rank")
     private int dyingRank = -1;
 
@@ -36,6 +40,10 @@ public final class RankProgram extends Program {
         err().println("a note");
         if (ranks().rank() == failingRank) {
             throw new TensorException("the disk is full");
+        }
+        if (ranks().rank() == fullRank) {
+            var memory = new byte[1 << 20][];
+            Arrays.setAll(memory, _ -> new byte[1 << 26]);
         }
         if (ranks().rank() == dyingRank) {
             Runtime.getRuntime().halt(9);

@@ -70,6 +70,15 @@ class RanksOfProgramsTest {
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("thoroughEngines")
+    void aRankWithoutMemorySaysSo(String engine) throws IOException, InterruptedException {
+        Result result = run(engine, 3, "kept.RankProgram", "--full-rank", "2");
+        assertThat(result.status).isEqualTo(1);
+        assertThat(result.err).anyMatch(line -> line.startsWith("[rank 2] kept: [memory] the Java heap of "))
+                .anyMatch(line -> line.startsWith("[rank 0] kept: [ranks] rank 2 has failed: [memory] the Java heap of "));
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
     @MethodSource("engines")
     void aProgramForOneProcessSaysSoOnce(String engine) throws IOException, InterruptedException {
         Result result = run(engine, 2, "kept.Main", "info", "src/main/resources/kept/demo/teacher");

@@ -72,7 +72,7 @@ class VirtualGpuRanksTest {
                 if (hosts.rank() == 0) {
                     run.run(Progress.NONE);
                 } else {
-                    run.follow();
+                    run.follow(Progress.NONE);
                 }
                 return joined.bytesSent();
             }

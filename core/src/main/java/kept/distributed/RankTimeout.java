@@ -61,7 +61,7 @@ public final class RankTimeout {
      * @return the error, with the remedy
      */
     public static RankException missing(int peer, long nanoseconds) {
-        return new RankException(("[ranks] rank %d has not been heard of for %d s: it has ended, or its machine is not reached; "
+        return new RankException(("[ranks] rank %d has not been heard of for %d s: it has ended or is stopped, or its machine is not reached; "
                 + "-D%s=SECONDS waits longer").formatted(peer, Math.ceilDiv(nanoseconds, TimeUnit.SECONDS.toNanos(1)), PROPERTY));
     }
 }

@@ -284,8 +284,8 @@ class CommunicatorTest {
                 given.countDown();
             }
         });
-        assertThat(messages.get(0)).isEqualTo("[ranks] rank 1 has not been heard of for 1 s: it has ended, or its machine is not reached; "
-                + "-Dkept.ranks.timeout=SECONDS waits longer");
+        assertThat(messages.get(0)).isEqualTo("[ranks] rank 1 has not been heard of for 1 s: it has ended or is stopped, or its machine is not "
+                + "reached; -Dkept.ranks.timeout=SECONDS waits longer");
     }
 
     @Test

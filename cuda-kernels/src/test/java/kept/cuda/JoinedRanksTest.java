@@ -241,7 +241,7 @@ class JoinedRanksTest {
                 }
                 Tensor tensor = Tensor.zeros(3);
                 assertThatThrownBy(() -> communicator.receive(tensor, 1)).isInstanceOf(RankException.class).hasMessage("[ranks] rank 1 has not been "
-                        + "heard of for 1 s: it has ended, or its machine is not reached; -Dkept.ranks.timeout=SECONDS waits longer");
+                        + "heard of for 1 s: it has ended or is stopped, or its machine is not reached; -Dkept.ranks.timeout=SECONDS waits longer");
                 given.countDown();
                 return null;
             });

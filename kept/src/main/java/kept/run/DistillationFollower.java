@@ -17,10 +17,12 @@ import kept.training.TrainingRanks;
 /** A rank other than 0 in a distillation: it has a teacher and a student, does its passes of each step, and neither reads text nor writes files. */
 final class DistillationFollower {
     private final DistillationTask task;
+    private final Progress progress;
     private final Communicator ranks;
 
-    DistillationFollower(DistillationTask task, Communicator ranks) {
+    DistillationFollower(DistillationTask task, Progress progress, Communicator ranks) {
         this.task = task;
+        this.progress = progress;
         this.ranks = ranks;
     }
 
@@ -42,7 +44,10 @@ final class DistillationFollower {
                 task.trained().apply(student);
                 student.setActivationCheckpointing(settings.training().checkpointActivations());
                 var objective = new Distillation(teacher, settings.objective());
-                try (var follower = new TrainingFollower(student, objective, task.options(), run)) {
+                // A signal that reaches this rank alone, or all, leaves rank 0 the time to end the step and to save.
+                try (var stop = progress.stop();
+                        var follower = new TrainingFollower(student, objective, task.options(), run)) {
+                    run.onStop(stop::isWanted);
                     follower.run();
                 }
             }

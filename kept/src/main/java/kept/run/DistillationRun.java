@@ -307,14 +307,15 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     /**
      * Does the part of a rank other than 0: its passes of each training step, until rank 0 ends the training. Text and output are those of rank 0.
      *
+     * @param progress may stop the run: rank 0 saves the state after the step
      * @throws RunException in rank 0
      * @throws kept.distributed.RankException if another rank fails
      */
-    public void follow() {
+    public void follow(Progress progress) {
         if (ranks.rank() == 0) {
             throw new RunException("[training] rank 0 leads the training (DistillationRun.run)");
         }
-        new DistillationFollower(DistillationTask.of(this), ranks).run();
+        new DistillationFollower(DistillationTask.of(this), progress, ranks).run();
     }
 
     Communicator ranks() {

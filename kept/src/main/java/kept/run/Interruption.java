@@ -10,12 +10,14 @@ import java.util.concurrent.TimeUnit;
  */
 public final class Interruption implements Progress.Stop {
     private static final long PATIENCE_SECONDS = 120;
+    private static final long NOTICE_MILLIS = 500;
 
     private static final Set<Interruption> ACTIVE = ConcurrentHashMap.newKeySet();
 
     private final CountDownLatch finished = new CountDownLatch(1);
     private final Thread hook = new Thread(this::stop, "interruption");
     private volatile boolean wanted;
+    private volatile Runnable notice = () -> { };
 
     /** Delays the end of the process by a signal until this is closed or two minutes have passed. */
     public Interruption() {
@@ -26,6 +28,11 @@ public final class Interruption implements Progress.Stop {
     @Override
     public boolean isWanted() {
         return wanted;
+    }
+
+    @Override
+    public void onDelay(Runnable told) {
+        notice = told;
     }
 
     /**
@@ -51,6 +58,13 @@ public final class Interruption implements Progress.Stop {
 
     private void stop() {
         wanted = true;
+        try {
+            if (!finished.await(NOTICE_MILLIS, TimeUnit.MILLISECONDS)) {
+                notice.run();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
         await();
     }
 

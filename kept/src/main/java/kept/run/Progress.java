@@ -48,6 +48,13 @@ public interface Progress {
          */
         boolean isWanted();
 
+        /**
+         * Sets what is done if the run still works half a second after a stop was wanted.
+         *
+         * @param notice tells what is awaited; called once, on any thread
+         */
+        default void onDelay(Runnable notice) {}
+
         /** The part of the run that can stop is over, and its state is saved. */
         @Override
         default void close() {}

@@ -47,7 +47,7 @@ final class TrainingRun implements AutoCloseable {
     private final TrainingState saved;
     private Map<String, String> settings = Map.of();
     /** The step of the state on disk, if this run has written or read it. */
-    private long savedStep = NONE;
+    private volatile long savedStep = NONE;
     private boolean reported;
     private final SequencedMap<String, TextCoverage> texts = new LinkedHashMap<>();
 
@@ -205,6 +205,7 @@ final class TrainingRun implements AutoCloseable {
         }
         try (var stop = progress.stop();
                 var log = MetricsLog.open(metrics(), before, training.evaluation().curve(), progress::note, texts)) {
+            stop.onDelay(this::noteStopping);
             try {
                 trainOn(task, training, schedule, log, stop);
             } catch (NonFiniteException e) {
@@ -220,7 +221,7 @@ final class TrainingRun implements AutoCloseable {
                 }
                 throw e;
             }
-            if (stop.isWanted() || schedule.isStopAfter(trainer.step())) {
+            if (isStopped(trainer, schedule, stop)) {
                 save(training, log, null);
                 // Reported before the stop is closed, because the process may end at any moment after that.
                 progress.note("stopped after step %d of %d".formatted(trainer.step(), training.steps()));
@@ -238,7 +239,7 @@ final class TrainingRun implements AutoCloseable {
             if (evaluation.curve().results().isEmpty()) {
                 evaluation.after(0, 0).ifPresent(result -> show(result, log));
             }
-            while (!training.isOver() && !stop.isWanted() && !schedule.isStopAfter(trainer.step())) {
+            while (!training.isOver() && !isStopped(trainer, schedule, stop)) {
                 StepMetrics step = trainer.next(() -> {
                     if (schedule.isSavedAfter(trainer.step())) {
                         save(training, log, null);
@@ -253,6 +254,10 @@ final class TrainingRun implements AutoCloseable {
                 }
             }
         }
+    }
+
+    private static boolean isStopped(Trainer trainer, TrainingSettings schedule, Progress.Stop stop) {
+        return stop.isWanted() || trainer.isStopWanted() || schedule.isStopAfter(trainer.step());
     }
 
     private static Optional<HeldOutResult> evaluate(HeldOutEvaluation evaluation, StepMetrics step) {
@@ -313,6 +318,13 @@ final class TrainingRun implements AutoCloseable {
             trainer.save(state, settings, training.evaluation().curve(), log.steps(), notFinite);
             savedStep = trainer.step();
         }
+    }
+
+    /** A launcher ends a rank soon after it has asked it to stop, and the step does not end if another rank has gone. */
+    private void noteStopping() {
+        long step = savedStep;
+        progress.note(step == NONE ? "stopping after this step; no state has been saved before"
+                : "stopping after this step; if it cannot end, --resume continues from step %d, whose state is in %s".formatted(step, directory));
     }
 
     private void tellHowToResume() {

@@ -5,15 +5,15 @@ import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** The losses of a step's passes. */
+/** The losses of a step's passes, and how many ranks are asked to stop. */
 final class PassLosses {
-    /** The losses of all passes, then the divergences. */
+    /** The losses of all passes, then the divergences, then the number of ranks that are asked to stop. */
     private final double[] values;
     private final int passes;
 
     PassLosses(int passes) {
         this.passes = passes;
-        values = new double[2 * passes];
+        values = new double[2 * passes + 1];
     }
 
     void put(int pass, double loss, double divergence) {
@@ -21,7 +21,14 @@ final class PassLosses {
         values[passes + pass] = divergence;
     }
 
-    /** Takes the losses of other ranks' passes, which are zero here. Nothing but zeros is added, so each has the same bits in all ranks. */
+    /** This rank is asked to stop. */
+    void putStop() {
+        values[2 * passes] = 1;
+    }
+
+    /**
+     * Takes the losses of other ranks' passes, which are zero here. Nothing but zeros is added, so each has the same bits in all ranks.
+     */
     void join(Communicator ranks) {
         if (ranks.size() > 1) {
             try (var _ = Scope.open(Device.cpu())) {
@@ -30,6 +37,11 @@ final class PassLosses {
                 System.arraycopy(all.toDoubleArray(), 0, values, 0, values.length);
             }
         }
+    }
+
+    /** Whether a rank is asked to stop. */
+    boolean isStopWanted() {
+        return values[2 * passes] > 0;
     }
 
     double loss() {

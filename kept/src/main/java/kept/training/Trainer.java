@@ -23,6 +23,7 @@ public final class Trainer implements AutoCloseable {
     private long step;
     /** The position in the data after the last step. */
     private long position;
+    private boolean stopWanted;
 
     /**
      * Creates a run before its first step. Matrices in BF16 have gradients in BF16, of the same size and precision.
@@ -119,6 +120,7 @@ public final class Trainer implements AutoCloseable {
             sequences[pass] = data.next(options.batchSize());
         }
         TrainingStep.Passes passes = shared.passes(step, sequences);
+        stopWanted |= passes.losses().isStopWanted();
         if (!passes.areFinite()) {
             shared.drop();
             throw work.nonFinite(step + 1, passes, sequences);
@@ -142,6 +144,15 @@ public final class Trainer implements AutoCloseable {
         return Optional.of("--reduction engine: " + work.summingEngine()
                 .map("%s adds the gradients of the ranks; the bits of the result depend on the number of ranks"::formatted)
                 .orElse("the gradients are added in the tree, since nothing between the ranks adds them itself"));
+    }
+
+    /**
+     * Whether another rank was asked to stop by the last step ({@link TrainingRanks#onStop}); the caller then ends the run, or goes on.
+     *
+     * @return false with one rank
+     */
+    public boolean isStopWanted() {
+        return stopWanted;
     }
 
     /**

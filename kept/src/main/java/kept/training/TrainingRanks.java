@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import kept.distributed.Communicator;
@@ -45,6 +46,7 @@ public final class TrainingRanks implements AutoCloseable {
     private IntConsumer tasks = number -> {
         throw new IllegalStateException("[training] there is no task " + number);
     };
+    private BooleanSupplier stop = () -> false;
     /** Whether this rank, the first, has told the others that it failed. */
     private boolean hasFailed;
 
@@ -269,6 +271,20 @@ public final class TrainingRanks implements AutoCloseable {
      */
     public void onJoin(IntConsumer task) {
         tasks = task;
+    }
+
+    /**
+     * Sets how a rank other than 0 is asked to stop. Rank 0 hears of it with the next step.
+     *
+     * @param wanted whether this rank is to stop; called in each step
+     */
+    public void onStop(BooleanSupplier wanted) {
+        stop = wanted;
+    }
+
+    /** Whether this rank is asked to stop. */
+    boolean isStopWanted() {
+        return stop.getAsBoolean();
     }
 
     /** Tells the others that this rank, the first, has failed. */

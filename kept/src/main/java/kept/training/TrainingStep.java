@@ -80,6 +80,9 @@ final class TrainingStep implements AutoCloseable {
             accumulate(losses, turn, sequences[turn.pass()]);
             gradients.add(turn);
         }
+        if (ranks.isStopWanted()) {
+            losses.putStop();
+        }
         losses.join(ranks.communicator());
         gradients.finish();
         var passes = new Passes(losses, gradients.clipping(options.maxGradientNorm()));

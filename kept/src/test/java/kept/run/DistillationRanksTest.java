@@ -28,6 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Distillation on several ranks, which are threads of this process, writes the files of one. */
@@ -112,10 +113,45 @@ class DistillationRanksTest {
             if (communicator.rank() == 0) {
                 run.run(Progress.NONE);
             } else {
-                run.follow();
+                run.follow(Progress.NONE);
             }
             return null;
         })).isInstanceOf(RankException.class).hasRootCauseMessage("the disk is full");
+        requireTwoSteps();
+    }
+
+    /** A signal may reach any rank. Rank 0 hears of it with the step, and gets the others' parts of what lies divided. */
+    @ParameterizedTest
+    @EnumSource(names = {"NONE", "ALL"})
+    void aRankThatIsAskedToStopLetsRank0SaveTheState(Sharding sharding) throws IOException {
+        distil(1, "one", "opm", false, false, Long.MAX_VALUE);
+        divided = sharding;
+        assertThatThrownBy(() -> ThreadRanks.run(3, communicator -> {
+            DistillationRun run = run("several", "opm", false, Long.MAX_VALUE, communicator).training(training(false, Long.MAX_VALUE).saveEvery(0));
+            if (communicator.rank() == 0) {
+                run.run(Progress.NONE);
+            } else {
+                run.follow(stoppedInStep(communicator.rank() == 1 ? 2 : Integer.MAX_VALUE));
+            }
+            return null;
+        })).hasRootCauseInstanceOf(StoppedException.class);
+        requireTwoSteps();
+        divided = Sharding.NONE;
+        distil(2, "several", "opm", false, true, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    private static Progress stoppedInStep(int step) {
+        var steps = new AtomicInteger();
+        return new Progress() {
+            @Override
+            public Stop stop() {
+                return () -> steps.incrementAndGet() >= step;
+            }
+        };
+    }
+
+    private void requireTwoSteps() {
         try (var state = SafetensorsFile.open(directory.resolve("several.training").resolve("state.safetensors"))) {
             assertThat(state.metadata().get("kept.step")).isEqualTo("2");
         }
@@ -161,7 +197,7 @@ class DistillationRanksTest {
             if (communicator.rank() == 0) {
                 run.run(Progress.NONE);
             } else {
-                run.follow();
+                run.follow(Progress.NONE);
             }
             return communicator.bytesSent();
         });
@@ -180,7 +216,7 @@ class DistillationRanksTest {
             if (communicator.rank() == 0) {
                 run.run(Progress.NONE);
             } else {
-                run.follow();
+                run.follow(Progress.NONE);
             }
             return null;
         });

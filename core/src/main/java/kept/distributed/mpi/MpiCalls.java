@@ -12,6 +12,10 @@ import java.lang.invoke.MethodType;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import kept.distributed.EngineSums;
 import kept.distributed.RankException;
 
@@ -244,10 +248,31 @@ final class MpiCalls {
         take(bytes, constants.anySource(), tag);
     }
 
-    /** Ends the engine, together with all other ranks. */
-    void end() {
-        check("MPI_Finalize", () -> (int) end.invokeExact());
+    /**
+     * Ends the engine, together with all other ranks. MPICH over TCP may wait there for ever: a rank that is done with its own messages does not
+     * answer those of the others any more.
+     *
+     * @param limitNanos how long to wait
+     * @return whether it has ended; if not, its memory must stay
+     */
+    boolean end(long limitNanos) {
+        var ending = new FutureTask<Void>(() -> check("MPI_Finalize", () -> (int) end.invokeExact()), null);
+        Thread.ofPlatform().name("kept-engine-end").daemon().start(ending);
+        try {
+            ending.get(limitNanos, TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            return false;
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RankException failure) {
+                throw failure;
+            }
+            throw new AssertionError(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
         arena.close();
+        return true;
     }
 
     /** Ends all ranks at once. */

@@ -5,7 +5,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -13,6 +12,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import kept.distributed.Channel;
 import kept.distributed.EngineSums;
+import kept.distributed.LastHeard;
 import kept.distributed.RankException;
 import kept.distributed.RankTimeout;
 import kept.distributed.Transport;
@@ -38,6 +38,7 @@ final class MpiTransport implements Transport {
     static final long MOVING_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     static final long LONGEST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final long FAREWELL_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final long LONGEST_END_NANOS = TimeUnit.SECONDS.toNanos(60);
     /** A rank says so many times within the timeout that it lives, but not more often than every few milliseconds. */
     private static final int BEATS = 10;
     private static final long SHORTEST_BEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
@@ -59,8 +60,7 @@ final class MpiTransport implements Transport {
     private final MemorySegment ownNumber = arena.allocate(ValueLayout.JAVA_INT);
     private final MemorySegment peerNumber = arena.allocate(ValueLayout.JAVA_INT);
     private final List<MpiCalls.Request> beats = new ArrayList<>();
-    /** When each rank was last heard of. */
-    private final long[] heard;
+    private final LastHeard heard;
     /** When the goodbye of each rank was seen first while this one waited by other means; 0 if it was not. */
     private final long[] endedAt;
     private long lastBeat = System.nanoTime();
@@ -88,9 +88,8 @@ final class MpiTransport implements Transport {
         background = new MpiChannel(this, mpi, BACKGROUND, arena);
         sums = new MpiSums(this, mpi, SUMS, arena);
         ownNumber.set(ValueLayout.JAVA_INT, 0, rank);
-        heard = new long[size];
+        heard = new LastHeard(size, timeoutNanos);
         endedAt = new long[size];
-        Arrays.fill(heard, System.nanoTime());
         Thread.ofPlatform().name("kept-rank").daemon().start(this::live);
     }
 
@@ -117,9 +116,10 @@ final class MpiTransport implements Transport {
 
     /** Says that this rank lives if it is time, and hears who else does. */
     private void beat() {
+        heard.look();
         while (mpi.hasCome(LIVES)) {
             mpi.take(peerNumber, LIVES);
-            heard[peerNumber.get(ValueLayout.JAVA_INT, 0)] = System.nanoTime();
+            heard.hear(peerNumber.get(ValueLayout.JAVA_INT, 0));
         }
         if (System.nanoTime() - lastBeat >= beatNanos() / 2) {
             lastBeat = System.nanoTime();
@@ -224,7 +224,7 @@ final class MpiTransport implements Transport {
         requireUsable();
         checkFailure();
         beat();
-        requireLiving(peer);
+        heard.requireLiving(peer);
         // A rank that has ended has sent all its messages before.
         if (mpi.hasCome(peer, GOODBYE) && !done.getAsBoolean()) {
             checkFailure(); // What it has sent before may have come since.
@@ -252,19 +252,13 @@ final class MpiTransport implements Transport {
     public synchronized void check(int peer, long waitedNanos) {
         checkFailure();
         beat();
-        requireLiving(peer);
+        heard.requireLiving(peer);
         if (mpi.hasCome(peer, GOODBYE)) {
             endedAt[peer] = endedAt[peer] == 0 ? System.nanoTime() : endedAt[peer];
             if (System.nanoTime() - endedAt[peer] > RankTimeout.ofEnded(timeoutNanos)) {
                 checkFailure();
                 throw RankTimeout.ended(peer);
             }
-        }
-    }
-
-    private void requireLiving(int peer) {
-        if (System.nanoTime() - heard[peer] > timeoutNanos) {
-            throw RankTimeout.missing(peer, timeoutNanos);
         }
     }
 
@@ -315,20 +309,25 @@ final class MpiTransport implements Transport {
             failureBytes.set(ValueLayout.JAVA_INT, 0, rank);
             failureBytes.set(ValueLayout.JAVA_INT, Integer.BYTES, length);
             MemorySegment.copy(text, 0, failureBytes, ValueLayout.JAVA_BYTE, REASON, length);
-            sendAll(failureBytes, FAILURE);
+            requireSent(sendAll(failureBytes, FAILURE));
         } catch (RankException e) {
             // The launcher ends the ranks that cannot be told.
         }
     }
 
-    /** Sends a short message to all other ranks and waits for a moment until it is under way. */
-    private void sendAll(MemorySegment bytes, int tag) {
+    /** Begins to send a short message to all other ranks. */
+    private List<MpiCalls.Request> sendAll(MemorySegment bytes, int tag) {
         List<MpiCalls.Request> messages = new ArrayList<>();
         for (int peer = 0; peer < size; peer++) {
             if (peer != rank) {
                 messages.add(mpi.send(bytes, peer, tag));
             }
         }
+        return messages;
+    }
+
+    /** Waits for a moment until messages are under way. */
+    private void requireSent(List<MpiCalls.Request> messages) {
         long start = System.nanoTime();
         waitFor(() -> messages.stream().allMatch(MpiCalls.Request::isDone), WATCHFUL_NANOS, LONGEST_NANOS, () -> {
             if (System.nanoTime() - start > FAREWELL_NANOS) {
@@ -339,7 +338,7 @@ final class MpiTransport implements Transport {
 
     /**
      * Says goodbye to all ranks and waits for theirs, so that the engine's own end, which cannot be interrupted, does not wait. If one does not come
-     * in time, the engine is told to end all processes.
+     * in time, the engine is told to end all processes, but not before the ranks of lower number have come: rank 0 may be saving something.
      */
     @Override
     public synchronized void close() {
@@ -350,19 +349,22 @@ final class MpiTransport implements Transport {
             data.cancel();
             background.cancel();
             sums.cancel();
-            sendAll(empty.asSlice(0, 0), GOODBYE);
+            List<MpiCalls.Request> goodbyes = sendAll(empty.asSlice(0, 0), GOODBYE);
             waitFor(() -> areGone(gone), WATCHFUL_NANOS, LONGEST_NANOS, () -> {
                 beat();
-                requireLiving(first(gone));
+                heard.requireLiving(first(gone));
             });
+            requireSent(goodbyes);
             takeUnread();
             if (sums.isUnderWay()) {
                 mpi.abort(); // An engine does not end while it adds, and cannot give up a sum.
                 return;
             }
-            mpi.end();
-            sums.close();
-            arena.close();
+            // All that was to be sent has come. An engine that does not end ends with the process.
+            if (mpi.end(Math.min(timeoutNanos / BEATS, LONGEST_END_NANOS))) {
+                sums.close();
+                arena.close();
+            }
         } catch (RankException e) {
             mpi.abort();
             throw e;

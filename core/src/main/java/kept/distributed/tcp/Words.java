@@ -6,9 +6,9 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import kept.distributed.LastHeard;
 import kept.distributed.RankException;
 import kept.distributed.RankTimeout;
 
@@ -34,8 +34,7 @@ final class Words {
     private final long timeoutNanos;
     private final Selector selector;
     private final ByteBuffer[] heads;
-    /** When each rank was last heard of. */
-    private final long[] heard;
+    private final LastHeard heard;
     private final boolean[] ended;
     /** When each rank that has ended was heard of for the last time. */
     private final long[] endedAt;
@@ -47,8 +46,7 @@ final class Words {
         this.meeting = meeting;
         this.timeoutNanos = timeoutNanos;
         heads = new ByteBuffer[meeting.size()];
-        heard = new long[meeting.size()];
-        Arrays.fill(heard, System.nanoTime());
+        heard = new LastHeard(meeting.size(), timeoutNanos);
         ended = new boolean[meeting.size()];
         endedAt = new long[meeting.size()];
         ended[meeting.rank()] = true;
@@ -68,6 +66,7 @@ final class Words {
         try {
             while (!closed) {
                 selector.select(Math.max(1, TimeUnit.NANOSECONDS.toMillis(beatNanos / 2)));
+                look();
                 selector.selectedKeys().forEach(key -> hear((int) key.attachment()));
                 selector.selectedKeys().clear();
                 if (System.nanoTime() - lastBeat >= beatNanos / 2) {
@@ -82,13 +81,17 @@ final class Words {
         }
     }
 
+    private synchronized void look() {
+        heard.look();
+    }
+
     /** Reads what one rank says. */
     private synchronized void hear(int peer) {
         SocketChannel channel = meeting.control()[peer];
         ByteBuffer words = heads[peer];
         try {
             int read = channel.read(words);
-            heard[peer] = System.nanoTime();
+            heard.hear(peer);
             words.flip();
             while (words.remaining() >= HEAD && words.remaining() >= HEAD + words.getInt(words.position() + HEAD - Integer.BYTES)) {
                 understand(peer, words);
@@ -140,8 +143,8 @@ final class Words {
     /** Throws if a rank has failed, or one has not been heard of for too long. */
     synchronized void check(int peer) {
         requireNoFailure();
-        if (!ended[peer] && System.nanoTime() - heard[peer] > timeoutNanos) {
-            throw RankTimeout.missing(peer, timeoutNanos);
+        if (!ended[peer]) {
+            heard.requireLiving(peer);
         }
     }
 
@@ -222,9 +225,7 @@ final class Words {
     private synchronized int firstMissing() {
         for (int peer = 0; peer < meeting.size(); peer++) {
             if (!ended[peer]) {
-                if (System.nanoTime() - heard[peer] > timeoutNanos) {
-                    throw RankTimeout.missing(peer, timeoutNanos);
-                }
+                heard.requireLiving(peer);
                 return peer;
             }
         }

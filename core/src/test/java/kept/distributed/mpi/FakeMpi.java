@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.IntStream;
 
 /**
@@ -99,6 +100,8 @@ final class FakeMpi implements SymbolLookup {
     /** If set, sums are never there, and each look for one runs this. */
     Runnable insteadOfSums;
     final List<String> called = new CopyOnWriteArrayList<>();
+    /** If it is set, the engine does not end before. */
+    volatile CountDownLatch end;
 
     FakeMpi(World world, MpiAbi abi, int rank, int size) {
         this.world = world;
@@ -151,7 +154,7 @@ final class FakeMpi implements SymbolLookup {
             case "MPI_Comm_split_type" -> handle(a[0]) == constants.commWorld() && (int) a[1] == constants.sharedMemory()
                     && handle(a[3]) == constants.noInfo() ? putHandle(a[4], MACHINE) : WRONG;
             case "MPI_Comm_free", "MPI_Abort" -> 0;
-            case "MPI_Finalize" -> requests.values().stream().anyMatch(FakeSum.Part.class::isInstance) ? WRONG : 0;
+            case "MPI_Finalize" -> requests.values().stream().anyMatch(FakeSum.Part.class::isInstance) ? WRONG : end();
             case "MPI_Isend" -> isRight(a[2], a[5]) ? send(a) : WRONG;
             case "MPI_Irecv" -> isRight(a[2], a[5]) ? begin(a[6], receiving(receipt(a))) : WRONG;
             case "MPI_Recv" -> isRight(a[2], a[5]) && receive(receipt(a)) ? 0 : WRONG;
@@ -167,6 +170,17 @@ final class FakeMpi implements SymbolLookup {
             case "MPI_Get_library_version" -> text(a[0], a[1], "Fake MPI 1.0");
             default -> throw new AssertionError(function);
         };
+    }
+
+    private int end() {
+        try {
+            if (end != null) {
+                end.await();
+            }
+            return 0;
+        } catch (InterruptedException e) {
+            return WRONG;
+        }
     }
 
     private boolean isRight(Object type, Object communicator) {

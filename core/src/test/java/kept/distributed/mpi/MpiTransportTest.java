@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -222,6 +223,18 @@ class MpiTransportTest {
         assertThat(library.called).doesNotContain("MPI_Abort");
         assertThatThrownBy(transport::close).isInstanceOf(RankException.class).hasMessageStartingWith("[ranks] rank 1 has not been heard of");
         assertThat(library.called).endsWith("MPI_Abort").contains("MPI_Cancel", "MPI_Request_free").doesNotContain("MPI_Finalize");
+    }
+
+    /** All messages have come; the process then ends without the engine. */
+    @Test
+    void anEngineThatDoesNotEndIsLeft() throws InterruptedException {
+        var end = new CountDownLatch(1);
+        onRanks(MpiAbi.MPICH, 2, TimeUnit.SECONDS.toNanos(5), (transport, library) -> {
+            library.end = end;
+            transport.close();
+            assertThat(library.called).endsWith("MPI_Finalize").doesNotContain("MPI_Abort");
+        });
+        end.countDown();
     }
 
     @Test

@@ -206,7 +206,8 @@ class TcpTransportTest {
                 meetings.get(transport.rank()).close();
             }
         });
-        assertThat(words.getFirst()).startsWith("[ranks] rank 1 has not been heard of for 1 s: it has ended, or its machine is not reached");
+        assertThat(words.getFirst()).startsWith("[ranks] rank 1 has not been heard of for 1 s: it has ended or is stopped, or its machine is not "
+                + "reached");
     }
 
     @Test
