@@ -81,9 +81,10 @@ public final class DistillationPlan {
             Execution execution, DType stored) {
         boolean weights = hasWeights(directory);
         long bytes = weights ? storedBytes(directory, teacher) : StepPlan.bytesByConfig(teacher);
-        boolean isComputedInOwn = ModelTensor.of(student).stream().anyMatch(tensor -> tensor.shape().rank() >= 2 && !train.shares(tensor.name()));
+        DType computed = ModelTensor.of(student).stream().anyMatch(tensor -> tensor.shape().rank() >= 2 && !train.shares(tensor.name()))
+                ? execution.weights : teacher.dtype();
         var precision = new StepPlan.Precision(execution.weights, options.storage().codedMoments(),
-                execution.device.backend().productType(isComputedInOwn ? execution.weights : teacher.dtype()), execution.device.backend().chunkBytes());
+                execution.device.backend().productType(computed), execution.device.backend().chunkBytes());
         var step = new StepPlan(teacher, bytes, student, train, options.batchSize(), options.accumulation(), options.sequenceLength(),
                 execution.checkpointing, precision, options.reduction(), execution.shares);
         return new DistillationPlan(step, options, weights, execution.device, stored);

@@ -33,23 +33,13 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     /** A loaded module, whose kernels are decoded at their first use, and its variables. */
     private record Library(PtxModule module, Map<String, Allocation> variables) {}
 
-    /** An event: the stream it was last recorded on, and the time at which it completed. */
-    private static final class Event {
-        long stream;
-        boolean reached = true;
-        long nanos;
-        /** How often it has been recorded, and how many of these times have been reached. */
-        volatile long recorded;
-        volatile long passed;
-    }
-
     private final VirtualGpu gpu;
     private final AtomicLong handles = new AtomicLong(0x1000);
     private final Map<Long, Library> libraries = new ConcurrentHashMap<>();
     private final Map<Long, LoadedKernel> kernels = new ConcurrentHashMap<>();
     private final PinnedMemory pinned = new PinnedMemory();
     private final AddressSpace addresses;
-    private final Map<Long, Event> events = new ConcurrentHashMap<>();
+    private final Map<Long, StreamEvent> events = new ConcurrentHashMap<>();
     private final Set<Long> streams = new HashSet<>();
     private final ThreadLocal<Long> current = new ThreadLocal<>();
     private final Set<Long> contexts = new HashSet<>();
@@ -194,14 +184,14 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     public long createEvent() {
         begin("cuEventCreate");
         long event = handles.incrementAndGet();
-        events.put(event, new Event());
+        events.put(event, new StreamEvent());
         return event;
     }
 
     @Override
     public void record(long event, long stream) {
         begin("cuEventRecord", stream);
-        Event recorded = event("cuEventRecord", event);
+        StreamEvent recorded = event("cuEventRecord", event);
         recorded.stream = stream;
         recorded.reached = false;
         long time = ++recorded.recorded;
@@ -216,7 +206,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     @Override
     public void awaitEvent(long stream, long event) {
         begin("cuStreamWaitEvent", stream);
-        Event awaited = event("cuStreamWaitEvent", event);
+        StreamEvent awaited = event("cuStreamWaitEvent", event);
         long time = awaited.recorded;
         long other = awaited.stream;
         gpu.streams().addTried(stream, () -> {
@@ -231,7 +221,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     @Override
     public void synchronizeEvent(long event) {
         begin("cuEventSynchronize");
-        Event awaited = event("cuEventSynchronize", event);
+        StreamEvent awaited = event("cuEventSynchronize", event);
         if (!awaited.reached) {
             await("cuEventSynchronize", awaited.stream);
         }
@@ -241,7 +231,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     @Override
     public boolean isReached(long event) {
         begin("cuEventQuery");
-        Event queried = event("cuEventQuery", event);
+        StreamEvent queried = event("cuEventQuery", event);
         if (!queried.reached) {
             gpu.streams().advance(queried.stream);
             begin("cuEventQuery");
@@ -251,8 +241,8 @@ public final class VirtualDriver implements Driver, LaunchCounter {
 
     @Override
     public float elapsed(long start, long end) {
-        Event first = event("cuEventElapsedTime", start);
-        Event last = event("cuEventElapsedTime", end);
+        StreamEvent first = event("cuEventElapsedTime", start);
+        StreamEvent last = event("cuEventElapsedTime", end);
         if (!first.reached || !last.reached) {
             throw failure(NOT_READY, "CUDA_ERROR_NOT_READY", "cuEventElapsedTime", "an event has not completed");
         }
@@ -265,8 +255,8 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         events.remove(event);
     }
 
-    private Event event(String call, long event) {
-        Event found = events.get(event);
+    private StreamEvent event(String call, long event) {
+        StreamEvent found = events.get(event);
         if (found == null) {
             throw failure(INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", call, "no event 0x%x".formatted(event));
         }
