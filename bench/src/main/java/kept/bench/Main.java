@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
 
 /**
  * The program {@code bin/bench}: prints a table of the named benchmarks. {@code jmh} runs JMH's own command line, {@code xkd} times the XKD step on
- * the CPU, {@code gpu} times kernels and step on a GPU, {@code step} and {@code calibration} predict without one.
+ * the CPU, {@code ranks} on several processes, {@code gpu} times kernels and step on a GPU, {@code step} and {@code calibration} predict without one.
  */
 @Command(
         name = "bench",
@@ -73,7 +73,7 @@ public final class Main implements Callable<Integer> {
     /**
      * Runs benchmarks and exits with 0 on success, 1 on failure, 2 on wrong usage.
      *
-     * @param arguments names of benchmarks and options; or {@code jmh}, {@code xkd}, {@code gpu}, {@code step} or
+     * @param arguments names of benchmarks and options; or {@code jmh}, {@code xkd}, {@code ranks}, {@code gpu}, {@code step} or
      *     {@code calibration} and their arguments; or {@code -l}
      * @throws Exception if JMH fails
      */
@@ -92,6 +92,7 @@ public final class Main implements Callable<Integer> {
             case "xkd" -> withShortErrors(new CommandLine(new XkdBenchmark()).setCaseInsensitiveEnumValuesAllowed(true)).execute(rest);
             case "gpu" -> withShortErrors(new CommandLine(new GpuBenchmark())).execute(rest);
             case "step" -> withShortErrors(new CommandLine(new StepBenchmark())).execute(rest);
+            case "ranks" -> withShortErrors(new CommandLine(new RanksBenchmark()).setCaseInsensitiveEnumValuesAllowed(true)).execute(rest);
             case "calibration" -> withShortErrors(new CommandLine(new CalibrationBenchmark())).execute(rest);
             case "jmh" -> JmhCommand.execute(rest);
             case "-l" -> JmhCommand.execute(arguments);
@@ -141,6 +142,7 @@ public final class Main implements Callable<Integer> {
         }
         footer.addAll(List.of("  all        all of these", "", "Other forms:",
                 "  bench xkd --config S|M|L [--steps N]  times the XKD step on the CPU",
+                "  bench ranks [OPTIONS]                 times the XKD step on ranks that mpirun starts, and in one process",
                 "  bench gpu [OPTIONS]                   times kernels and the XKD step on a GPU",
                 "  bench step [OPTIONS]                  records a step without a GPU, and predicts its time by kernel",
                 "  bench calibration [OPTIONS]           predicts the time of the mapping calibrated on a GPU, without one",

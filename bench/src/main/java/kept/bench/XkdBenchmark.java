@@ -39,7 +39,7 @@ final class XkdBenchmark implements Callable<Integer> {
     private boolean help;
 
     /** The sizes of the PyTorch script. */
-    private enum Size {
+    enum Size {
         S, M, L
     }
 

@@ -43,14 +43,26 @@ final class XkdSteps implements AutoCloseable {
         this.device = device;
         DecoderConfig orion = size.config(Architecture.ORION);
         DecoderConfig llama = size.config(Architecture.LLAMA);
-        var options = new TrainingOptions(steps, size.batch, 1, size.sequence, new LearningRateSchedule.Constant(1e-4, 0),
-                new AdamW.Settings(0.9, 0.999, 1e-8, 0.01), 1.0, storage);
+        TrainingOptions options = options(size, 1, steps, storage);
         teacher = Decoder.create(orion, new RandomWeights(orion, 1, dtype), device);
         student = Decoder.create(llama, new RandomWeights(llama, 2, dtype), device);
         student.setActivationCheckpointing(activationCheckpointing);
         student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
         var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
         trainer = new Trainer(student, objective, new RandomTokens(size.vocabulary, size.sequence + 1), options);
+    }
+
+    /**
+     * The settings of a run.
+     *
+     * @param size shape of a pass's batch
+     * @param passes passes of a step
+     * @param steps number of steps of the run
+     * @param storage storage of the optimizer's moments and of the parameters
+     */
+    static TrainingOptions options(Size size, int passes, long steps, AdamW.Storage storage) {
+        return new TrainingOptions(steps, size.batch, passes, size.sequence, new LearningRateSchedule.Constant(1e-4, 0),
+                new AdamW.Settings(0.9, 0.999, 1e-8, 0.01), 1.0, storage);
     }
 
     /** Size of a model and shape {@code [batch, sequence]} of a batch. */

@@ -30,7 +30,7 @@ class BenchUsageTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "-h", "xkd --help", "xkd -h", "xkd --config M --help", "gpu --help", "calibration --help", "rows --help"})
+    @ValueSource(strings = {"--help", "-h", "xkd --help", "xkd -h", "xkd --config M --help", "ranks --help", "gpu --help", "calibration --help", "rows --help"})
     void helpIsPrintedAndNothingRuns(String line) throws Exception {
         Result result = run(line);
         assertThat(result.status()).isZero();
@@ -41,6 +41,7 @@ class BenchUsageTest {
     @ParameterizedTest
     @ValueSource(strings = {"--wrong", "nothing", "rows --rounds 0", "rows --rounds x", "rows --seconds 0", "rows --threads 0", "rows --only (",
         "xkd --wrong", "xkd --config XL", "xkd --config", "xkd --steps 0", "xkd --steps many", "xkd S", "gpu --wrong", "gpu --layers 0",
+        "ranks --ranks 1", "ranks --config XL", "ranks --shard half", "ranks --accumulation 1", "ranks --threads 0", "ranks --batch-size 0",
         "calibration --wrong", "gpu --sequence -1", "gpu --only [", "jmh --wrong", "jmh -f many"})
     void wrongUsageIsOneLineAndStatus2(String line) throws Exception {
         Result result = run(line);
@@ -52,6 +53,13 @@ class BenchUsageTest {
     @Test
     void sizesMayBeInLowerCase() throws Exception {
         assertThat(run("xkd --config m --steps 0").err()).contains("--steps must be 1 or more, not 0");
+    }
+
+    @Test
+    void aLauncherThatIsNotThereIsOneLineAndStatus1() throws Exception {
+        Result result = run("ranks --launcher mpirun-of-nobody --warm-up 1 --threads 1");
+        assertThat(result.status()).isEqualTo(1);
+        assertThat(result.err().strip()).startsWith("bench ranks: ").contains("mpirun-of-nobody").doesNotContain("\n");
     }
 
     /** {@code bin/gpu-check} runs nothing else on a machine without the device. */
