@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
@@ -17,7 +18,10 @@ import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
 import kept.optim.AdamW;
 import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
 import kept.training.Distillation;
+import kept.training.StepMetrics;
 import kept.training.Trainer;
 import kept.training.TrainingFollower;
 import kept.training.TrainingOptions;
@@ -33,14 +37,14 @@ final class RankProgram {
     private RankProgram() {}
 
     /**
-     * What steps took in rank 0.
+     * What steps took.
      *
-     * @param seconds wall-clock seconds of each step
+     * @param seconds wall-clock seconds of each step in rank 0
      * @param losses loss of each step
-     * @param sentBytes bytes that the rank sent
-     * @param peakBytes the most bytes of tensors at any moment since the process has started
+     * @param sentBytes bytes that each rank has sent since it has started
+     * @param peakBytes the most bytes of tensors in each rank at any moment since it has started
      */
-    record Cost(List<Double> seconds, List<Double> losses, long sentBytes, long peakBytes) {}
+    record Cost(List<Double> seconds, List<Double> losses, long[] sentBytes, long[] peakBytes) {}
 
     /**
      * Does steps.
@@ -69,6 +73,7 @@ final class RankProgram {
             student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
             if (communicator.rank() > 0) {
+                ranks.onJoin(_ -> ofEachRank(communicator));
                 try (var follower = new TrainingFollower(student, objective, options, ranks)) {
                     follower.run();
                 }
@@ -76,25 +81,39 @@ final class RankProgram {
             }
             var data = new RandomTokens(step.size().vocabulary(), step.size().sequence() + 1);
             try (var trainer = new Trainer(student, objective, data, options, ranks)) {
-                answer(trainer, communicator);
+                answer(trainer, ranks, communicator);
             }
         }
     }
 
-    private static void answer(Trainer trainer, Communicator ranks) throws IOException {
+    private static void answer(Trainer trainer, TrainingRanks ranks, Communicator communicator) throws IOException {
         var requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String request = requests.readLine(); request != null; request = requests.readLine()) {
-            long before = ranks.bytesSent();
             List<Double> seconds = new ArrayList<>();
             List<Double> losses = new ArrayList<>();
             for (int step = Integer.parseInt(request); step > 0; step--) {
-                var metrics = trainer.next();
+                StepMetrics metrics = trainer.next();
                 seconds.add(metrics.seconds());
                 losses.add(metrics.loss());
             }
-            var cost = new Cost(seconds, losses, ranks.bytesSent() - before, Device.cpu().backend().memoryUsage().peakInUse());
-            System.out.println(JSON.writeValueAsString(cost));
+            ranks.join(0);
+            long[] bytes = ofEachRank(communicator);
+            int size = communicator.size();
+            System.out.println(JSON.writeValueAsString(
+                    new Cost(seconds, losses, Arrays.copyOf(bytes, size), Arrays.copyOfRange(bytes, size, 2 * size))));
             System.out.flush();
+        }
+    }
+
+    /** Called in all ranks: the bytes that each has sent, then the peaks of their memory. */
+    private static long[] ofEachRank(Communicator ranks) {
+        try (var _ = Scope.open(Device.cpu())) {
+            long[] own = new long[2 * ranks.size()];
+            own[ranks.rank()] = ranks.bytesSent();
+            own[ranks.size() + ranks.rank()] = Device.cpu().memoryUsage().peakInUse();
+            Tensor all = Tensor.of(own);
+            ranks.allReduce(all);
+            return all.toLongArray();
         }
     }
 }

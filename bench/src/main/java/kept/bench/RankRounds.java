@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import kept.training.Sharding;
 import kept.training.StepPlan;
@@ -26,8 +27,8 @@ record RankRounds(int ranks, int threads, int rounds, int steps, int warmUp) {
      *
      * @param one tokens per second of the one process, in each round
      * @param together tokens per second of the ranks, in each round
-     * @param sentBytes bytes that rank 0 sends in a step
-     * @param peakBytes the most bytes of tensors in rank 0 at any moment
+     * @param sentBytes bytes that a rank sends in a step, on average
+     * @param peakBytes the most bytes of tensors in any rank at any moment
      */
     private record Comparison(double[] one, double[] together, double sentBytes, long peakBytes) {
         double[] ratios() {
@@ -65,10 +66,11 @@ record RankRounds(int ranks, int threads, int rounds, int steps, int warmUp) {
 
     /** Alternates. The ranks begin with the first step, and the one process goes on from the rounds before; {@code losses} are those of its steps. */
     private Comparison compare(RankProcess one, RankProcess all, List<Double> losses, long tokens) throws IOException {
-        List<Double> computed = new ArrayList<>(all.run(warmUp).losses());
+        RankProgram.Cost last = all.run(warmUp);
+        List<Double> computed = new ArrayList<>(last.losses());
+        long before = LongStream.of(last.sentBytes()).sum();
         double[] alone = new double[rounds];
         double[] together = new double[rounds];
-        RankProgram.Cost last = null;
         for (int round = 0; round < rounds; round++) {
             RankProgram.Cost single = one.run(steps);
             losses.addAll(single.losses());
@@ -81,7 +83,8 @@ record RankRounds(int ranks, int threads, int rounds, int steps, int warmUp) {
         if (!computed.equals(expected)) {
             throw new IOException("the ranks computed the losses %s, one process %s".formatted(computed, expected));
         }
-        return new Comparison(alone, together, (double) last.sentBytes() / steps, last.peakBytes());
+        double sent = LongStream.of(last.sentBytes()).sum() - before;
+        return new Comparison(alone, together, sent / ((long) ranks * rounds * steps), LongStream.of(last.peakBytes()).max().orElseThrow());
     }
 
     private void print(PrintStream out, String launcher, RankedStep step, Comparison comparison) {
