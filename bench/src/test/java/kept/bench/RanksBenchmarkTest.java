@@ -34,7 +34,7 @@ class RanksBenchmarkTest {
     @MethodSource("launchers")
     void ranksAndOneProcessDoTheSameStepsInTurns(String launcher) throws IOException {
         var bytes = new ByteArrayOutputStream();
-        new RankRounds(2, 1, 2, 1, 1).run(new PrintStream(bytes, true, StandardCharsets.UTF_8), STEP, List.of(Sharding.ALL), List.of(launcher));
+        new RankRounds(2, 1, 1, 1, 1).run(new PrintStream(bytes, true, StandardCharsets.UTF_8), STEP, List.of(Sharding.ALL), List.of(launcher));
         List<String> lines = bytes.toString(StandardCharsets.UTF_8).lines().toList();
         assertThat(lines).hasSize(2);
         assertRow(lines.getLast(), launcher, "all");
