@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
 import kept.distributed.Communicator;
@@ -69,7 +70,7 @@ final class RankProgram {
         TrainingOptions options = XkdSteps.options(step.size(), step.passes(), Integer.MAX_VALUE, AdamW.Storage.PLAIN);
         try (var ranks = new TrainingRanks(communicator, step.sharding(), Device.cpu());
                 Decoder teacher = Decoder.create(orion, ranks.teacher(new RandomWeights(orion, 1)), Device.cpu());
-                Decoder student = Decoder.create(llama, ranks.student(new RandomWeights(llama, 2)), Device.cpu())) {
+                Decoder student = Decoder.create(llama, ranks.student(new RandomWeights(llama, 2), Map.of()), Device.cpu())) {
             student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
             if (communicator.rank() > 0) {
