@@ -3,6 +3,8 @@ package kept.training;
 import java.util.List;
 import java.util.stream.LongStream;
 import kept.backend.BlockCodes;
+import kept.distributed.DividedTensors;
+import kept.distributed.Division;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.TensorRole;
@@ -61,7 +63,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         /** One rank has everything. */
         public static final Shares ONE = new Shares(1, Sharding.NONE);
 
-        /** The bytes of a rank's part; parts are alike but for blocks of 65,536 numbers. */
+        /** The bytes of a rank's part, if parts are alike. */
         private long of(long bytes, boolean isDivided) {
             return isDivided ? Math.ceilDiv(bytes, ranks) : bytes;
         }
@@ -191,7 +193,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long ownTeacherBytes() {
-        return shares.of(teacherBytes, shares.dividesParameters());
+        return Math.round(teacherBytes * shareOf(ModelTensor.of(teacher), shares.dividesParameters()));
     }
 
     /**
@@ -201,6 +203,12 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      */
     public long studentBytes() {
         return parameters(own()) * precision.weights.bytes();
+    }
+
+    /** The share of a rank that has the most of some tensors: whole blocks of each, so that the first ranks may have more than others. */
+    private double shareOf(List<ModelTensor> tensors, boolean isDivided) {
+        long own = tensors.stream().mapToLong(tensor -> new Division(tensor.shape().elementCount(), shares.ranks, DividedTensors.BLOCK).size(0)).sum();
+        return isDivided && own > 0 ? own / (double) parameters(tensors) : 1;
     }
 
     /** The student's tensors that are not the teacher's. */
@@ -223,7 +231,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long ownStudentBytes() {
-        return shares.of(studentBytes(), shares.dividesParameters());
+        return Math.round(studentBytes() * shareOf(own(), shares.dividesParameters()));
     }
 
     /**
@@ -325,7 +333,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long ownMomentBytes() {
-        return shares.of(momentBytes(), shares.dividesGradients());
+        return Math.round(momentBytes() * shareOf(trained(), shares.dividesGradients()));
     }
 
     /**
@@ -452,7 +460,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     public long sumBytes() {
         int levels = 31 - Integer.numberOfLeadingZeros(ownPasses());
         if (shares.dividesGradients()) {
-            return Math.max(1, levels) * shares.of(gradientBytes(), true);
+            return Math.max(1, levels) * Math.round(gradientBytes() * shareOf(trained(), true));
         }
         return (reduction == GradientReduction.SERIAL ? 0 : levels) * gradientBytes();
     }
