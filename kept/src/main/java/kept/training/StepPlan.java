@@ -207,7 +207,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
 
     /** The share of a rank that has the most of some tensors: whole blocks of each, so that the first ranks may have more than others. */
     private double shareOf(List<ModelTensor> tensors, boolean isDivided) {
-        long own = tensors.stream().mapToLong(tensor -> new Division(tensor.shape().elementCount(), shares.ranks, DividedTensors.BLOCK).size(0)).sum();
+        long own = tensors.stream().map(ModelTensor::shape)
+                .mapToLong(shape -> new Division(shape.elementCount(), shares.ranks, DividedTensors.BLOCK).size(0)).sum();
         return isDivided && own > 0 ? own / (double) parameters(tensors) : 1;
     }
 
@@ -247,8 +248,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         List<ModelTensor> source = ModelTensor.of(teacher);
         // The student's first layer is left from the pass before.
         long layer = layerGroup(own());
-        return Math.max(teacherGroup(largestNeighbours(source)) + studentGroup(layer),
-                gatheredOfTeacher() + studentGroup(isShared() ? layer : largestNeighbours(own())));
+        return Math.max(teacherGroup(largestNeighbours(source)) + precision.weights.bytes() * layer,
+                gatheredOfTeacher() + precision.weights.bytes() * (isShared() ? layer : largestNeighbours(own())));
     }
 
     /** The teacher's head stays while the student computes, unless it uses the teacher's layers itself: then one of them comes, or one of its own. */
@@ -264,13 +265,9 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         }
         long layer = layerGroup(own());
         if (isShared() && others == 0) {
-            return teacherGroup(layerGroup(ModelTensor.of(teacher))) + studentGroup(layer);
+            return teacherGroup(layerGroup(ModelTensor.of(teacher))) + precision.weights.bytes() * layer;
         }
-        return gatheredOfTeacher() + studentGroup(isShared() ? Math.max(layer, others) : layer + others);
-    }
-
-    private long studentGroup(long numbers) {
-        return numbers * precision.weights.bytes();
+        return gatheredOfTeacher() + precision.weights.bytes() * (isShared() ? Math.max(layer, others) : layer + others);
     }
 
     /** The bytes of some of the teacher's numbers as they are stored. */
@@ -472,7 +469,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      */
     public long sentBytes() {
         long gradients = gradientBytes();
-        long layers = student.layers() * studentGroup(layerGroup(own()));
+        long layers = student.layers() * precision.weights.bytes() * layerGroup(own());
         // The student gathers what it shares as the teacher does.
         long again = isShared() ? teacherBytes + teacher.layers() * teacherGroup(layerGroup(ModelTensor.of(teacher))) : 0;
         double whole = switch (shares.sharding) {
