@@ -29,8 +29,8 @@ import kept.training.TrainingOptions;
 import kept.training.TrainingRanks;
 
 /**
- * A process that does steps of XKD on request, alone or as one of several ranks. Rank 0 reads the number of steps from standard input, a line for each
- * request, and prints what they took; the other ranks follow it. It ends with its input.
+ * A process that does steps of XKD on request, alone or as one of several ranks. Rank 0 reads the number of steps from standard input, a line
+ * for each request, and prints what they took; the other ranks follow it. It ends with its input.
  */
 final class RankProgram {
     private static final ObjectMapper JSON = new ObjectMapper();

@@ -12,8 +12,8 @@ import kept.training.Sharding;
 import kept.training.StepPlan;
 
 /**
- * Rounds in which one process and several ranks do the same steps alternately, so that other load on the machine affects both alike; who waits for its
- * turn sleeps. Both must compute the same losses, bit for bit.
+ * Rounds in which one process and several ranks do the same steps alternately, so that other load on the machine affects both alike; who
+ * waits for its turn sleeps. Both must compute the same losses, bit for bit.
  *
  * @param ranks number of ranks
  * @param threads threads of a rank; the one process has as many as all ranks

@@ -44,7 +44,8 @@ final class RanksBenchmark implements Callable<Integer> {
     private List<Sharding> shardings;
 
     @Option(names = "--launcher", paramLabel = "COMMAND",
-            description = "Starts the ranks, such as 'mpirun --bind-to none'; repeatable (default: mpirun.openmpi and mpirun.mpich, where installed).")
+            description = "Starts the ranks, such as 'mpirun --bind-to none'; repeatable "
+                    + "(default: mpirun.openmpi and mpirun.mpich, where installed).")
     private List<String> launchers;
 
     @Option(names = "--rounds", paramLabel = "N", defaultValue = "5", description = "Alternating rounds (${DEFAULT-VALUE}).")
@@ -73,7 +74,8 @@ final class RanksBenchmark implements Callable<Integer> {
         int sequences = batch == null ? Math.max(1, size.batch() / passes) : batch;
         var step = new RankedStep(size.with(size.sequence(), sequences), passes, Sharding.NONE);
         int own = threads == null ? Math.max(1, Runtime.getRuntime().availableProcessors() / ranks) : threads;
-        System.out.printf("step %s of %d x %d sequences of %d tokens; one process with %d threads, and %d ranks with %d; medians of %d rounds of %d%n",
+        System.out.printf("step %s of %d x %d sequences of %d tokens; one process with %d threads, and %d ranks with %d; medians of %d rounds of "
+                + "%d%n",
                 config, passes, sequences, size.sequence(), ranks * own, ranks, own, rounds, steps);
         new RankRounds(ranks, own, rounds, steps, warmUp).run(System.out, step, shardings, found);
         return 0;
@@ -94,7 +96,8 @@ final class RanksBenchmark implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "--ranks must be 2 or more, not " + ranks);
         }
         if (accumulation != null && accumulation < ranks) {
-            throw new ParameterException(spec.commandLine(), "--accumulation must give each of %d ranks a pass; it is %d".formatted(ranks, accumulation));
+            throw new ParameterException(spec.commandLine(),
+                    "--accumulation must give each of %d ranks a pass; it is %d".formatted(ranks, accumulation));
         }
     }
 }

@@ -30,7 +30,8 @@ class BenchUsageTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "-h", "xkd --help", "xkd -h", "xkd --config M --help", "ranks --help", "gpu --help", "calibration --help", "rows --help"})
+    @ValueSource(strings = {"--help", "-h", "xkd --help", "xkd -h", "xkd --config M --help", "ranks --help",
+        "gpu --help", "calibration --help", "rows --help"})
     void helpIsPrintedAndNothingRuns(String line) throws Exception {
         Result result = run(line);
         assertThat(result.status()).isZero();
