@@ -42,8 +42,8 @@ public final class PlanText {
         row(table, "teacher's weights (%s)".formatted(plan.weightsRead() ? "as stored" : step.teacher().dtype().label() + ", by config.json"),
                 step.ownTeacherBytes(), step.ownTeacherBytes());
         String weights = step.precision().weights().label();
-        row(table, "student's weights (%s)%s".formatted(weights, step.isShared() ? "; the others are the teacher's" : ""), step.ownStudentBytes(),
-                step.ownStudentBytes());
+        row(table, "student's weights (%s)%s".formatted(weights, step.sharesWeights() ? "; the others are the teacher's" : ""),
+                step.ownStudentBytes(), step.ownStudentBytes());
         if (step.gatheredBytes() > 0) {
             row(table, "layers of each, gathered", step.gatheredBytes(), step.gatheredBytes());
         }

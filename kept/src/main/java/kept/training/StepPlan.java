@@ -222,7 +222,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      *
      * @return true if so
      */
-    public boolean isShared() {
+    public boolean sharesWeights() {
         return own().size() < ModelTensor.of(student).size();
     }
 
@@ -249,13 +249,13 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         // The student's first layer is left from the pass before.
         long layer = layerGroup(own());
         return Math.max(teacherGroup(largestNeighbours(source)) + precision.weights.bytes() * layer,
-                gatheredOfTeacher() + precision.weights.bytes() * (isShared() ? layer : largestNeighbours(own())));
+                gatheredOfTeacher() + precision.weights.bytes() * (sharesWeights() ? layer : largestNeighbours(own())));
     }
 
     /** The teacher's head stays while the student computes, unless it uses the teacher's layers itself: then one of them comes, or one of its own. */
     private long gatheredOfTeacher() {
         List<ModelTensor> source = ModelTensor.of(teacher);
-        return teacherGroup(isShared() ? largestNeighbours(source) : lastGroup(source));
+        return teacherGroup(sharesWeights() ? largestNeighbours(source) : lastGroup(source));
     }
 
     /** In the backward pass: what is of the teacher, a layer of the student, and another one or the head. */
@@ -264,10 +264,10 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
             return 0;
         }
         long layer = layerGroup(own());
-        if (isShared() && others == 0) {
+        if (sharesWeights() && others == 0) {
             return teacherGroup(layerGroup(ModelTensor.of(teacher))) + precision.weights.bytes() * layer;
         }
-        return gatheredOfTeacher() + precision.weights.bytes() * (isShared() ? Math.max(layer, others) : layer + others);
+        return gatheredOfTeacher() + precision.weights.bytes() * (sharesWeights() ? Math.max(layer, others) : layer + others);
     }
 
     /** The bytes of some of the teacher's numbers as they are stored. */
@@ -471,7 +471,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long gradients = gradientBytes();
         long layers = student.layers() * precision.weights.bytes() * layerGroup(own());
         // The student gathers what it shares as the teacher does.
-        long again = isShared() ? teacherBytes + teacher.layers() * teacherGroup(layerGroup(ModelTensor.of(teacher))) : 0;
+        long again = sharesWeights() ? teacherBytes + teacher.layers() * teacherGroup(layerGroup(ModelTensor.of(teacher))) : 0;
         double whole = switch (shares.sharding) {
             case NONE -> 2.0 * gradients;
             case OPTIMIZER -> (double) ownPasses() * gradients + studentBytes();

@@ -100,23 +100,33 @@ class StepPlanTest {
                 .collect(Collectors.toMap(Map.Entry::getKey, entry -> entry.getValue().value()));
     }
 
+    private static DecoderConfig smallOrion(DType stored) {
+        return DecoderConfig.builder(Architecture.ORION).vocabSize(2048).hiddenSize(512).intermediateSize(1024).layers(4).heads(4).keyValueHeads(4)
+                .headDimension(128).maxPositions(32).dtype(stored).build();
+    }
+
+    /** Runs the plan's steps on ranks that are threads, so that the pool counts all of them together, and compares the peak of a rank. */
+    private static void requirePeak(StepPlan plan) {
+        int ranks = plan.shares().ranks();
+        long measured = MemoryPeak.of(Device.cpu(), () -> ThreadRanks.run(ranks, communicator -> {
+            run(plan.teacher(), plan.train(), plan, communicator);
+            return null;
+        }));
+        assertThat(plan.peakBytes() / (measured / (double) ranks)).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured / ranks)
+                .isCloseTo(1, Offset.offset(TOLERANCE_OF_RANKS));
+    }
+
     /** What is not trained is the teacher's: one copy, in the type in which it is stored. */
     @ParameterizedTest
     @CsvSource({"norms,f32,1,none", "norms,bf16,1,none", "self_attn,f32,1,none", "self_attn,bf16,1,none", "norms,f32,2,all"})
     void thePeakOfAStudentThatSharesWeightsIsThatOfTheRealStep(String train, String stored, int ranks, String sharding) {
-        DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(2048).hiddenSize(512).intermediateSize(1024).layers(4).heads(4)
-                .keyValueHeads(4).headDimension(128).maxPositions(32).dtype(stored.equals("f32") ? DType.F32 : DType.BF16).build();
+        DecoderConfig orion = smallOrion(stored.equals("f32") ? DType.F32 : DType.BF16);
         Set<String> names = ModelTensor.of(orion.toLlama()).stream().map(ModelTensor::name).collect(Collectors.toSet());
         ParameterSelection selection = ParameterSelection.parse(train).sharing(names);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, 1, ranks, 32, false,
                 StepPlan.Precision.on(Device.cpu(), DType.F32, false), GradientReduction.TREE,
                 new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))));
-        long measured = MemoryPeak.of(Device.cpu(), () -> ThreadRanks.run(ranks, communicator -> {
-            run(orion, selection, plan, communicator);
-            return null;
-        }));
-        assertThat(plan.peakBytes() / (measured / (double) ranks)).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured / ranks)
-                .isCloseTo(1, Offset.offset(TOLERANCE_OF_RANKS));
+        requirePeak(plan);
     }
 
     @Test
@@ -133,22 +143,15 @@ class StepPlanTest {
                 .isEqualTo(plan.withTrained(ParameterSelection.parse("all")).peakBytes());
     }
 
-    /** The ranks are threads here, so that the pool counts all of them together. */
     @ParameterizedTest
     @CsvSource({"2,optimizer,f32,2", "2,all,f32,2", "4,all,f32,4", "2,all,bf16,4", "2,all,8 bits,2"})
     void thePeakOfRanksThatDivideTensorsIsThatOfTheRealStep(int ranks, String sharding, String numbers, int accumulation) {
-        DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(2048).hiddenSize(512).intermediateSize(1024).layers(4).heads(4)
-                .keyValueHeads(4).headDimension(128).maxPositions(32).dtype(DType.F32).build();
+        DecoderConfig orion = smallOrion(DType.F32);
         ParameterSelection selection = ParameterSelection.parse("all");
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, 1, accumulation, 32, false,
                 StepPlan.Precision.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")),
                 GradientReduction.TREE, new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))));
-        long measured = MemoryPeak.of(Device.cpu(), () -> ThreadRanks.run(ranks, communicator -> {
-            run(orion, selection, plan, communicator);
-            return null;
-        }));
-        assertThat(plan.peakBytes() / (measured / (double) ranks)).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured / ranks)
-                .isCloseTo(1, Offset.offset(TOLERANCE_OF_RANKS));
+        requirePeak(plan);
     }
 
     @Test
