@@ -16,10 +16,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * {@code -Dkept.thorough}: one rank of a distillation is killed at a moment that a seed chooses. The job ends, nobody is left, and the run resumes on
- * another number of ranks to the checkpoint of an undisturbed run, whatever is divided before and after.
+ * another number of ranks to the checkpoint of an undisturbed run, whatever is divided before and after. {@code -Dkept.kills=10} kills ten times with
+ * each engine in place of two.
  */
 class KilledRanksTest {
-    private static final int KILLS = 2;
+    /** Kills for each engine. */
+    private static final int KILLS = Integer.getInteger("kept.kills", 2);
     private static final long MOST_MILLIS = 3000;
 
     @TempDir
