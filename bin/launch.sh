@@ -109,20 +109,23 @@ build_if_outdated() {
 # since standard output carries the program's results. A mismatched class data sharing archive only costs time, so its warnings are off.
 java_options='-XX:+UseParallelGC -Xmn64m -XX:+DisplayVMOutputToStderr -Xlog:disable -Xlog:all=warning,cds*=off,aot*=off:stderr'
 
-# find_class_archive MODULES MAIN CHECKPOINT: sets $class_archive to a class data sharing (CDS) archive of the classes that 'info' loads, which
-# shortens startup; empty if there is none. It is created once for each build and JDK, in the parent directory of the modules. Without a usable
-# archive the JVM loads the classes from their jars, which only costs time.
+# find_class_archive MODULES MAIN ARGUMENTS...: sets $class_archive to a class data sharing (CDS) archive of the classes that MAIN loads with these
+# arguments, which shortens startup; empty if there is none. It is created once for each build and JDK, in the parent directory of the modules.
+# Without a usable archive the JVM loads the classes from their jars, which only costs time.
 find_class_archive() {
     class_archive=
     [ -f "$java_home/release" ] || return 0
-    beside=$(dirname -- "$1")
+    jars=$1
+    main=$2
+    shift 2
+    beside=$(dirname -- "$jars")
     # The name also depends on the directory: an archive refers to the jars by path, so a copy of the tree must not use the original's.
-    file=$beside/classes-$({ cat "$java_home/release"; printf '%s\n' "$1"; } | cksum | tr -cd '0-9').jsa
-    if [ -w "$beside" ] && { [ ! -e "$file" ] || [ -n "$(find "$1" -newer "$file" | head -n 1)" ]; }; then
+    file=$beside/classes-$({ cat "$java_home/release"; printf '%s\n' "$jars"; } | cksum | tr -cd '0-9').jsa
+    if [ -w "$beside" ] && { [ ! -e "$file" ] || [ -n "$(find "$jars" -newer "$file" | head -n 1)" ]; }; then
         # Programs started at the same time each create an archive, and the last one stays. An empty file records a failure, which is not retried.
         # shellcheck disable=SC2086 # options are separated by spaces
         (
-            "$java_home/bin/java" $java_options -XX:ArchiveClassesAtExit="$file.$$" --module-path "$1" --module "$2" info "$3" || : >"$file.$$"
+            "$java_home/bin/java" $java_options -XX:ArchiveClassesAtExit="$file.$$" --module-path "$jars" --module "$main" "$@" || : >"$file.$$"
             [ -e "$file.$$" ] || : >"$file.$$"
             mv -f "$file.$$" "$file"
         ) </dev/null >/dev/null 2>&1 || :

@@ -12,6 +12,8 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
 /** Enforces the dependencies between modules ({@code kept -> kept.core <- kept.cuda}) and between their packages. */
@@ -84,6 +86,12 @@ class ArchitectureTest {
                         "kept.weights..", "kept.safetensors..", "kept.torch..", "kept.checkpoint..", "kept.gguf..",
                         "kept.model..", "kept.corpus..", BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
+    }
+
+    /** The file store of a path is unknown where the table of mounts does not list it; a direct copy then becomes an ordinary one. */
+    @Test
+    void fileStoresAreAskedOnlyWhereTheyMayBeUnknown() {
+        holds(noClasses().that().doNotHaveFullyQualifiedName("kept.io.DirectCopy").should().callMethod(Files.class, "getFileStore", Path.class));
     }
 
     @Test

@@ -140,13 +140,13 @@ public final class AtomicFiles {
      * @return the error to throw
      */
     public static FileException failure(String operation, Path target, long needed, Path temporary, IOException cause) {
-        String free = "unknown";
         try {
             Files.deleteIfExists(temporary);
-            free = Long.toString(Files.getFileStore(target.toAbsolutePath().getParent()).getUsableSpace());
         } catch (IOException e) {
             cause.addSuppressed(e);
         }
+        Path directory = target.toAbsolutePath().getParent();
+        String free = Files.isDirectory(directory) ? Long.toString(DiskSpace.free(directory)) : "unknown";
         return new FileException(operation, target, "cannot be written: %s (bytes needed: %d, free there: %s); nothing was changed"
             .formatted(reason(cause), needed, free), cause);
     }

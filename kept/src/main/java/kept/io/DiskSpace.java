@@ -1,7 +1,5 @@
 package kept.io;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Checks that a disk has enough free space before a long operation starts. */
@@ -30,11 +28,18 @@ public final class DiskSpace {
      * @throws FileException if fewer bytes are free; the message states both numbers
      */
     public static void require(Path directory, Path output, long needed, String parts) {
-        try {
-            require(output, needed, Files.getFileStore(directory).getUsableSpace(), parts);
-        } catch (IOException e) {
-            throw new FileException("output", directory, "the free space cannot be determined: " + AtomicFiles.reason(e), e);
-        }
+        require(output, needed, free(directory), parts);
+    }
+
+    /**
+     * Returns the free space of the disk of a directory. It is asked of the file itself: {@link java.nio.file.Files#getFileStore} fails where the table
+     * of mounts does not list the directory's disk, as in a changed root directory.
+     *
+     * @param directory a directory
+     * @return bytes; 0 if unknown
+     */
+    static long free(Path directory) {
+        return directory.toFile().getUsableSpace();
     }
 
     static void require(Path output, long needed, long available, String parts) {
