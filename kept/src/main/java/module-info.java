@@ -17,6 +17,7 @@ module kept {
     requires static kept.commandline;
     requires static me.tongfei.progressbar;
     requires static org.jline.terminal;
+    requires static org.snakeyaml.engine;
     // Through which org.jline.terminal hears of Ctrl-C.
     requires jdk.unsupported;
     // No code, but the files that report.html carries.

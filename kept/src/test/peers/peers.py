@@ -20,6 +20,11 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+try:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+except ImportError:
+    EventAccumulator = None
+
 kept, work = sys.argv[1], Path(sys.argv[2])
 node_modules = Path(sys.argv[3]) if len(sys.argv) > 3 else None
 root = Path(__file__).resolve().parents[4]
@@ -194,6 +199,28 @@ def golden():
         row(f"{file} made again", "transformers", f"{len(old)} cases", difference(old, new), 1e-6)
 
 
+def event_files():
+    """TensorBoard's event files of a run that is stopped and resumed, against its metrics.jsonl."""
+    (work / "events.txt").write_text("\n".join(texts))
+    output, runs = work / "events-llama", work / "runs"
+    command = ["distill", "--teacher", work / "demo-teacher", "--corpus", work / "events.txt", "--output", output, "--tokens", "20480",
+               "--sequence-length", "128", "--batch-size", "4", "--evaluation-tokens", "256", "--tensorboard", runs]
+    stopped = subprocess.run([kept, *map(str, command), "--stop-after", "15"], capture_output=True)
+    if stopped.returncode != 130:
+        sys.exit(f"distill --stop-after: exit {stopped.returncode}: {stopped.stderr[-500:]}")
+    run(*command, "--resume")
+    events = EventAccumulator(str(runs / output.name), size_guidance={"scalars": 0}).Reload()
+    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    names = {"loss": "train/loss", "divergence": "train/divergence", "gradient_norm": "train/gradient_norm", "learning_rate": "train/learning_rate",
+             "held_out_kl": "held_out/kl", "held_out_top1": "held_out/top1"}
+    different = 0
+    for key, tag in names.items():
+        ours = [(line["step"], float(np.float32(line[key]))) for line in lines if key in line]
+        different += ours != [(event.step, event.value) for event in events.Scalars(tag)]
+    different += set(events.Tags()["scalars"]) != set(names.values())
+    row("event files of a resumed run: scalars that differ from metrics.jsonl", "tensorboard", f"{len(names)} of {lines[-1]['step']} steps", different, 0)
+
+
 def difference(old, new):
     """The largest difference of numbers in two JSON values; infinite where anything else differs."""
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
@@ -226,6 +253,10 @@ tokenizers(student, texts)
 generation(student)
 gguf_files(texts)
 golden()
+if EventAccumulator:
+    event_files()
+else:
+    print("\nTensorBoard was left out: the Python package tensorboard is not installed")
 if node_modules:
     llama_cpp(student, texts[::10])
 else:

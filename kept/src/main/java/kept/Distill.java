@@ -5,9 +5,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.SequencedMap;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
 import kept.cli.ByteSize;
+import kept.cli.ConfigOptions;
 import kept.cli.Demo;
 import kept.cli.MappingOptions;
 import kept.cli.ModelDirectory;
@@ -28,6 +30,7 @@ import kept.run.DistillationPlan;
 import kept.run.DistillationRun;
 import kept.run.MachineMemory;
 import kept.run.MappingChoice;
+import kept.run.TokenLimit;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.Device;
 import kept.training.ParameterSelection;
@@ -46,11 +49,15 @@ import picocli.CommandLine.Option;
     "",
     "  kept distill --demo",
     "  kept distill --teacher orion-14b --corpus text.jsonl --output llama-14b",
+    "  kept distill --teacher orion-14b --corpus text.jsonl --student llama-14b --output llama-14b-more",
     "  kept distill --teacher orion-14b --plan",
     "",
-    "Ctrl-C saves the training state; --resume continues from it with the same bits."
+    "Ctrl-C saves the training state; --resume continues from it with the same bits.",
+    "--print-config prints all options as a file for --config."
 })
 public final class Distill extends Program {
+    private static final long DEFAULT_TOKENS = 1_000_000;
+
     /** The models to distil: the demo's, or teacher and output. */
     static final class Source {
         @Reads
@@ -158,7 +165,7 @@ public final class Distill extends Program {
     private String field;
 
     @Option(names = "--dtype", paramLabel = "TYPE", order = 40,
-            description = "Type of the stored weights: ${COMPLETION-CANDIDATES} (default: the teacher's).")
+            description = "Type of the stored weights: ${COMPLETION-CANDIDATES} (default: the teacher's, or that of --student).")
     private WeightType dtype;
 
     @Option(names = "--max-shard-size", paramLabel = "BYTES", defaultValue = "5GB", converter = ByteSize.class, order = 41,
@@ -170,6 +177,12 @@ public final class Distill extends Program {
 
     @Option(names = "--overwrite", order = 43, description = "Replace an output directory, or the state of an unfinished run, that exists.")
     private boolean overwrite;
+
+    @Reads
+    @Option(names = "--student", paramLabel = "DIR", converter = ModelDirectory.class, order = 6,
+            description = "Go on from this Llama instead of a mapping: an earlier output, or any Llama with the teacher's vocabulary; layers, widths "
+                    + "and heads may differ.")
+    private Path student;
 
     @Mixin
     private MappingOptions mapping;
@@ -185,6 +198,9 @@ public final class Distill extends Program {
 
     @Mixin
     private RankOptions rankOptions;
+
+    @Mixin
+    private ConfigOptions config;
 
     @Mixin
     private VerboseOptions verbose;
@@ -212,8 +228,13 @@ public final class Distill extends Program {
     }
 
     @Override
+    protected boolean printsConfig() {
+        return config.isPrinted();
+    }
+
+    @Override
     protected void checkUsage() {
-        if (!mode.demo && !plan) {
+        if (!mode.demo && !plan && !config.isPrinted()) {
             require("--output=DIR", output);
             require("--corpus=FILE", mode.source.corpus);
         }
@@ -240,7 +261,7 @@ public final class Distill extends Program {
     protected int run() {
         Device target = device.open(); // Before the texts are prepared, which takes a while.
         if (!mode.demo) {
-            DistillationRun run = settings(mode.source.teacher, tokens == null ? 1_000_000 : tokens, null, passes()).device(target);
+            DistillationRun run = settings(mode.source.teacher, tokens == null ? DEFAULT_TOKENS : tokens, null, passes()).device(target);
             if (!plan) {
                 run.corpus(text(mode.source.corpus, field));
                 evaluate.forEach((name, file) -> run.heldOut(name, text(List.of(file), field)));
@@ -283,7 +304,7 @@ public final class Distill extends Program {
         int shared = plannedRanks == null ? ranks().size() : plannedRanks;
         DistillationPlan found = run.plan(shared, memory);
         report(target);
-        MappingChoice choice = mapping.choice();
+        MappingChoice choice = start();
         if (choice.isCalibrated()) {
             PlanText.printMeasuring(choice, DecoderConfig.read(teacher), target, out());
             out().println();
@@ -302,9 +323,36 @@ public final class Distill extends Program {
         out().println("Llama checkpoint: " + result.output());
         out().println("report:           " + result.output().resolve("report.html"));
         out().println("next:             bin/kept generate --model %s --prompt \"Returns the\"".formatted(result.output()));
+        if (result.report().isStillImproving() && result.failure().isEmpty()) {
+            out().println("more tokens:      " + moreTokens(result.output()));
+        }
         result.failure().ifPresent(failure -> {
             throw new ProgramException("%s; %s is the student of that state".formatted(failure, result.output()));
         });
+    }
+
+    /** Where the student comes from. */
+    private MappingChoice start() {
+        return student == null ? mapping.choice() : MappingChoice.student(student);
+    }
+
+    /** The command that goes on from an output, with twice the tokens; the demo, whose teacher is not kept, begins again. */
+    private String moreTokens(Path made) {
+        SequencedMap<String, String> changes = new LinkedHashMap<>();
+        long before = tokens == null ? mode.demo ? Demo.TOKENS : DEFAULT_TOKENS : tokens;
+        for (String once : List.of("--resume", "--allow-other-bits", "--stop-after")) {
+            changes.put(once, null);
+        }
+        if (mode.demo) {
+            changes.put("--overwrite", "");
+        } else {
+            MappingOptions.NAMES.forEach(name -> changes.put(name, null));
+            changes.put("--overwrite", null);
+            changes.put("--student", made.toString());
+            changes.put("--output", made.resolveSibling(made.getFileName() + "-more").toString());
+        }
+        changes.put("--tokens", Long.toString(Math.min(2 * before, TokenLimit.MAX)));
+        return commandWith(changes);
     }
 
     private DistillationObjective objective() {
@@ -312,7 +360,7 @@ public final class Distill extends Program {
     }
 
     private DistillationRun settings(Path teacher, long count, Integer usualLength, OptimizerOptions.Passes passes) {
-        DistillationRun run = DistillationRun.of(teacher, output == null ? Path.of("kept-demo") : output).mapping(mapping.choice()).tokens(count)
+        DistillationRun run = DistillationRun.of(teacher, output == null ? Path.of("kept-demo") : output).mapping(start()).tokens(count)
                 .train(ParameterSelection.parse(train)).objective(objective()).training(optimizer.settings(usualLength, passes))
                 .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).maxShardSize(maxShardSize)
                 .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(plan ? ranks() : ranks(device.open()))

@@ -49,9 +49,9 @@ class HubNamesTest {
         Program.commandLine(new Main()).getSubcommands().forEach((command, line) -> Stream.concat(line.getCommandSpec().options().stream(),
                 line.getCommandSpec().positionalParameters().stream()).filter(PathArguments::isModel)
                 .forEach(argument -> models.add(command + " " + name(argument))));
-        assertThat(models).containsExactly("compare --student", "compare --teacher", "convert --model", "distill --teacher", "evaluate --model",
-                "evaluate --teacher", "evaluate DIR", "export --model", "generate --model", "info --model", "info DIR", "logits --model",
-                "pretrain --tokenizer", "verify --student", "verify --teacher");
+        assertThat(models).containsExactly("compare --student", "compare --teacher", "convert --model", "distill --student", "distill --teacher",
+                "evaluate --model", "evaluate --teacher", "evaluate DIR", "export --model", "generate --model", "info --model", "info DIR",
+                "logits --model", "pretrain --tokenizer", "verify --student", "verify --teacher");
     }
 
     private static String name(ArgSpec argument) {

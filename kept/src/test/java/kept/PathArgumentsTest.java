@@ -46,9 +46,11 @@ class PathArgumentsTest {
         assertThat(written).containsExactlyEntriesOf(new TreeMap<>(Map.ofEntries(
                 Map.entry("compare --json", Writes.Kind.FILE), Map.entry("convert --output", Writes.Kind.DIRECTORY),
                 Map.entry("convert --spill", Writes.Kind.TEMPORARY_FILES), Map.entry("distill --output", Writes.Kind.DIRECTORY),
-                Map.entry("distill --spill", Writes.Kind.TEMPORARY_FILES), Map.entry("evaluate --json", Writes.Kind.FILE),
+                Map.entry("distill --spill", Writes.Kind.TEMPORARY_FILES), Map.entry("distill --tensorboard", Writes.Kind.ADDED_FILES),
+                Map.entry("evaluate --json", Writes.Kind.FILE),
                 Map.entry("export --output", Writes.Kind.NEW_FILE), Map.entry("logits --output", Writes.Kind.FILE),
-                Map.entry("pretrain --output", Writes.Kind.DIRECTORY), Map.entry("verify --html", Writes.Kind.FILE),
+                Map.entry("pretrain --output", Writes.Kind.DIRECTORY), Map.entry("pretrain --tensorboard", Writes.Kind.ADDED_FILES),
+                Map.entry("verify --html", Writes.Kind.FILE),
                 Map.entry("verify --json", Writes.Kind.FILE))));
     }
 

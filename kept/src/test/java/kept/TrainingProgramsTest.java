@@ -281,7 +281,7 @@ class TrainingProgramsTest {
         assertThat(other.code()).isEqualTo(1);
         assertThat(other.errorLines().getLast()).contains("other settings", "seed was 0, is 9");
         assertThat(distill(teacher, output, "--resume", "--batch-size", 2).errorLines().getLast())
-                .contains("batch size was 4, is 2; ", "steps was 6, is 12").doesNotContain("seed", "teacher");
+                .contains("batch size was 4, is 2; ").doesNotContain("seed", "teacher", "steps");
         assertThat(output).doesNotExist();
 
         assertThat(distill(teacher, output, "--resume").code()).isZero();

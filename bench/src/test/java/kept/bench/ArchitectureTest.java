@@ -146,7 +146,7 @@ class ArchitectureTest {
     @Test
     void onlyProgramsNeedTheLibrariesOfTheCommandLine() {
         holds(noClasses().that().resideOutsideOfPackages("kept", "kept.cli", BENCH).should().dependOnClassesThat()
-                .resideInAnyPackage("picocli..", "me.tongfei.progressbar..", "org.jline..", "org.slf4j..", "kept.commandline.."));
+                .resideInAnyPackage("picocli..", "me.tongfei.progressbar..", "org.jline..", "org.slf4j..", "org.snakeyaml..", "kept.commandline.."));
     }
 
     @Test
@@ -168,7 +168,7 @@ class ArchitectureTest {
     @Test
     void onlyProgramsKnowTheCommandLineAndTheTerminal() {
         holds(noClasses().that(IN_KEPT).and().resideOutsideOfPackages("kept", "kept.cli")
-                .should().dependOnClassesThat().resideInAnyPackage("picocli..", "org.jline.terminal..", "me.tongfei.."));
+                .should().dependOnClassesThat().resideInAnyPackage("picocli..", "org.jline.terminal..", "me.tongfei..", "org.snakeyaml.."));
         holds(noClasses().that().resideInAPackage("kept.run..").should().accessField(System.class, "out")
                 .orShould().accessField(System.class, "err").orShould().callMethod(System.class, "exit", int.class));
     }

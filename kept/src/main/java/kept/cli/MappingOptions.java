@@ -12,6 +12,10 @@ import picocli.CommandLine.Spec;
 
 /** The mapping from teacher to student: {@code --mapping}, and the options of a mapping that is measured on text. */
 public final class MappingOptions {
+    /** The names of all options that say how a student is made. */
+    public static final List<String> NAMES =
+            List.of("--mapping", "--calibration", "--calibration-field", "--calibration-tokens", "--anchor", "--ridge", "--spill");
+
     private static final String DEFAULT_FIELD = "text";
 
     @Spec(Spec.Target.MIXEE)

@@ -1,5 +1,6 @@
 package kept.cli;
 
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.function.Consumer;
 import kept.run.TrainingSettings;
@@ -58,7 +59,8 @@ public final class OptimizerOptions {
     private GradientReduction reduction;
 
     @Option(names = "--learning-rate", paramLabel = "X", order = 23,
-            description = "Peak learning rate of AdamW (default: 3e-4 to distil from opm, 3e-5 from calibrated, 1e-6 from exact; 1e-3 to pretrain).")
+            description = "Peak learning rate of AdamW (default: 3e-4 to distil from opm, 3e-5 from calibrated or --student, 1e-6 from exact; "
+                    + "1e-3 to pretrain).")
     private Double learningRate;
 
     @Option(names = "--schedule", paramLabel = "NAME", defaultValue = "cosine", order = 24,
@@ -88,6 +90,11 @@ public final class OptimizerOptions {
     @Option(names = "--save-every", paramLabel = "STEPS", defaultValue = "100", order = 30,
             description = "Steps between saved states; 0 saves only on Ctrl-C (default: ${DEFAULT-VALUE}).")
     private long saveEvery;
+
+    @Writes(Writes.Kind.ADDED_FILES)
+    @Option(names = "--tensorboard", paramLabel = "DIR", order = 30,
+            description = "Write TensorBoard event files too, in a folder of DIR with the name of the output; tensorboard --logdir DIR shows them.")
+    private Path tensorboard;
 
     @Option(names = "--stop-after", paramLabel = "STEPS", order = 31,
             description = "Stop after so many steps, as Ctrl-C does; --resume continues.")
@@ -153,6 +160,7 @@ public final class OptimizerOptions {
         set(warmUp, settings::warmUp);
         set(weightDecay, settings::weightDecay);
         set(stopAfter, settings::stopAfter);
+        set(tensorboard, settings::tensorboard);
         return settings;
     }
 

@@ -5,6 +5,8 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
+import java.util.TreeMap;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -27,9 +29,9 @@ enum OptionGroup {
     /** The choice of the next token. */
     SAMPLING("Sampling", "max-tokens", "temperature", "top-k", "top-p", "min-p", "repetition-penalty", "stop", "generate --seed"),
     /** What is written or shown. */
-    OUTPUT("Output", "plan", "output", "overwrite", "resume", "allow-other-bits", "save-every", "snapshot-every", "dtype", "format", "type",
-            "max-shard-size", "verify", "chat-template", "llama-tokenizer", "last", "check-values", "by-position", "by-layer", "by-token-class",
-            "worst", "details", "by-group", "json", "html", "jsonl", "print-prompt", "print-ids"),
+    OUTPUT("Output", "plan", "output", "overwrite", "resume", "allow-other-bits", "save-every", "snapshot-every", "tensorboard", "dtype", "format",
+            "type", "max-shard-size", "verify", "chat-template", "llama-tokenizer", "last", "check-values", "by-position", "by-layer",
+            "by-token-class", "worst", "details", "by-group", "json", "html", "jsonl", "print-prompt", "print-ids", "distill --config", "print-config"),
     /** Devices, processes and memory. */
     MACHINE("Machine", "devices", "device", "threads", "ranks", "rendezvous", "shard", "checkpoint-activations", "spill"),
     /** The program itself, and any option that no other group names. */
@@ -59,23 +61,30 @@ enum OptionGroup {
         return BY_NAME.getOrDefault(program.name() + " " + name, BY_NAME.getOrDefault(name, PROGRAM));
     }
 
-    /** The options of a program as {@code --help} lists them: group by group, each in the order that the program gives. */
+    /** The line above the group. */
+    String heading() {
+        return heading;
+    }
+
+    /** The options of a program, group by group, each in the order that the program gives. */
+    static SequencedMap<OptionGroup, List<OptionSpec>> of(CommandSpec program) {
+        SequencedMap<OptionGroup, List<OptionSpec>> groups = new TreeMap<>();
+        program.options().stream().filter(option -> !option.hidden()).sorted(Comparator.comparing(OptionSpec::order))
+                .forEach(option -> groups.computeIfAbsent(of(program, option), _ -> new ArrayList<>()).add(option));
+        return groups;
+    }
+
+    /** The options of a program as {@code --help} lists them. */
     static String list(Help help) {
-        CommandSpec program = help.commandSpec();
-        List<OptionSpec> all = program.options().stream().filter(option -> !option.hidden())
-                .sorted(Comparator.comparing(OptionSpec::order)).toList();
-        Map<OptionGroup, List<OptionSpec>> groups = new HashMap<>();
-        all.forEach(option -> groups.computeIfAbsent(of(program, option), _ -> new ArrayList<>()).add(option));
+        SequencedMap<OptionGroup, List<OptionSpec>> groups = of(help.commandSpec());
+        List<OptionSpec> all = groups.values().stream().flatMap(List::stream).toList();
         var text = new StringBuilder();
-        for (OptionGroup group : values()) {
-            List<OptionSpec> options = groups.getOrDefault(group, List.of());
-            if (!options.isEmpty()) {
-                // The columns are as wide as all options need, so that those of the groups agree.
-                Help.Layout layout = help.createDefaultLayout(all, List.of(), help.colorScheme());
-                layout.addOptions(options, help.parameterLabelRenderer());
-                text.append("%n%s%n".formatted(group.heading)).append(layout);
-            }
-        }
+        groups.forEach((group, options) -> {
+            // The columns are as wide as all options need, so that those of the groups agree.
+            Help.Layout layout = help.createDefaultLayout(all, List.of(), help.colorScheme());
+            layout.addOptions(options, help.parameterLabelRenderer());
+            text.append("%n%s%n".formatted(group.heading)).append(layout);
+        });
         return text.toString();
     }
 }

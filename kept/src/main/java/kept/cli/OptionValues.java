@@ -41,7 +41,8 @@ final class OptionValues {
             Map.entry("evaluate --passkey-trials", "--passkey"));
 
     /** Options that mean nothing with another one. */
-    private static final Map<String, List<String>> CONFLICTS = Map.of("distill --demo", List.of("--held-out", "--field"));
+    private static final Map<String, List<String>> CONFLICTS = Map.of(
+            "distill --demo", List.of("--held-out", "--field", "--student"), "distill --student", List.of("--mapping"));
 
     private OptionValues() {}
 
@@ -127,6 +128,15 @@ final class OptionValues {
                 }
             }
         }
+    }
+
+    /** Whether an option that is not given means something beside those that are. */
+    static boolean suits(CommandSpec spec, OptionSpec option) {
+        List<String> names = spec.commandLine().getParseResult().matchedOptions().stream().map(OptionSpec::longestName).toList();
+        String full = spec.name() + " " + option.longestName();
+        String companion = COMPANIONS.getOrDefault(full, COMPANIONS.get(option.longestName()));
+        return (companion == null || names.contains(companion)) && names.stream().noneMatch(given ->
+                CONFLICTS.getOrDefault(spec.name() + " " + given, List.of()).contains(option.longestName()));
     }
 
     private static Collection<?> values(Object value) {

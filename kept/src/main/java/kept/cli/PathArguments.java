@@ -140,6 +140,7 @@ public final class PathArguments {
                 case NEW_FILE -> OutputProbe.requireNewFile(option, output.path);
                 case DIRECTORY -> OutputProbe.requireDirectory(option, output.path);
                 case TEMPORARY_FILES -> OutputProbe.requireFolder(option, output.path);
+                case ADDED_FILES -> OutputProbe.requireAddedFiles(option, output.path);
             }
         });
         requireDistinct();

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.SequencedMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -182,6 +183,11 @@ public abstract class Program implements Callable<Integer> {
         return false;
     }
 
+    /** Whether this command line only prints its options as a file for {@code --config}. */
+    protected boolean printsConfig() {
+        return false;
+    }
+
     /** Whether this command line writes the outputs it names; a plan, for one, does not. */
     protected boolean writes() {
         return true;
@@ -230,6 +236,10 @@ public abstract class Program implements Callable<Integer> {
             OptionValues.require(spec);
             arguments().requireNames(spec.commandLine());
             checkUsage();
+            if (printsConfig()) {
+                ConfigText.print(spec, out());
+                return 0;
+            }
             arguments().requireModels();
             if (writes() && ranks().rank() == 0) {
                 arguments().requireOutputs();
@@ -255,6 +265,15 @@ public abstract class Program implements Callable<Integer> {
     protected final String recipe() {
         List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
         return Recipe.of(spec.parent() == null ? Stream.concat(Stream.of(spec.name()), arguments.stream()).toList() : arguments);
+    }
+
+    /**
+     * This command line with some other options, in words of a shell.
+     *
+     * @param changes the value of each option that changes, by its name; empty for a flag, null for an option to leave out
+     */
+    protected final String commandWith(SequencedMap<String, String> changes) {
+        return "bin/" + Recipe.with(spec, changes);
     }
 
     /** The options and parameters of this program. */

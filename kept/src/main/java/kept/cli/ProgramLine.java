@@ -26,7 +26,14 @@ final class ProgramLine {
         CommandLine line = new CommandLine(program) {
             @Override
             public int execute(String... arguments) {
-                return super.execute(FormerNames.replace(getCommandSpec(), arguments));
+                String[] present = FormerNames.replace(getCommandSpec(), arguments);
+                String[] all;
+                try {
+                    all = ConfigLine.expand(getCommandSpec(), present);
+                } catch (ParameterException e) {
+                    return UsageErrors.explain(e, present);
+                }
+                return super.execute(all);
             }
         };
         var whole = new Quantity.OfInt();

@@ -2,8 +2,13 @@ package kept.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 
 /**
  * A command line as the recipe of its output: without the options that change no byte of the model (its place, resuming, processes and threads,
@@ -13,7 +18,7 @@ final class Recipe {
     private static final Set<String> FLAGS = Set.of("--resume", "--overwrite", "--allow-other-bits", "--verify", "--verbose", "--debug",
             "--checkpoint-activations");
     private static final Set<String> WITH_VALUE = Set.of("--output", "--threads", "--rendezvous", "--shard", "--spill", "--save-every",
-            "--stop-after");
+            "--stop-after", "--tensorboard");
 
     private Recipe() {}
 
@@ -33,6 +38,37 @@ final class Recipe {
             }
         }
         return kept.stream().map(Recipe::quoted).collect(Collectors.joining(" "));
+    }
+
+    /**
+     * The command line of a program with some other options.
+     *
+     * @param program its command line read
+     * @param changes the value of each option that changes, by its name; empty for a flag, null for an option to leave out
+     * @return in words of a shell, the program {@code kept} first
+     */
+    static String with(CommandSpec program, SequencedMap<String, String> changes) {
+        List<String> words = new ArrayList<>(List.of("kept", program.name()));
+        program.commandLine().getParseResult().matchedOptions().stream().filter(option -> !changes.containsKey(option.longestName()))
+                .forEach(option -> words.addAll(words(option)));
+        changes.forEach((name, value) -> {
+            if (value != null) {
+                words.add(name);
+                words.addAll(value.isEmpty() ? List.of() : List.of(value));
+            }
+        });
+        return words.stream().map(Recipe::quoted).collect(Collectors.joining(" "));
+    }
+
+    private static List<String> words(OptionSpec option) {
+        String name = option.longestName();
+        List<String> values = option.arity().max() == 0 ? List.of() : option.originalStringValues();
+        if (Map.class.isAssignableFrom(option.type())) {
+            return values.stream().flatMap(value -> Stream.of(name, value)).toList();
+        }
+        // After one of its names, what looks like an option is none.
+        return values.stream().anyMatch(value -> value.startsWith("-")) ? values.stream().map(value -> name + "=" + value).toList()
+                : Stream.concat(Stream.of(name), values.stream()).toList();
     }
 
     private static String quoted(String word) {

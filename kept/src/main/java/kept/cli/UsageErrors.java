@@ -36,7 +36,8 @@ final class UsageErrors {
     static int explain(ParameterException wrong, String... arguments) {
         CommandLine command = wrong.getCommandLine();
         ParseResult read = lenient(command, arguments);
-        List<String> unknown = unknownOptions(command, read);
+        boolean isInFile = wrong instanceof ConfigFile.UnknownKeyException;
+        List<String> unknown = isInFile ? List.of() : unknownOptions(command, read);
         PrintWriter err = Terminal.error(command.getErr());
         String reason = unknown.isEmpty() ? reason(wrong, read) : unknown.stream().map("'%s'"::formatted)
                 .collect(Collectors.joining(", ", unknown.size() == 1 ? "Unknown option: " : "Unknown options: ", ""));
@@ -123,12 +124,18 @@ final class UsageErrors {
     }
 
     private static List<String> suggestions(ParameterException wrong) {
+        if (wrong instanceof ConfigFile.UnknownKeyException key) {
+            return key.meant();
+        }
         return wrong instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions().stream().limit(SHOWN)
                 .map(name -> wrong.getCommandLine().getCommandSpec().qualifiedName() + " " + name).toList() : List.of();
     }
 
-    /** The parser suggests all options that begin with the same two letters; of these, those that have most of the beginning in common. */
-    private static List<String> suggestions(CommandLine command, List<String> unknown) {
+    /**
+     * What unknown options may mean. The parser suggests all options that begin with the same two letters; of these, those that have most of the
+     * beginning in common.
+     */
+    static List<String> suggestions(CommandLine command, List<String> unknown) {
         var meant = new ArrayList<String>();
         for (String name : unknown) {
             List<String> similar = new UnmatchedArgumentException(command, List.of(name)).getSuggestions();

@@ -23,6 +23,8 @@ public @interface Writes {
         /** A directory that appears complete, with missing parents. */
         DIRECTORY,
         /** Files in a directory that exists. */
-        TEMPORARY_FILES
+        TEMPORARY_FILES,
+        /** Files that are added to a directory, which is created with missing parents. */
+        ADDED_FILES
     }
 }

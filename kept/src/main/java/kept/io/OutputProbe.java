@@ -99,6 +99,21 @@ public final class OutputProbe {
     }
 
     /**
+     * Tests a directory to which files will be added, and which will be created together with missing parents.
+     *
+     * @param option the option that names it, for messages
+     * @param path the directory
+     * @throws FileException if no file can be created
+     */
+    public static void requireAddedFiles(String option, Path path) {
+        if (Files.exists(path)) {
+            requireFolder(option, path);
+        } else {
+            requireDirectory(option, path);
+        }
+    }
+
+    /**
      * Whether a path is neither a file nor a directory and is therefore written to directly.
      *
      * @param path any path

@@ -4,6 +4,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
@@ -131,6 +132,17 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
         Set<String> names = new HashSet<>();
         measured.forEach(tensor -> names.add(tensor.name()));
         return (tensor, shape) -> (names.contains(tensor) ? measurements : checkpoint).get(tensor, shape);
+    }
+
+    /**
+     * The target's tensors that are tensors of the source, bit for bit.
+     *
+     * @return their names in the target
+     */
+    public Set<String> copies() {
+        Set<String> names = measured.stream().map(MeasuredTensor::name).collect(Collectors.toSet());
+        return rows.stream().filter(row -> row.transform().isVerbatim() && !names.contains(row.sources().getFirst())).map(TensorMapping::target)
+                .collect(Collectors.toSet());
     }
 
     /**

@@ -10,6 +10,8 @@ public interface Transform {
     Transform COPY = new Verbatim("NPM");
     /** OPM: an RMSNorm's weight is the LayerNorm's weight, which is the best choice per channel for features of zero mean. */
     Transform NORM_WEIGHT = new Verbatim("OPM");
+    /** A tensor of a student that is given, bit for bit. */
+    Transform GIVEN = new Verbatim("given");
 
     /**
      * The method that the transform belongs to, for the report.

@@ -33,7 +33,21 @@ final class ReportPage {
         values.put("verdict", report.verdict() == null ? "" : report.verdict());
         values.put("steps", thinned(report.steps()));
         values.put("numbers", numbers(report));
+        values.put("provenance", facts(report.provenance()));
         return values;
+    }
+
+    /** Each fact, and each part of one, in words. */
+    private static SequencedMap<String, String> facts(Map<String, ?> provenance) {
+        SequencedMap<String, String> facts = new LinkedHashMap<>();
+        provenance.forEach((name, value) -> {
+            if (value instanceof Map<?, ?> parts) {
+                parts.forEach((part, inner) -> facts.put("%s, %s".formatted(name, part), String.valueOf(inner)));
+            } else {
+                facts.put(name, String.valueOf(value));
+            }
+        });
+        return facts;
     }
 
     /** The number of tensors per method, in order of first use. */

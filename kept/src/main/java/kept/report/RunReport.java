@@ -18,7 +18,8 @@ import kept.training.StepMetrics;
  * @param heldOut the student's divergence on held-out text during training; empty if nothing was trained
  * @param norms the difference of each of the teacher's norms from the student's
  * @param mapping the origin of each tensor
- * @param provenance how the result was produced: models, text, settings, versions; by name, in order
+ * @param provenance how the result was produced: models, text, settings, versions; texts, numbers, truth values, lists and maps of these, by name, in
+ *     order
  * @param untrained a description of the output if training did not help, such as "the mapping itself"
  * @param texts the coverage of each text, by name
  */
@@ -28,7 +29,7 @@ public record RunReport(
         HeldOutCurve heldOut,
         List<NormStatistics> norms,
         Mapping mapping,
-        SequencedMap<String, String> provenance,
+        SequencedMap<String, ?> provenance,
         String untrained,
         SequencedMap<String, TextCoverage> texts) {
     /** The output if training did not help and weights are not rounded. */
@@ -39,7 +40,7 @@ public record RunReport(
         domains = List.copyOf(domains);
         steps = List.copyOf(steps);
         norms = List.copyOf(norms);
-        provenance = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(provenance));
+        provenance = Collections.unmodifiableSequencedMap(new LinkedHashMap<String, Object>(provenance));
         texts = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(texts));
     }
 
@@ -54,8 +55,17 @@ public record RunReport(
      * @param provenance how the result was produced
      */
     public RunReport(List<DomainResult> domains, List<StepMetrics> steps, HeldOutCurve heldOut, List<NormStatistics> norms, Mapping mapping,
-            SequencedMap<String, String> provenance) {
+            SequencedMap<String, ?> provenance) {
         this(domains, steps, heldOut, norms, mapping, provenance, MAPPING, new LinkedHashMap<>());
+    }
+
+    /**
+     * Whether the divergence on held-out text fell to the end of the training, so that more tokens may bring more.
+     *
+     * @return false if nothing was evaluated during the training
+     */
+    public boolean isStillImproving() {
+        return !heldOut.results().isEmpty() && Verdict.isFalling(heldOut);
     }
 
     /** Summarises the training from the results on held-out text; null if there are none. */

@@ -38,14 +38,19 @@ final class Verdict {
                 Figures.isNoise(best.klMean()) ? "the teacher is reached" : "the optimizer's noise floor; a smaller learning rate "
                     + (little ? "or the mapping alone would do as well" : "may go further"), output);
         }
-        HeldOutResult until = curve.helpedUntil(SHARE);
         if (Figures.isNoise(best.klMean())) {
             return stopped + "held-out KL fell from %s to %s: the teacher is reached".formatted(kl(first), kl(best));
         }
-        return stopped + (until.step() < end.step()
-            ? "held-out KL fell from %s to %s, by less than 2 %% since step %d of %d: more steps would bring little".formatted(
-                kl(first), kl(best), until.step(), steps)
-            : "held-out KL fell to the end, from %s to %s: more tokens may bring more".formatted(kl(first), kl(best)));
+        return stopped + (isFalling(curve)
+            ? "held-out KL fell to the end, from %s to %s: more tokens may bring more".formatted(kl(first), kl(best))
+            : "held-out KL fell from %s to %s, by less than 2 %% since step %d of %d: more steps would bring little".formatted(
+                kl(first), kl(best), curve.helpedUntil(SHARE).step(), steps));
+    }
+
+    /** Whether the results were still getting better at the end, so that more tokens may bring more. */
+    static boolean isFalling(HeldOutCurve curve) {
+        long end = curve.results().getLast().step();
+        return end > 0 && curve.best().step() == end && curve.helpedUntil(SHARE).step() == end && !Figures.isNoise(curve.best().klMean());
     }
 
     private static String kl(HeldOutResult result) {

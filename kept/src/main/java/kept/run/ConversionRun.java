@@ -82,8 +82,12 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
      *
      * @param choice the mapping
      * @return this
+     * @throws RunException if it is a given student, which is a Llama already
      */
     public ConversionRun mapping(MappingChoice choice) {
+        if (choice.student() != null) {
+            throw new RunException("[convert] %s is a Llama already; convert maps an Orion".formatted(choice.student()));
+        }
         mapping = choice;
         return this;
     }

@@ -15,6 +15,7 @@ import kept.mapping.Mapping;
 import kept.mapping.NormProbe;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
+import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.OrionModel;
 import kept.model.RecordedWeights;
@@ -37,10 +38,12 @@ import kept.training.StoredRounding;
 import kept.training.Trainer;
 import kept.training.TrainingOptions;
 import kept.training.TrainingRanks;
+import kept.training.TrainingState;
 
 /** The process of one distillation, in rank 0: map, evaluate, train, evaluate, write. */
 final class DistillationProcess {
     private static final String MAPPED = "mapped";
+    private static final String GIVEN = "given";
     private static final String DISTILLED = "distilled";
 
     private final DistillationTask task;
@@ -48,7 +51,9 @@ final class DistillationProcess {
     private final Progress progress;
     private final Measurement measurement;
     private final Mapping mapping;
-    private final TrainingOptions options;
+    private TrainingOptions options;
+    /** The steps for which the text is read: those of the run's start, which a resumed run may raise. */
+    private long textSteps;
     private final DType stored;
     private final ParameterSelection trained;
     private Sharding sharding;
@@ -59,6 +64,7 @@ final class DistillationProcess {
         settings = task.settings();
         mapping = task.mapping();
         options = task.options();
+        textSteps = options.steps();
         stored = task.stored();
         trained = task.trained();
         measurement = new Measurement(settings.mapping(), mapping.source(), Measurement.directoryOf(settings.output()), settings.resume(), progress,
@@ -78,6 +84,7 @@ final class DistillationProcess {
         }
         try (var checkpoint = Checkpoint.open(settings.teacher());
                 Tokenizer tokenizer = Tokenizer.load(settings.teacher());
+                GivenCheckpoint given = GivenCheckpoint.open(settings.mapping(), mapping, tokenizer, progress);
                 var directory = OutputDirectory.prepare(
                         settings.output(), settings.isOverwriting() || settings.resume().isWanted(), settings.inputs());
                 var run = new TrainingRun(progress, settings.output(), settings.resume(), hasTraining(), settings.isOverwriting())) {
@@ -87,33 +94,56 @@ final class DistillationProcess {
             run.requireRoom(disk());
             // Before the training, so that a tokenizer that cannot be copied does not waste it.
             LlamaDirectory.writeCompanions(mapping.target(), stored, settings.teacher(), directory.directory(), settings.tokenizer(), progress);
-            try (var text = DistillationText.read(settings, options, settings.mapping().textTokens(mapping.source()), tokenizer, run)) {
-                return distil(checkpoint, text, directory, run);
+            resume(run);
+            TrainingOptions read = options.withSteps(textSteps);
+            try (var text = DistillationText.read(settings, read, settings.mapping().textTokens(mapping.source()), tokenizer, run)) {
+                return distil(checkpoint, given, text, directory, run);
             }
         }
     }
 
-    private DistillationRun.Result distil(Checkpoint checkpoint, DistillationText text, OutputDirectory directory, TrainingRun run) {
+    /** Takes from the state of a resumed run what a higher total of steps leaves as it was. */
+    private void resume(TrainingRun run) {
+        Map<String, String> before = run.resumed();
+        options = settings.training().resumed(options, before);
+        String begun = before.getOrDefault(TrainingState.TEXT_STEPS, before.getOrDefault(TrainingState.STEPS, ""));
+        if (begun.matches("\\d{1,18}") && Long.parseLong(begun) < options.steps()) {
+            textSteps = Long.parseLong(begun);
+        }
+    }
+
+    private DistillationRun.Result distil(Checkpoint checkpoint, GivenCheckpoint given, DistillationText text, OutputDirectory directory,
+            TrainingRun run) {
         Device device = settings.device();
         RunInputs inputs = text.inputs();
         run.require(fingerprint(inputs), device);
+        if (textSteps != options.steps()) {
+            progress.note("the run began with %,d steps and goes on to %,d, with the text of its start; one run of %2$,d steps has another result"
+                    .formatted(textSteps, options.steps()));
+        }
         progress.note(device.backend().description());
         text.report(options, run, progress);
         settings.training().noteDigits(stored, progress);
-        var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device, settings.ranks());
+        var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device, settings.ranks(),
+                given);
         var stages = new Stages(text.evaluations());
         try (var ranks = new TrainingRanks(settings.ranks(), sharding, device);
                 var models = models(checkpoint, starts, text, inputs, run, ranks)) {
+            if (given.isPresent()) {
+                inputs.addStudent(given.checksums());
+                run.require(fingerprint(inputs), device);
+            }
             long parameters = trained.apply(models.student());
             evaluateMapped(models, starts, stages, ranks);
             TrainingRun.Outcome outcome = train(models, text, run, ranks);
             Optional<String> failure = Optional.ofNullable(outcome.notFinite());
             if (failure.isPresent() && models.best().curve().best().step() == 0) {
-                throw new RunException(failure.get() + "; no state was better than the mapping, so there is no output");
+                throw new RunException("%s; no state was better than %s, so there is no output".formatted(
+                        failure.get(), given.isPresent() ? "the given student" : "the mapping"));
             }
             evaluateTrained(models, outcome, stages);
-            RunReport report = report(models, text, outcome, stages, parameters, run);
-            card(checkpoint, report, models.best().curve().best().step() > 0).write(directory.directory(), progress);
+            RunReport report = report(models, text, outcome, stages, provenance(checkpoint, given, inputs, run, parameters, stages), run);
+            card(checkpoint, given, report, models.best().curve().best().step() > 0).write(directory.directory(), progress);
             write(report, models.student(), directory, run);
             if (failure.isEmpty()) {
                 run.discard();
@@ -169,6 +199,11 @@ final class DistillationProcess {
         return TrainingRun.isBegun(settings.output()) || !measurement.isBegun();
     }
 
+    /** The name of the stage before training where no other student is evaluated beside it. */
+    private String first() {
+        return settings.mapping().student() == null ? MAPPED : GIVEN;
+    }
+
     /** Evaluates the initial student, and the students of other mappings for comparison. */
     private void evaluateMapped(DistillationModels models, StudentStart starts, Stages stages, TrainingRanks ranks) {
         var rounding = new StoredRounding(models.student(), stored, ranks);
@@ -176,7 +211,7 @@ final class DistillationProcess {
         String own = settings.mapping().name();
         List<MappingChoice> others = settings.compared();
         if (others.stream().noneMatch(other -> other.name().equals(own))) {
-            rounding.during(() -> stages.evaluate(others.isEmpty() ? MAPPED : own, models.seconds(), models.teacher(), models.student()));
+            rounding.during(() -> stages.evaluate(others.isEmpty() ? first() : own, models.seconds(), models.teacher(), models.student()));
         }
         for (MappingChoice other : others) {
             if (other.name().equals(own)) {
@@ -205,27 +240,53 @@ final class DistillationProcess {
     }
 
     private void evaluateTrained(DistillationModels models, TrainingRun.Outcome outcome, Stages stages) {
-        boolean alone = stages.seconds().containsKey(MAPPED);
+        boolean alone = stages.seconds().containsKey(first());
         stages.evaluate(alone ? DISTILLED : "xkd from " + settings.mapping().name(), outcome.seconds(), models.teacher(), models.student());
     }
 
-    private RunReport report(DistillationModels models, DistillationText text, TrainingRun.Outcome outcome, Stages stages, long parameters,
+    private RunReport report(DistillationModels models, DistillationText text, TrainingRun.Outcome outcome, Stages stages, Provenance provenance,
             TrainingRun run) {
         var probe = new NormProbe(models.teacher());
         text.evaluations().forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
-        var provenance = new LinkedHashMap<String, String>(fingerprint());
-        run.texts().forEach((name, coverage) -> provenance.put(name, coverage.description()));
-        provenance.put("trained parameters", "%,d".formatted(parameters));
-        stages.seconds().forEach((stage, seconds) -> provenance.put("seconds to make: " + stage, "%.1f".formatted(seconds)));
-        String start = stages.seconds().containsKey(MAPPED) ? MAPPED : mapping.name();
-        return new RunReport(stages.results(start), outcome.steps(), models.best().curve(), probe.statistics(), mapping, provenance, untrained(),
-                run.texts());
+        String start = stages.seconds().containsKey(first()) ? first() : mapping.name();
+        return new RunReport(stages.results(start), outcome.steps(), models.best().curve(), probe.statistics(), mapping, provenance.facts(),
+                untrained(), run.texts());
+    }
+
+    /** How the result was made: what determines it, and what else is known of the run. */
+    private Provenance provenance(Checkpoint checkpoint, GivenCheckpoint given, RunInputs inputs, TrainingRun run, long parameters, Stages stages) {
+        var provenance = new Provenance(settings.command(), settings.device(), settings.ranks().size()).putAll(fingerprint());
+        provenance.put("teacher", "name", ModelCard.nameOf(settings.teacher())).put("teacher", "fingerprint", checkpoint.fingerprint());
+        if (given.isPresent()) {
+            provenance.put("student", "name", ModelCard.nameOf(settings.mapping().student())).put("student", "fingerprint", given.fingerprint());
+        }
+        // Of a user's own words, which may look like numbers.
+        provenance.put("trained", trained.toString()).put("trained parameters", parameters).put("stored as", stored.label());
+        provenance.put("steps between evaluations", evaluationInterval()).put("patience", settings.patience());
+        inputs.texts().forEach(provenance::put);
+        run.texts().forEach((name, coverage) -> {
+            if (inputs.texts().containsKey(name)) {
+                provenance.put(name, "description", coverage.description());
+            } else {
+                provenance.put(name, coverage.description());
+            }
+        });
+        stages.seconds().forEach((stage, seconds) -> provenance.put("seconds to make", stage, Math.round(10 * seconds) / 10.0));
+        return provenance;
+    }
+
+    /** The model whose tensors the student begins with. */
+    private DecoderConfig start() {
+        return settings.mapping().student() == null ? mapping.source() : mapping.target();
     }
 
     /** The name of the output if training did not improve the student. */
     private String untrained() {
         DType narrowest = settings.training().weightType() == DType.BF16 ? DType.BF16 : stored;
-        boolean isRounded = narrowest != DType.F32 && narrowest != mapping.source().dtype();
+        boolean isRounded = narrowest != DType.F32 && narrowest != start().dtype();
+        if (settings.mapping().student() != null) {
+            return "the given student" + (isRounded ? ", rounded to " + narrowest.label() : " itself");
+        }
         return isRounded ? "the mapping, rounded to " + narrowest.label() : RunReport.MAPPING;
     }
 
@@ -244,12 +305,17 @@ final class DistillationProcess {
         directory.commit();
     }
 
-    private ModelCard card(Checkpoint checkpoint, RunReport report, boolean improved) {
+    private ModelCard card(Checkpoint checkpoint, GivenCheckpoint given, RunReport report, boolean improved) {
         String name = settings.mapping().name();
-        String made = improved ? "by the mapping `%s` and distillation (XKD) on text".formatted(name)
-                : "by the mapping `%s`; distillation (XKD) on text did not improve it, so this is %s".formatted(name, report.untrained());
+        String from = given.isPresent() ? "and the Llama `%s`".formatted(ModelCard.nameOf(settings.mapping().student()))
+                : "by the mapping `%s`".formatted(name);
+        String made = from + (improved ? " %s distillation (XKD) on text".formatted(given.isPresent() ? "by" : "and")
+                : "; distillation (XKD) on text did not improve it, so this is " + report.untrained());
         var card = ModelCard.ofLlama(settings.teacher(), ModelCard.nameOf(settings.teacher()), name, made);
         card.fact("tokens of training", "%,d".formatted(options.steps() * options.tokensPerStep()));
+        if (given.isPresent()) {
+            card.fact("student", ModelCard.nameOf(settings.mapping().student())).fact("fingerprint of the student", given.fingerprint());
+        }
         card.fact("fingerprint of the source", checkpoint.fingerprint()).fact("command", settings.command());
         List<String> lines = new ArrayList<>(List.of(
                 "KL is `KL(source || this model)` in nats per token on held-out text; top-1 is the share of positions at which both",
@@ -273,6 +339,9 @@ final class DistillationProcess {
         print.put("trained", trained.toString());
         print.put("judged", "every %d steps, patience %d".formatted(evaluationInterval(), settings.patience()));
         print.put("seed", Long.toString(settings.training().seed()));
+        if (textSteps != options.steps()) {
+            print.put(TrainingState.TEXT_STEPS, Long.toString(textSteps));
+        }
         return print;
     }
 

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
@@ -105,9 +106,9 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     }
 
     /**
-     * Sets the mapping from which the student starts; OPM by default.
+     * Sets where the student comes from; the mapping OPM by default.
      *
-     * @param choice the mapping; one that measures and names no text measures on the corpus
+     * @param choice a given student, or a mapping; one that measures and names no text measures on the corpus
      * @return this
      */
     public DistillationRun mapping(MappingChoice choice) {
@@ -219,7 +220,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     }
 
     /**
-     * Sets the type of the stored weights; the teacher's by default.
+     * Sets the type of the stored weights; that of the teacher or of a given student by default.
      *
      * @param type F32, BF16 or F16
      * @return this
@@ -405,6 +406,6 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
 
     /** All inputs, which the output must not replace. */
     Path[] inputs() {
-        return inputs(Stream.concat(Stream.of(teacher), mapping.text().stream()));
+        return inputs(Stream.of(Stream.of(teacher), mapping.text().stream(), Stream.ofNullable(mapping.student())).flatMap(Function.identity()));
     }
 }

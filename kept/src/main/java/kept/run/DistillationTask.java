@@ -32,8 +32,8 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
     static DistillationTask of(DistillationRun settings) {
         DecoderConfig config = DecoderConfig.read(settings.teacher());
         Mapping mapping = settings.mapping().table(config);
-        TrainingOptions options =
-                settings.training().options(settings.tokens(), config.maxPositions(), learningRate(settings.mapping().name()), 0);
+        int positions = Math.min(config.maxPositions(), mapping.target().maxPositions());
+        TrainingOptions options = settings.training().options(settings.tokens(), positions, learningRate(settings.mapping()), 0);
         // Tensors without a source are constants of the mapping's construction and are not trained.
         Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
         DType stored = settings.storedType(mapping.target().dtype());
@@ -43,8 +43,7 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
 
     /** The parameters with the teacher's values, unless they are judged and stored in a type in which they have others. */
     private static Set<String> verbatim(Mapping mapping, DType stored) {
-        return StoredRounding.isRounded(mapping.source().dtype(), stored) ? Set.of()
-                : mapping.rows().stream().filter(row -> row.transform().isVerbatim()).map(TensorMapping::target).collect(Collectors.toSet());
+        return StoredRounding.isRounded(mapping.source().dtype(), stored) ? Set.of() : mapping.copies();
     }
 
     /**
@@ -68,10 +67,14 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
 
     /**
      * The default peak learning rate for an initial student. AdamW changes every number by about the learning rate, however small the possible gain;
-     * a student that is closer to the teacher than that noise would only lose (docs/kept.md).
+     * a student that is closer to the teacher than that noise would only lose (docs/kept.md). For a given student it is the rate at which a run from
+     * {@code opm} ends.
      */
-    private static double learningRate(String mapping) {
-        return switch (NamedMapping.of(mapping)) {
+    private static double learningRate(MappingChoice start) {
+        if (start.student() != null) {
+            return 3e-5;
+        }
+        return switch (NamedMapping.of(start.name())) {
             case CALIBRATED -> 3e-5;
             case EXACT -> 1e-6;
             case ONES, OPM, CENTRED -> 3e-4;

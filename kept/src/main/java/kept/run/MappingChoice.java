@@ -10,19 +10,21 @@ import kept.calibration.CalibrationOptions;
 import kept.calibration.CalibrationSequences;
 import kept.corpus.Corpus;
 import kept.mapping.CalibratedMapping;
+import kept.mapping.GivenStudent;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
 
 /**
- * The mapping from a teacher to a student and, for {@code calibrated}, the calibration text and options.
+ * Where a student comes from: a mapping of its teacher and, for {@code calibrated}, the calibration text and options; or the directory of a Llama.
  *
- * @param name {@code opm}, {@code exact}, {@code calibrated} or, for comparison, {@code ones} or {@code centred}
+ * @param name {@code opm}, {@code exact}, {@code calibrated} or, for comparison, {@code ones} or {@code centred}; {@code student} for a given one
  * @param text files or folders with calibration text; may be empty for a distillation, which then takes the training text
  * @param field the field of JSON lines that holds the text
  * @param tokens calibration tokens; empty for the default, which depends on the hidden size
  * @param options options of the calibration
+ * @param student the directory of a given student; null for one that a mapping makes
  */
-public record MappingChoice(String name, List<Path> text, String field, OptionalLong tokens, CalibrationOptions options) {
+public record MappingChoice(String name, List<Path> text, String field, OptionalLong tokens, CalibrationOptions options, Path student) {
     /** The report's mapping, the default everywhere. */
     public static final MappingChoice OPM = of("opm");
     /** The mapping {@code exact}: a Llama with biases and an additional layer. */
@@ -30,8 +32,24 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
 
     /** Makes the list immutable and checks the number of tokens. */
     public MappingChoice {
+        if ((student != null) != name.equals(GivenStudent.NAME)) {
+            throw new RunException("[student] a given student, and it alone, is called '%s', not '%s'".formatted(GivenStudent.NAME, name));
+        }
         text = List.copyOf(text);
         tokens.ifPresent(count -> TokenLimit.require("calibration tokens", count));
+    }
+
+    /**
+     * A mapping.
+     *
+     * @param name the mapping's
+     * @param text files or folders with calibration text
+     * @param field the field of JSON lines that holds the text
+     * @param tokens calibration tokens; empty for the default
+     * @param options options of the calibration
+     */
+    public MappingChoice(String name, List<Path> text, String field, OptionalLong tokens, CalibrationOptions options) {
+        this(name, text, field, tokens, options, null);
     }
 
     /**
@@ -42,6 +60,17 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
      */
     public static MappingChoice of(String name) {
         return new MappingChoice(name, List.of(), "text", OptionalLong.empty(), CalibrationOptions.DEFAULTS);
+    }
+
+    /**
+     * A student that exists already, made by an earlier distillation or by others. It has the teacher's vocabulary; layers, widths and heads may
+     * differ.
+     *
+     * @param directory a Llama's: config.json and weights
+     * @return the choice, for a distillation
+     */
+    public static MappingChoice student(Path directory) {
+        return new MappingChoice(GivenStudent.NAME, List.of(), "text", OptionalLong.empty(), CalibrationOptions.DEFAULTS, directory);
     }
 
     /**
@@ -62,7 +91,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
      * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
     public MappingChoice withTokens(long count) {
-        return new MappingChoice(name, text, field, OptionalLong.of(count), options);
+        return new MappingChoice(name, text, field, OptionalLong.of(count), options, student);
     }
 
     /**
@@ -72,7 +101,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
      * @return the choice
      */
     public MappingChoice withField(String key) {
-        return new MappingChoice(name, text, key, tokens, options);
+        return new MappingChoice(name, text, key, tokens, options, student);
     }
 
     /**
@@ -82,7 +111,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
      * @return the choice
      */
     public MappingChoice withOptions(CalibrationOptions other) {
-        return new MappingChoice(name, text, field, tokens, other);
+        return new MappingChoice(name, text, field, tokens, other, student);
     }
 
     /**
@@ -119,7 +148,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
 
     /** The mapping's table, which accounts for all tensors. */
     Mapping table(DecoderConfig source) {
-        Mapping table = Mapping.named(name, source);
+        Mapping table = student == null ? Mapping.named(name, source) : GivenStudent.of(source, DecoderConfig.read(student));
         table.requireComplete();
         return table;
     }
@@ -132,6 +161,9 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
             words.put("calibration tokens", Long.toString(tokens(source)));
             words.put("anchor", inWords(options.anchor()));
             words.put("ridge", inWords(options.ridge()));
+        }
+        if (student != null) {
+            SavedSettings.put(words, GivenStudent.NAME, table(source).target());
         }
         return words;
     }

@@ -1,6 +1,7 @@
 package kept.run;
 
 import java.nio.file.Path;
+import java.util.Optional;
 import kept.calibration.CalibrationSequences;
 import kept.checkpoint.Checkpoint;
 import kept.corpus.PackedTokens;
@@ -13,7 +14,10 @@ import kept.model.Weights;
 import kept.tensor.DType;
 import kept.tensor.Device;
 
-/** The initial weights of students: a mapping of the teacher, measured, if needed, on the training text or on the user's calibration text. */
+/**
+ * The initial weights of students: a mapping of the teacher, measured, if needed, on the training text or on the user's calibration text; or those of
+ * a given student.
+ */
 final class StudentStart {
     private final Progress progress;
     private final Path teacher;
@@ -22,6 +26,7 @@ final class StudentStart {
     private final long from;
     private final Device device;
     private final Communicator ranks;
+    private final GivenCheckpoint given;
 
     /**
      * The context that all initial students share.
@@ -33,8 +38,10 @@ final class StudentStart {
      * @param from the first token of the text that is not held out
      * @param device where to compute
      * @param ranks those that share measurements
+     * @param given the weights of a given student, if there is one
      */
-    StudentStart(Progress progress, Path teacher, Checkpoint checkpoint, PackedTokens text, long from, Device device, Communicator ranks) {
+    StudentStart(Progress progress, Path teacher, Checkpoint checkpoint, PackedTokens text, long from, Device device, Communicator ranks,
+            GivenCheckpoint given) {
         this.progress = progress;
         this.teacher = teacher;
         this.checkpoint = checkpoint;
@@ -42,11 +49,15 @@ final class StudentStart {
         this.from = from;
         this.device = device;
         this.ranks = ranks;
+        this.given = given;
     }
 
     /** Measures the tensors that a mapping needs. */
     Measurement.Measured measure(Measurement measurement, MappingChoice choice) {
         try (var stop = progress.stop()) {
+            if (choice.student() != null) {
+                return new Measurement.Measured(given.sources(), Optional.empty(), Optional.empty());
+            }
             if (!choice.isCalibrated()) {
                 return Measurement.Measured.NOTHING;
             }

@@ -149,6 +149,11 @@ final class TrainingRun implements AutoCloseable {
         disk.requireRoom(target.getParent(), target, directory);
     }
 
+    /** The settings of the run that is resumed, as far as it had gone; empty if none is. */
+    Map<String, String> resumed() {
+        return saved == null ? Map.of() : saved.savedSettings();
+    }
+
     /** Whether there is a saved state for an output. */
     static boolean isBegun(Path output) {
         return Files.exists(directory(OutputDirectory.resolve(output)).resolve(STATE));
@@ -204,7 +209,9 @@ final class TrainingRun implements AutoCloseable {
             savedStep = trainer.step();
         }
         try (var stop = progress.stop();
-                var log = MetricsLog.open(metrics(), before, training.evaluation().curve(), progress::note, texts)) {
+                var log = MetricsLog.open(metrics(), before, training.evaluation().curve(), progress::note, texts);
+                var events = schedule.events(target, before, training.evaluation().curve())) {
+            log.copyTo(events);
             stop.onDelay(this::noteStopping);
             try {
                 trainOn(task, training, schedule, log, stop);

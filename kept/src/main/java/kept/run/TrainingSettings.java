@@ -1,12 +1,20 @@
 package kept.run;
 
+import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.SequencedMap;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
 import kept.training.GradientReduction;
+import kept.training.HeldOutCurve;
+import kept.training.StepMetrics;
+import kept.training.TensorBoardLog;
 import kept.training.TrainingOptions;
+import kept.training.TrainingState;
 
 /**
  * The settings of training, by the names and with the defaults of the programs' options; each setter changes this object and returns it:
@@ -17,6 +25,7 @@ import kept.training.TrainingOptions;
  */
 public final class TrainingSettings {
     private static final int DEFAULT_LENGTH = 512;
+    private static final String SCHEDULE = "learning rate";
 
     /** The schedule of the learning rate after the warm-up. */
     public enum Schedule {
@@ -46,6 +55,8 @@ public final class TrainingSettings {
     private boolean checkpointActivations;
     private DType weightType = DType.F32;
     private boolean codedMoments;
+    /** Null for no event files. */
+    private Path tensorboard;
 
     /** Creates the default settings. */
     public TrainingSettings() {}
@@ -95,8 +106,8 @@ public final class TrainingSettings {
     }
 
     /**
-     * Sets the peak learning rate of AdamW; by default 3e-4 to distil from {@code opm}, 3e-5 from {@code calibrated}, 1e-6 from {@code exact}, and
-     * 1e-3 to pretrain.
+     * Sets the peak learning rate of AdamW; by default 3e-4 to distil from {@code opm}, 3e-5 from {@code calibrated} or a given student,
+     * 1e-6 from {@code exact}, and 1e-3 to pretrain.
      *
      * @param peak the rate
      * @return this
@@ -228,6 +239,23 @@ public final class TrainingSettings {
         return this;
     }
 
+    /**
+     * Sets where TensorBoard's event files are written; nowhere by default.
+     *
+     * @param directory in which each run has a folder, named like its output
+     * @return this
+     */
+    public TrainingSettings tensorboard(Path directory) {
+        tensorboard = directory;
+        return this;
+    }
+
+    /** Begins an event file of a run for an output, whose steps so far are known; null if none is wanted. */
+    TensorBoardLog events(Path output, List<StepMetrics> before, HeldOutCurve heldOut) {
+        return tensorboard == null ? null
+                : TensorBoardLog.open(tensorboard.resolve(output.getFileName()), before, heldOut, InstantSource.system());
+    }
+
     long seed() {
         return seed;
     }
@@ -303,17 +331,36 @@ public final class TrainingSettings {
         }
     }
 
+    /**
+     * The settings of a run that goes on. Where the user leaves the warm-up open, it stays that of the run's start, though the total may be another.
+     *
+     * @param now the settings of this command line
+     * @param before those of the run's state, by name
+     */
+    TrainingOptions resumed(TrainingOptions now, Map<String, String> before) {
+        String recorded = before.getOrDefault(SCHEDULE + ", warmUpSteps", "");
+        if (warmUp != null || !recorded.matches("\\d{1,18}")) {
+            return now;
+        }
+        long rise = Math.min(now.steps(), Long.parseLong(recorded));
+        return now.withSchedule(switch (now.schedule()) {
+            case LearningRateSchedule.Constant constant -> new LearningRateSchedule.Constant(constant.peak(), rise);
+            case LearningRateSchedule.Cosine cosine ->
+                    new LearningRateSchedule.Cosine(cosine.peak(), rise, cosine.totalSteps(), cosine.floorRatio());
+        });
+    }
+
     /** The settings that affect a run's result, by name: for the record, and to show how a resumed run differs. */
     static SequencedMap<String, String> inWords(TrainingOptions options) {
         var words = new LinkedHashMap<String, String>();
-        words.put("steps", Long.toString(options.steps()));
+        words.put(TrainingState.STEPS, Long.toString(options.steps()));
         words.put("sequence length", Integer.toString(options.sequenceLength()));
         words.put("batch size", Integer.toString(options.batchSize()));
         words.put("accumulation", Integer.toString(options.accumulation()));
         if (options.accumulation() > 1) {
             words.put(GradientReduction.SETTING, options.reduction().toString());
         }
-        SavedSettings.put(words, "learning rate", options.schedule());
+        SavedSettings.put(words, SCHEDULE, options.schedule());
         SavedSettings.put(words, "optimizer", options.adamW());
         words.put("largest gradient norm", Double.toString(options.maxGradientNorm()));
         words.put("weights while training", options.storage().stochasticRounding() ? "bf16 with stochastic rounding" : "f32");

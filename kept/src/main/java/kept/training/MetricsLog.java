@@ -38,6 +38,8 @@ public final class MetricsLog implements AutoCloseable {
     private final List<StepMetrics> steps;
     private final SequencedMap<String, TextCoverage> texts;
     private BufferedWriter writer;
+    /** Null if there are no event files. */
+    private TensorBoardLog events;
 
     private MetricsLog(Path file, List<StepMetrics> steps, SequencedMap<String, TextCoverage> texts) throws IOException {
         this.file = file;
@@ -98,6 +100,15 @@ public final class MetricsLog implements AutoCloseable {
     }
 
     /**
+     * Writes what follows as TensorBoard's events too.
+     *
+     * @param log receives the same; the caller closes it
+     */
+    public void copyTo(TensorBoardLog log) {
+        events = log;
+    }
+
+    /**
      * Adds a step.
      *
      * @param metrics its metrics
@@ -106,6 +117,9 @@ public final class MetricsLog implements AutoCloseable {
     public void add(StepMetrics metrics) {
         steps.add(metrics);
         append(List.of(metrics), List.of());
+        if (events != null) {
+            events.add(metrics);
+        }
     }
 
     /**
@@ -116,6 +130,9 @@ public final class MetricsLog implements AutoCloseable {
      */
     public void add(HeldOutResult result) {
         append(List.of(), List.of(result));
+        if (events != null) {
+            events.add(result);
+        }
     }
 
     /**
@@ -131,6 +148,9 @@ public final class MetricsLog implements AutoCloseable {
             writer.close();
             AtomicFiles.write(file, (lines(texts) + lines(steps, heldOut.results())).getBytes(StandardCharsets.UTF_8));
             writer = writer(file);
+            if (events != null) {
+                events.restart(last);
+            }
         } catch (IOException e) {
             throw failure(file, e);
         }

@@ -16,9 +16,11 @@ public final class RunInputs {
     private static final String CORPUS = "corpus";
     private static final String HELD_OUT = "held-out text ";
     private static final String TENSOR = "teacher's tensor ";
+    private static final String STUDENT = "student's tensor ";
     private static final String CALIBRATION = "calibration text";
 
     private final SequencedMap<String, String> inputs = new LinkedHashMap<>();
+    private final SequencedMap<String, Map<String, Object>> texts = new LinkedHashMap<>();
 
     /** Creates an empty list of inputs. */
     public RunInputs() {}
@@ -30,7 +32,7 @@ public final class RunInputs {
 
     /** Whether it is known only after a model has been read or tensors have been measured. */
     static boolean isLate(String setting) {
-        return setting.startsWith(TENSOR) || setting.equals(CALIBRATION);
+        return setting.startsWith(TENSOR) || setting.startsWith(STUDENT) || setting.equals(CALIBRATION);
     }
 
     /** Whether a run may resume without this input. */
@@ -45,8 +47,10 @@ public final class RunInputs {
      * @param text its tokens
      */
     public void addCorpus(int number, PackedTokens text) {
-        inputs.put(number == 0 ? CORPUS : CORPUS + " " + number,
-                "%,d tokens, checksum %s".formatted(text.size(), text.checksum()));
+        String name = number == 0 ? CORPUS : CORPUS + " " + number;
+        String checksum = text.checksum();
+        inputs.put(name, "%,d tokens, checksum %s".formatted(text.size(), checksum));
+        texts.put(name, details("tokens", text.size(), "checksum", checksum));
     }
 
     /**
@@ -55,8 +59,18 @@ public final class RunInputs {
      * @param text the text
      */
     public void addHeldOut(TextEvaluation text) {
-        inputs.put(HELD_OUT + text.name(), "%,d sequences of %,d tokens, checksum %s".formatted(
-                text.sequences(), text.length(), Checksum.of(text.ids())));
+        String checksum = Checksum.of(text.ids());
+        inputs.put(HELD_OUT + text.name(), "%,d sequences of %,d tokens, checksum %s".formatted(text.sequences(), text.length(), checksum));
+        texts.put(HELD_OUT + text.name(), details("sequences", text.sequences(), "sequence_length", text.length(), "checksum", checksum));
+    }
+
+    /** An object of alternating keys and values, in their order. */
+    private static Map<String, Object> details(Object... entries) {
+        Map<String, Object> details = new LinkedHashMap<>();
+        for (int i = 0; i < entries.length; i += 2) {
+            details.put((String) entries[i], entries[i + 1]);
+        }
+        return details;
     }
 
     /**
@@ -69,12 +83,30 @@ public final class RunInputs {
     }
 
     /**
+     * Adds the tensors of a given student.
+     *
+     * @param checksums by their names
+     */
+    public void addStudent(Map<String, String> checksums) {
+        new TreeMap<>(checksums).forEach((name, checksum) -> inputs.put(STUDENT + name, checksum));
+    }
+
+    /**
      * Adds the text that a mapping was measured on.
      *
      * @param text a description of it
      */
     public void addCalibration(String text) {
         inputs.put(CALIBRATION, text);
+    }
+
+    /**
+     * Returns the sizes and checksums of the texts.
+     *
+     * @return numbers and checksums of each text, by the names of {@link #inWords}
+     */
+    public SequencedMap<String, Map<String, Object>> texts() {
+        return new LinkedHashMap<>(texts);
     }
 
     /**

@@ -62,10 +62,10 @@ final class SharedTraining {
         }
     }
 
-    /** Updates the parameters in all ranks. */
-    StepMetrics update(long step, TrainingStep.Passes passes) {
-        ranks.order(Kind.UPDATE, step);
-        return work.update(step, passes);
+    /** Updates the parameters in all ranks, at the learning rate of this one, which alone knows how a resumed run began. */
+    StepMetrics update(long step, double rate, TrainingStep.Passes passes) {
+        ranks.order(Kind.UPDATE, step, Double.doubleToRawLongBits(rate));
+        return work.update(step, rate, passes);
     }
 
     /** Drops the gradients in the other ranks; this one has looked at its own. */

@@ -127,7 +127,7 @@ public final class Trainer implements AutoCloseable {
         }
         beforeUpdate.run();
         step++;
-        StepMetrics metrics = shared.update(step, passes);
+        StepMetrics metrics = shared.update(step, options.schedule().at(step), passes);
         position = data.position();
         return metrics.withSeconds((System.nanoTime() - start) / 1e9);
     }

@@ -61,7 +61,7 @@ public final class TrainingFollower implements AutoCloseable {
                 }
                 case STATE -> SharedTraining.shareState(ranks, work);
                 case PASSES -> passes = work.run(sequences());
-                case UPDATE -> work.update(order.numbers()[0], passes);
+                case UPDATE -> work.update(order.numbers()[0], Double.longBitsToDouble(order.numbers()[1]), passes);
                 case DROP -> work.drop();
                 case CLEAR -> work.clearMoments(order.numbers()[0]);
                 default -> ranks.serve(order, work.model());

@@ -71,6 +71,26 @@ public record TrainingOptions(
     }
 
     /**
+     * The same settings with another number of steps; the schedule stays.
+     *
+     * @param other optimizer steps
+     * @return the settings
+     */
+    public TrainingOptions withSteps(long other) {
+        return new TrainingOptions(other, batchSize, accumulation, sequenceLength, schedule, adamW, maxGradientNorm, storage, reduction);
+    }
+
+    /**
+     * The same settings with another schedule.
+     *
+     * @param other the learning rate of each step
+     * @return the settings
+     */
+    public TrainingOptions withSchedule(LearningRateSchedule other) {
+        return new TrainingOptions(steps, batchSize, accumulation, sequenceLength, other, adamW, maxGradientNorm, storage, reduction);
+    }
+
+    /**
      * The tokens of one optimizer step.
      *
      * @return batch size times accumulation times sequence length

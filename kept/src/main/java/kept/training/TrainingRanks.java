@@ -58,7 +58,7 @@ public final class TrainingRanks implements AutoCloseable {
         STATE,
         /** Do the passes of a step, whose token ids follow. */
         PASSES,
-        /** Update the parameters; the given step. */
+        /** Update the parameters; the given step, at the learning rate of the given bits. */
         UPDATE,
         /** Drop the gradients. */
         DROP,

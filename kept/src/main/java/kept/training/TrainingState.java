@@ -42,6 +42,16 @@ public final class TrainingState {
     /** The settings that may be changed in a run that met NaN or infinity. */
     private static final Set<String> CHANGEABLE = Set.of("learning rate", "optimizer", "largest gradient norm");
 
+    /**
+     * The setting of a run whose total of steps was raised: the steps for which its text was read. Only runs that have it may have more steps than
+     * their state was saved with.
+     */
+    public static final String TEXT_STEPS = "text for steps";
+    /** The setting with a run's total of steps. */
+    public static final String STEPS = "steps";
+    /** The settings that follow from the total of steps. */
+    private static final Set<String> OF_STEPS = Set.of(STEPS, "learning rate, totalSteps", "judged");
+
     private final Path file;
     private final Map<String, String> metadata;
 
@@ -145,7 +155,8 @@ public final class TrainingState {
 
     /**
      * Checks that a run is resumed with the settings of its start. A run that met NaN or infinity may resume with another learning rate, other
-     * settings of the optimizer and another limit of gradients.
+     * settings of the optimizer and another limit of gradients; one that says for how many steps its text was read ({@link #TEXT_STEPS}), with more
+     * steps.
      *
      * @param settings the settings of the resumed run, by name; those that are not known yet may be missing
      * @return what has been changed, in words; empty if nothing
@@ -162,11 +173,17 @@ public final class TrainingState {
         if (settings.containsKey(GradientReduction.SETTING)) {
             before.putIfAbsent(GradientReduction.SETTING, GradientReduction.SERIAL.toString());
         }
+        if (settings.containsKey(TEXT_STEPS) && before.containsKey(STEPS)) {
+            before.putIfAbsent(TEXT_STEPS, before.get(STEPS));
+        }
         Map<String, String> now = new HashMap<>(settings);
         now.keySet().removeIf(name -> RunInputs.isOptional(name) && !before.containsKey(name));
         List<String> names = new ArrayList<>(SettingDifferences.names(before, now));
         List<String> changed = names.stream().filter(name -> metadata.containsKey(NOT_FINITE) && isChangeable(name)).toList();
         names.removeAll(changed);
+        if (isRaised(before, now)) {
+            names.removeAll(OF_STEPS);
+        }
         if (!names.isEmpty()) {
             String kind = names.stream().allMatch(RunInputs::isInput) ? "content" : "settings";
             throw new TrainingException("[resume] %s was saved by a run with other %s: %s; %s".formatted(file, kind,
@@ -175,12 +192,23 @@ public final class TrainingState {
         return SettingDifferences.inWords(changed, before, now);
     }
 
+    private static boolean isRaised(Map<String, String> before, Map<String, String> now) {
+        return now.containsKey(TEXT_STEPS) && before.getOrDefault(STEPS, "").matches("\\d{1,18}")
+                && Long.parseLong(before.get(STEPS)) < Long.parseLong(now.get(STEPS));
+    }
+
     /** Whether a run that met NaN or infinity may resume with another value of a setting, or of a part of one. */
     private static boolean isChangeable(String name) {
         return CHANGEABLE.contains(name.replaceFirst(", .*", ""));
     }
 
-    private Map<String, String> savedSettings() {
+    /**
+     * The settings with which it was saved.
+     *
+     * @return by their names
+     * @throws FileException if they cannot be read
+     */
+    public Map<String, String> savedSettings() {
         Map<String, String> saved = new LinkedHashMap<>();
         if (metadata.containsKey(SETTINGS)) {
             try {

@@ -116,10 +116,10 @@ final class TrainingStep implements AutoCloseable {
      * Updates the parameters by finite gradients, and frees these.
      *
      * @param step the number of the step
+     * @param rate its learning rate
      * @return the metrics of the step, without its time
      */
-    StepMetrics update(long step, Passes passes) {
-        double rate = options.schedule().at(step);
+    StepMetrics update(long step, double rate, Passes passes) {
         gradients.optimizer().setStepCount(step - 1);
         gradients.update(rate, passes.clipping.scale());
         return new StepMetrics(step, options.steps(), passes.losses.loss(), passes.losses.divergence(), passes.clipping.norm(), rate,

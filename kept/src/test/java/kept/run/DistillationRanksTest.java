@@ -41,6 +41,9 @@ class DistillationRanksTest {
     private Path text;
     private Sharding divided = Sharding.NONE;
     private String trained = "all";
+    private int steps = STEPS;
+    /** Null for a mapping. */
+    private Path student;
 
     @BeforeEach
     void prepare() throws IOException {
@@ -73,6 +76,31 @@ class DistillationRanksTest {
         distil(1, "one", "opm", false, false, Long.MAX_VALUE);
         divided = Sharding.valueOf(sharding.toUpperCase(Locale.ROOT));
         distil(ranks, "several", "opm", false, false, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2,none", "3,all"})
+    void theFilesAreTheSameFromAGivenStudent(int ranks, String sharding) throws IOException {
+        distil(1, "given", "opm", false, false, Long.MAX_VALUE);
+        student = directory.resolve("given");
+        distil(1, "one", "", false, false, Long.MAX_VALUE);
+        divided = Sharding.valueOf(sharding.toUpperCase(Locale.ROOT));
+        distil(ranks, "several", "", false, false, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    /** Rank 0 alone knows the warm-up of the start, which is not that of the new total. */
+    @ParameterizedTest
+    @CsvSource({"2,none", "3,all"})
+    void theFilesAreTheSameWhenTheTotalIsRaised(int ranks, String sharding) throws IOException {
+        for (String output : List.of("one", "several")) {
+            assertThatThrownBy(() -> distil(1, output, "opm", false, false, 2)).hasRootCauseInstanceOf(StoppedException.class);
+        }
+        steps = 40;
+        distil(1, "one", "opm", false, true, Long.MAX_VALUE);
+        divided = Sharding.valueOf(sharding.toUpperCase(Locale.ROOT));
+        distil(ranks, "several", "opm", false, true, Long.MAX_VALUE);
         assertSameFiles();
     }
 
@@ -223,9 +251,9 @@ class DistillationRanksTest {
     }
 
     private DistillationRun run(String output, String mapping, boolean isShort, long stopAfter, Communicator communicator) {
-        return DistillationRun.of(orion, directory.resolve(output)).corpus(text).mapping(MappingChoice.of(mapping)).tokens(STEPS * 8L * 16)
-                .evaluationTokens(64).training(training(isShort, stopAfter)).ranks(communicator)
-                .sharding(divided).train(ParameterSelection.parse(trained));
+        MappingChoice start = student == null ? MappingChoice.of(mapping) : MappingChoice.student(student);
+        return DistillationRun.of(orion, directory.resolve(output)).corpus(text).mapping(start).tokens(steps * 8L * 16).evaluationTokens(64)
+                .training(training(isShort, stopAfter)).ranks(communicator).sharding(divided).train(ParameterSelection.parse(trained));
     }
 
     private static TrainingSettings training(boolean isShort, long stopAfter) {

@@ -101,7 +101,7 @@ class SavedSettingsTest {
                 entry("beta2", 0.5), entry("maxGradientNorm", 2.0), entry("trainDtype", DType.BF16), entry("moments8Bit", true),
                 entry("reduction", GradientReduction.SERIAL));
         // The seed is saved by the runs; the others change when and where a run works, not what it computes.
-        Set<String> others = Set.of("seed", "saveEvery", "stopAfter", "checkpointActivations");
+        Set<String> others = Set.of("seed", "saveEvery", "stopAfter", "checkpointActivations", "tensorboard");
         // Of several passes, whose order of additions counts.
         Map<String, String> usual = TrainingSettings.inWords(new TrainingSettings().accumulation(4).options(1 << 16, 64, 1e-3, 0));
         for (Method setter : TrainingSettings.class.getDeclaredMethods()) {

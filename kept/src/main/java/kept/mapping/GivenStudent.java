@@ -1,0 +1,56 @@
+package kept.mapping;
+
+import java.util.List;
+import kept.model.Architecture;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+import kept.model.Weights;
+
+/**
+ * The table of a student that is not made from its teacher but given as a Llama: each of its tensors is its own, and none of the teacher's is used.
+ * Teacher and student have one vocabulary; layers, widths and heads may differ, since only next-token distributions are compared.
+ */
+public final class GivenStudent {
+    /** The name of the table in reports and saved runs. */
+    public static final String NAME = "student";
+
+    private static final String PREFIX = "student.";
+    private static final String OWN = "the given student's own tensor";
+    private static final String NOT_USED = "the student is given, and nothing of the teacher is copied";
+
+    private GivenStudent() {}
+
+    /**
+     * The table.
+     *
+     * @param teacher an Orion configuration
+     * @param student a Llama configuration
+     * @return the table; the student's tensors are its {@linkplain Mapping#measured measured} ones, which {@link #sources} gives
+     * @throws MappingException if one of them is of another architecture, or their vocabularies differ in size
+     */
+    public static Mapping of(DecoderConfig teacher, DecoderConfig student) {
+        Mapping.requireOrion(teacher);
+        if (student.architecture() != Architecture.LLAMA) {
+            throw new MappingException("[student] it is a %s, not a Llama".formatted(student.architecture().className()));
+        }
+        if (student.vocabSize() != teacher.vocabSize()) {
+            throw new MappingException("[student] its vocab_size is %,d, the teacher's %,d: a student predicts the teacher's tokens".formatted(
+                    student.vocabSize(), teacher.vocabSize()));
+        }
+        List<ModelTensor> own = ModelTensor.of(student);
+        return new Mapping(NAME, teacher, student,
+                own.stream().map(tensor -> TensorMapping.of(tensor, Transform.GIVEN, OWN, PREFIX + tensor.name())).toList(),
+                DroppedTensor.of(teacher, _ -> true, NOT_USED),
+                own.stream().map(tensor -> new MeasuredTensor(PREFIX + tensor.name(), tensor.shape())).toList());
+    }
+
+    /**
+     * The student's tensors by the names that rows use.
+     *
+     * @param student its parameters
+     * @return the same by these names
+     */
+    public static Weights sources(Weights student) {
+        return (name, shape) -> student.get(name.substring(PREFIX.length()), shape);
+    }
+}

@@ -1,0 +1,130 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import kept.checkpoint.Checkpoint;
+import kept.optim.LearningRateSchedule;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** distill with more tokens than before: a stopped run that is resumed with a higher total, and the command that a finished one prints. */
+class RaisedTokensTest {
+    private static final int FIRST = 40;
+    private static final int RAISED = 80;
+    private static final int REACHED = 20;
+
+    @TempDir
+    private Path directory;
+    private TinyDistillation tiny;
+    private Path output;
+
+    @BeforeEach
+    void prepare() {
+        tiny = new TinyDistillation(directory);
+        output = directory.resolve("llama");
+    }
+
+    @Test
+    void theScheduleIsThatOfTheNewTotalWithTheWarmUpOfTheStart() {
+        stop();
+        ProgramRun run = resume(RAISED);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.err()).contains(
+                "the run began with 40 steps and goes on to 80, with the text of its start; one run of 80 steps has another result");
+        JsonNode rates = TinyDistillation.report(output).at("/steps/learning_rate");
+        assertThat(rates).hasSize(RAISED);
+        // A twentieth of the steps of the start.
+        var before = new LearningRateSchedule.Cosine(3e-4, 2, FIRST, 0.1);
+        var after = new LearningRateSchedule.Cosine(3e-4, 2, RAISED, 0.1);
+        for (int step = 1; step <= RAISED; step++) {
+            assertThat(rates.get(step - 1).doubleValue()).as("step %d", step).isEqualTo((step <= REACHED ? before : after).at(step));
+        }
+    }
+
+    @Test
+    void aRaisedRunResumesToItsOwnBytes() throws IOException {
+        stop();
+        assertThat(resume(RAISED).code()).isZero();
+        byte[] uninterrupted = Files.readAllBytes(output.resolve("model.safetensors"));
+        stop("--overwrite");
+        assertThat(resume(RAISED, "--stop-after", 50).code()).isEqualTo(130);
+        ProgramRun again = resume(RAISED);
+        assertThat(again.code()).as(again.err()).isZero();
+        assertThat(output.resolve("model.safetensors")).hasBinaryContent(uninterrupted);
+    }
+
+    @Test
+    void atAConstantRateItIsOneRunOfTheNewTotal() throws IOException {
+        Object[] constant = {"--schedule", "constant", "--warm-up", 3, "--evaluate-every", 10};
+        assertThat(tiny.run(tiny.teacher(), output, RAISED, constant).code()).isZero();
+        byte[] atOnce = Files.readAllBytes(output.resolve("model.safetensors"));
+        stop(Stream.concat(Stream.of(constant), Stream.of("--overwrite")).toArray());
+        ProgramRun run = resume(RAISED, constant);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(output.resolve("model.safetensors")).hasBinaryContent(atOnce);
+    }
+
+    @Test
+    void nothingElseMayChangeAndTheTotalMayNotFall() {
+        stop();
+        assertThat(resume(RAISED / 4).errorLines()).last().asString().contains("other settings: ", "steps was 40, is 20");
+        assertThat(resume(RAISED, "--warm-up", 7).errorLines()).last().asString()
+                .contains("learning rate, warmUpSteps was 2, is 7").doesNotContain("steps was 40");
+        assertThat(resume(RAISED, "--seed", 7).errorLines()).last().asString().contains("seed was 0, is 7").doesNotContain("steps was");
+    }
+
+    @Test
+    void theCommandThatIsPrintedGoesOnFromTheOutput() throws IOException, InterruptedException {
+        Path quoted = directory.resolve("it's a llama");
+        ProgramRun run = tiny.run(tiny.teacher(), quoted, 4, "--learning-rate", "3e-3", "--mapping", "opm", "--seed", 5);
+        assertThat(run.out()).contains(": more tokens may bring more");
+        String printed = run.out().lines().filter(line -> line.startsWith("more tokens: ")).findFirst().orElseThrow()
+                .replaceFirst("more tokens: +", "");
+        assertThat(printed).startsWith("bin/kept distill --teacher ").contains("--seed 5", "--tokens 512", "it'\\''s a llama-more'")
+                .doesNotContain("--mapping");
+        List<String> words = words(printed);
+        ProgramRun more = ProgramRun.of(words.subList(1, words.size()).toArray());
+        assertThat(more.code()).as(more.err()).isZero();
+        Path output = directory.resolve("it's a llama-more");
+        assertThat(TinyDistillation.report(output).at("/domains/held-out/stages/given/kl_mean").doubleValue())
+                .isEqualTo(TinyDistillation.report(quoted).at("/domains/held-out/stages/distilled/kl_mean").doubleValue());
+        try (var checkpoint = Checkpoint.open(quoted)) {
+            assertThat(TinyDistillation.report(output).at("/provenance/student/fingerprint").asText()).isEqualTo(checkpoint.fingerprint());
+        }
+    }
+
+    @Test
+    void aRunThatNoLongerGainsPrintsNoCommand() {
+        ProgramRun run = tiny.run(tiny.teacher(), output, 4, "--mapping", "exact", "--learning-rate", "1e-2");
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).doesNotContain("more tokens");
+    }
+
+    /** As a shell reads a command. */
+    private static List<String> words(String command) throws IOException, InterruptedException {
+        Process shell = new ProcessBuilder("sh", "-c", "printf '%s\\n' " + command).start();
+        try (InputStream printed = shell.getInputStream()) {
+            List<String> words = new String(printed.readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+            assertThat(shell.waitFor()).isZero();
+            return words;
+        }
+    }
+
+    private void stop(Object... more) {
+        ProgramRun run = tiny.run(tiny.teacher(), output, FIRST, Stream.concat(Stream.of("--stop-after", REACHED), Stream.of(more)).toArray());
+        assertThat(run.code()).as(run.err()).isEqualTo(130);
+    }
+
+    private ProgramRun resume(int steps, Object... more) {
+        return tiny.run(tiny.teacher(), output, steps, Stream.concat(Stream.of("--resume"), Stream.of(more)).toArray());
+    }
+}
