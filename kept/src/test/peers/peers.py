@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Compares this version's programs with PyTorch, transformers, SentencePiece, the package gguf and llama.cpp, and prints a Markdown table.
+"""Compares this version's programs with PyTorch, transformers, peft, SentencePiece, the package gguf and llama.cpp, and prints a Markdown table.
 
 Usage: peers.py KEPT WORK [NODE_MODULES]; bin/peers calls it. KEPT is the launcher, WORK a folder that does not exist, NODE_MODULES a folder with
-node-llama-cpp (without it, llama.cpp's rows are left out, and a line says so). Exits with 1 where a difference is over its bound.
+node-llama-cpp (without it, TensorBoard or peft, their rows are left out, and a line says so). Exits with 1 where a difference is over its bound.
 """
 import json
 import os
@@ -24,6 +24,11 @@ try:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 except ImportError:
     EventAccumulator = None
+
+try:
+    import peft
+except ImportError:
+    peft = None
 
 kept, work = sys.argv[1], Path(sys.argv[2])
 node_modules = Path(sys.argv[3]) if len(sys.argv) > 3 else None
@@ -186,6 +191,28 @@ def generation(student):
     row("generate: greedy texts that differ", "transformers", f"{len(prompts)} of 32 tokens", different, 0)
 
 
+def adapters(texts):
+    """Norms and low-rank adapters of the demo's student: what peft makes of base and adapter, against the merged output of the same training."""
+    (work / "training.txt").write_text("\n\n".join(texts[:4000]))
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(demo / "tokenizer.model"))
+    ids = torch.tensor(pieces.encode("\n".join(texts[-400:]))[:1024]).view(2, 512)
+    for name, target in (("all projections", "all-linear"), ("one layer's q and down", r"layers\.1\..*(q|down)_proj")):
+        outputs = {form: work / f"demo-lora-{len(target)}-{form}" for form in ("merged", "adapter")}
+        for form, output in outputs.items():
+            run("distill", "--teacher", work / "demo-teacher", "--corpus", work / "training.txt", "--output", output, "--tokens", "16384",
+                "--sequence-length", "128", "--train", "norms,lora", "--lora-rank", "8", "--lora-target", target, "--lora-output", form,
+                "--dtype", "f32", "--learning-rate", "1e-3", "--evaluate-every", "0", "--evaluation-tokens", "2048")
+        base = AutoModelForCausalLM.from_pretrained(outputs["adapter"], dtype=torch.float32)
+        with torch.no_grad():
+            without = base.eval()(input_ids=ids).logits
+            model = peft.PeftModel.from_pretrained(base, outputs["adapter"] / "adapter").eval()
+            logits = model(input_ids=ids).logits
+        merged = logits_by_kept(outputs["merged"], ids)
+        if relative(merged, without) < 1e-3:
+            sys.exit("the adapter changes nothing")
+        row(f"demo, norms and adapters of {name}: logits", "peft", f"{ids.numel()} positions", relative(merged, logits), 1e-5)
+
+
 def golden():
     """Golden data of the tests, made again by its scripts."""
     resources = root / "kept/src/test/resources/kept"
@@ -257,6 +284,10 @@ if EventAccumulator:
     event_files()
 else:
     print("\nTensorBoard was left out: the Python package tensorboard is not installed")
+if peft:
+    adapters(texts)
+else:
+    print("\npeft was left out: the interpreter has no package peft")
 if node_modules:
     llama_cpp(student, texts[::10])
 else:

@@ -11,6 +11,7 @@ import kept.backend.Divergence;
 import kept.cli.ByteSize;
 import kept.cli.ConfigOptions;
 import kept.cli.Demo;
+import kept.cli.LoraOptions;
 import kept.cli.MappingOptions;
 import kept.cli.ModelDirectory;
 import kept.cli.OptimizerOptions;
@@ -26,6 +27,7 @@ import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.model.DecoderConfig;
 import kept.report.ReportWriter;
+import kept.run.AdapterOutput;
 import kept.run.DistillationPlan;
 import kept.run.DistillationRun;
 import kept.run.MachineMemory;
@@ -35,6 +37,7 @@ import kept.safetensors.CheckpointWriter;
 import kept.tensor.Device;
 import kept.training.ParameterSelection;
 import kept.training.Sharding;
+import kept.training.TrainingException;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -126,7 +129,8 @@ public final class Distill extends Program {
     private Long tokens;
 
     @Option(names = "--train", paramLabel = "WHICH", defaultValue = "all", order = 8,
-            description = "Parameters to train: all, norms, or a regular expression for their names (default: ${DEFAULT-VALUE}).")
+            description = "Parameters to train: all, norms, a regular expression for their names, or lora, low-rank adapters of matrices that stay "
+                    + "as they are; norms,lora trains both (default: ${DEFAULT-VALUE}).")
     private String train;
 
     @Option(names = "--loss", paramLabel = "NAME", defaultValue = "forward-kl", order = 9,
@@ -188,6 +192,9 @@ public final class Distill extends Program {
     private MappingOptions mapping;
 
     @Mixin
+    private LoraOptions lora;
+
+    @Mixin
     private TokenizerOptions tokenizer;
 
     @Mixin
@@ -240,8 +247,8 @@ public final class Distill extends Program {
         }
         try {
             objective();
-            ParameterSelection.parse(train);
-        } catch (IllegalArgumentException e) {
+            selection();
+        } catch (IllegalArgumentException | TrainingException e) {
             throw wrongUsage(e.getMessage(), e);
         }
         mapping.requireUsage();
@@ -321,9 +328,13 @@ public final class Distill extends Program {
             ReportWriter.print(result.report(), out());
         }
         out().println("Llama checkpoint: " + result.output());
+        if (lora.output() == AdapterOutput.ADAPTER) {
+            out().println("adapter for PEFT: %s; the checkpoint is its base, without it".formatted(result.output().resolve("adapter")));
+        }
         out().println("report:           " + result.output().resolve("report.html"));
         out().println("next:             bin/kept generate --model %s --prompt \"Returns the\"".formatted(result.output()));
-        if (result.report().isStillImproving() && result.failure().isEmpty()) {
+        // An adapter beside its base is no student to go on from.
+        if (result.report().isStillImproving() && result.failure().isEmpty() && lora.output() != AdapterOutput.ADAPTER) {
             out().println("more tokens:      " + moreTokens(result.output()));
         }
         result.failure().ifPresent(failure -> {
@@ -355,13 +366,17 @@ public final class Distill extends Program {
         return commandWith(changes);
     }
 
+    private ParameterSelection selection() {
+        return lora.of(ParameterSelection.parse(train));
+    }
+
     private DistillationObjective objective() {
         return new DistillationObjective(loss.divergence, temperature, crossEntropyWeight);
     }
 
     private DistillationRun settings(Path teacher, long count, Integer usualLength, OptimizerOptions.Passes passes) {
         DistillationRun run = DistillationRun.of(teacher, output == null ? Path.of("kept-demo") : output).mapping(start()).tokens(count)
-                .train(ParameterSelection.parse(train)).objective(objective()).training(optimizer.settings(usualLength, passes))
+                .train(selection()).adapterOutput(lora.output()).objective(objective()).training(optimizer.settings(usualLength, passes))
                 .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).maxShardSize(maxShardSize)
                 .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(plan ? ranks() : ranks(device.open()))
                 .sharding(sharding).command(recipe());

@@ -106,7 +106,8 @@ class OptionValuesTest {
     /** What no type says: names, shares, expressions, and where zero is too little. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "distill | --mapping | nonsense", "distill | --train | (", "distill | --temperature | 0", "distill | --temperature | Infinity",
+        "distill | --mapping | nonsense", "distill | --train | (", "distill | --lora-rank | 0", "distill | --lora-alpha | 0",
+        "distill | --lora-target | (", "distill | --lora-target | q_porj", "distill | --temperature | 0", "distill | --temperature | Infinity",
         "convert | --anchor | -0.1", "convert | --anchor | Infinity", "convert | --anchor | serch", "compare | --mappings | calibrated:NaN",
         "compare | --mappings | calibrated:0.1:search",
         "distill | --cross-entropy-weight | 1.5", "distill | --beta2 | 1", "distill | --max-gradient-norm | 0",

@@ -153,6 +153,7 @@ class UsageTest {
         "distill --teacher a --corpus b --output c --tokens 1M --batch-size 1k --max-shard-size 500mb --save-every 1K --seed 1e3",
         "distill --teacher a --corpus b --output c --mapping EXACT --loss Reverse-KL --optimizer ADAMW-8bit --schedule Constant --shard ALL"
             + " --train Norms",
+        "distill --teacher a --corpus b --output c --train NORMS,Lora --lora-rank 1Ki --lora-output ADAPTER --lora-target All-Linear",
         "distill --teacher a --corpus b --output c --device CPU --dtype BF16 --train-dtype Bf16 --reduction SERIAL",
         "convert --model a --output c --mapping Exact --dtype F32 --max-shard-size 5gb --chat-template ORION",
         "compare --teacher a --held-out b=c --mappings OPM,Exact,Calibrated:0.25:1E-5 --calibration d --calibration-tokens 64Ki",

@@ -84,6 +84,19 @@ class VirtualGpuProgramsTest {
         assertThat(divergences.getLast()).isGreaterThan(1e-3).isCloseTo(divergences.getFirst(), Percentage.withPercentage(5));
     }
 
+    @Test
+    void distillTrainsAdaptersAsOnTheCpu() throws IOException {
+        List<Double> divergences = new ArrayList<>();
+        for (String device : DEVICES) {
+            Path output = directory.resolve("llama-" + device);
+            succeed("distill", "--device", device, "--teacher", programs.teacher(), "--corpus", programs.text(), "--output", output, "--tokens", 256,
+                    "--sequence-length", 32, "--batch-size", 2, "--evaluation-tokens", 64, "--train", "norms,lora", "--lora-rank", 4,
+                    "--checkpoint-activations", "--learning-rate", "1e-2");
+            divergences.add(divergence(new ObjectMapper().readTree(output.resolve("report.json").toFile()).toString()));
+        }
+        assertThat(divergences.getLast()).isGreaterThan(1e-3).isCloseTo(divergences.getFirst(), Percentage.withPercentage(5));
+    }
+
     private static double divergence(String report) {
         var found = Pattern.compile("\"kl_mean\":([0-9.E-]+)").matcher(report);
         assertThat(found.find()).as(report).isTrue();

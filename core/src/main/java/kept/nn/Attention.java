@@ -77,6 +77,15 @@ public final class Attention extends Layer {
     }
 
     /**
+     * The projection to the layer's output.
+     *
+     * @return output
+     */
+    public Linear writer() {
+        return output;
+    }
+
+    /**
      * Computes causal attention: every position attends to itself and to those before it.
      *
      * @param x {@code [batch, sequence, hidden]}

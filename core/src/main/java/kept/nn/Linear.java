@@ -1,14 +1,27 @@
 package kept.nn;
 
 import java.util.Optional;
+import kept.autograd.Autograd;
+import kept.autograd.LowRankUpdate;
+import kept.autograd.operation.LowRankLinear;
+import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** The affine map {@code y = x W^T + b}. Parameters: {@code weight}, and optionally {@code bias}. */
+/**
+ * The affine map {@code y = x W^T + b}, optionally with a low-rank update of W (LoRA): {@code y = x W^T + scale (x A^T) B^T + b}. Parameters:
+ * {@code weight}, and optionally {@code bias}, {@code lora_A.weight} and {@code lora_B.weight}.
+ */
 public final class Linear extends Layer {
     private final Parameter weight;
     private final Parameter bias;
+    private Parameter a;
+    private Parameter b;
+    private double scale;
+    /** The type of the sum of the weight and its update where that is computed; null where the update is applied beside the weight. */
+    private DType merged;
 
     /**
      * Creates the layer from its parameters.
@@ -27,6 +40,24 @@ public final class Linear extends Layer {
     }
 
     /**
+     * Creates the layer from its parameters and a low-rank update of its weight.
+     *
+     * @param weight W, {@code [out, in]}
+     * @param bias b, {@code [out]}, or null for none
+     * @param update A, {@code [rank, in]}, B, {@code [out, rank]}, and the scale
+     * @throws ShapeException if they do not have these shapes
+     */
+    public Linear(Tensor weight, Tensor bias, LowRankUpdate update) {
+        this(weight, bias);
+        if (!Arguments.present("linear", "the update", update).shape().equals(weight.shape())) {
+            throw new ShapeException("[linear] an update of %s does not fit a weight %s".formatted(update.shape(), weight.shape()));
+        }
+        a = register("lora_A.weight", update.a());
+        b = register("lora_B.weight", update.b());
+        scale = update.scale();
+    }
+
+    /**
      * Applies the map to the innermost axis.
      *
      * @param x {@code [..., in]}
@@ -35,7 +66,76 @@ public final class Linear extends Layer {
      */
     public Tensor forward(Tensor x) {
         Arguments.present("linear", "x", x);
-        return bias == null ? x.linear(weight.value()) : x.linear(weight.value(), bias.value());
+        if (isBeside()) {
+            return x.rank() == 1 ? forward(x.unsqueeze(0)).squeeze(-2) : LowRankLinear.apply(x, weight.value(), biasValue(), factors());
+        }
+        Tensor matrix = matrix();
+        return bias == null ? x.linear(matrix) : x.linear(matrix, bias.value());
+    }
+
+    /** Applies the map to {@code silu(gate) * up}, bit-identically to {@link #forward}. */
+    Tensor forwardGated(Tensor gate, Tensor up) {
+        if (isBeside()) {
+            return LowRankLinear.applyGated(gate, up, weight.value(), biasValue(), factors());
+        }
+        Tensor matrix = matrix();
+        return bias == null ? Functional.swiGluLinear(gate, up, matrix) : Functional.swiGluLinear(gate, up, matrix, bias.value());
+    }
+
+    private boolean isBeside() {
+        return a != null && merged == null;
+    }
+
+    private Tensor matrix() {
+        return merged == null ? weight.value() : mergedWeight(merged);
+    }
+
+    private Tensor biasValue() {
+        return bias == null ? null : bias.value();
+    }
+
+    private LowRankUpdate factors() {
+        return new LowRankUpdate(a.value(), b.value(), scale);
+    }
+
+    /**
+     * The low-rank update of the weight.
+     *
+     * @return its current factors, if there is one
+     */
+    public Optional<LowRankUpdate> update() {
+        return a == null ? Optional.empty() : Optional.of(factors());
+    }
+
+    /**
+     * The weight with its update, {@code W + scale B A}, computed in F32 (F64 for an F64 weight) and rounded once.
+     *
+     * @param type the dtype of the result, floating
+     * @return a new tensor {@code [out, in]}; without an update the weight, cast to that type
+     */
+    public Tensor mergedWeight(DType type) {
+        Arguments.present("linear", "the type", type);
+        Tensor w = weight.value().detach();
+        if (a == null) {
+            return w.cast(type);
+        }
+        return Autograd.withoutRecording(() -> {
+            try (var scope = Scope.open(w.device())) {
+                DType arithmetic = w.dtype().arithmetic();
+                Tensor change = b.value().cast(arithmetic).mul(scale).matmul(a.value().cast(arithmetic));
+                return scope.keep(change.addInPlace(w.cast(arithmetic)).cast(type));
+            }
+        });
+    }
+
+    /**
+     * Sets whether the layer computes as one without an update whose weight is {@link #mergedWeight}: the update is then added before each product,
+     * and takes memory for one matrix during it. Gradients are not recorded then. Nothing changes where there is no update.
+     *
+     * @param type the dtype of the merged weight, or null, as it is initially, to apply the update beside the weight
+     */
+    public void setMerging(DType type) {
+        merged = a == null ? null : type;
     }
 
     /**

@@ -80,8 +80,6 @@ public final class SwiGlu extends Layer {
      * @return {@code [..., hidden]}
      */
     public Tensor project(Tensor gateOutput, Tensor upOutput) {
-        Tensor weight = down.weight().value();
-        return down.bias().map(bias -> Functional.swiGluLinear(gateOutput, upOutput, weight, bias.value()))
-                .orElseGet(() -> Functional.swiGluLinear(gateOutput, upOutput, weight));
+        return down.forwardGated(gateOutput, upOutput);
     }
 }

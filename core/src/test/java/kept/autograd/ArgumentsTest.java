@@ -178,6 +178,14 @@ class ArgumentsTest {
         refused("linear", () -> new Linear(Tensor.zeros(4), null), () -> new Linear(matrix, Tensor.zeros(3)), () -> new Linear(matrix, matrix));
         refused("layer", () -> new Linear(null, null), () -> new Embedding(null), () -> new RmsNorm(null, 1), () -> new LayerNorm(Tensor.zeros(4),
                 null, 1));
+        Tensor narrow = Tensor.zeros(2, 3);
+        Tensor back = Tensor.zeros(4, 2);
+        refused("low-rank update", () -> new LowRankUpdate(null, back, 1), () -> new LowRankUpdate(narrow, null, 1),
+                () -> new LowRankUpdate(back, narrow, 1), () -> new LowRankUpdate(Tensor.zeros(2), back, 1),
+                () -> new LowRankUpdate(narrow, Tensor.zeros(4, 2, 1), 1), () -> new LowRankUpdate(narrow, back, NAN),
+                () -> new LowRankUpdate(Tensor.zeros(0, 3), Tensor.zeros(4, 0), 1), () -> new LowRankUpdate(Tensor.of(new int[6], 2, 3), back, 1));
+        refused("linear", () -> new Linear(matrix, null, null), () -> new Linear(Tensor.zeros(3, 4), null, new LowRankUpdate(narrow, back, 1)),
+                () -> new Linear(matrix, null).mergedWeight(null));
         refused("embedding", () -> new Embedding(Tensor.zeros(4)));
         for (double epsilon : new double[] {0, -1e-5, NAN, Double.POSITIVE_INFINITY, 1e300, 1e-60}) {
             refused("norm", () -> new RmsNorm(Tensor.ones(4), epsilon), () -> new LayerNorm(Tensor.ones(4), Tensor.ones(4), epsilon));

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
+import kept.autograd.operation.LowRankLinear;
 import kept.autograd.operation.RotaryPositions;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
@@ -24,6 +25,7 @@ final class FusedCases {
         var table = new FusedCases();
         table.norms();
         table.gates();
+        table.updates();
         table.rotations();
         table.attention();
         table.crossEntropy();
@@ -130,6 +132,26 @@ final class FusedCases {
         UnaryOperator<Tensor> segment = x -> x.mul(x).add(1);
         of("Autograd.checkpoint(UnaryOperator, Tensor)", "activation checkpoint", "mul", "add").value(3, 4).integers()
                 .is((x, n) -> Autograd.checkpoint(segment, x[0]), (x, n) -> x[0].map(v -> v * v + 1));
+    }
+
+    private void updates() {
+        OperationCase updated = of("Linear.forward(Tensor)", "low-rank linear", "low-rank update", "linear", "matmul", "mul").value(2, 3, 4)
+                .value(5, 4).value(2, 4).value(5, 2).real(-1.5).type(FusedCases::typeOfUpdated)
+                .is((x, n) -> LowRankLinear.apply(x[0], x[1], null, new LowRankUpdate(x[2], x[3], n[0])), (x, n) -> {
+                    References.require(x[1].shape().length == 2 && x[2].shape().length == 2 && x[3].shape().length == 2
+                            && x[2].shape()[0] > 0 && Double.isFinite(n[0]));
+                    Reference narrow = References.matmul(x[0], References.transpose(x[2])).map(v -> n[0] * v);
+                    return References.zip(References.matmul(x[0], References.transpose(x[1])),
+                            References.matmul(narrow, References.transpose(x[3])), Double::sum);
+                });
+        updated.slack = 4;
+    }
+
+    /** Of x and the weight; an update is of F64 where they are, and only there. */
+    private static DType typeOfUpdated(DType... types) {
+        DType product = OperationCase.promoted(types[0], types[1]);
+        boolean isWide = product == DType.F64;
+        return (types[2] == DType.F64) == isWide && (types[3] == DType.F64) == isWide ? product : null;
     }
 
     static Reference rotated(Reference x, Reference cos, Reference sin) {

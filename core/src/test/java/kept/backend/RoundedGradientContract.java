@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.List;
 import kept.autograd.Autograd;
+import kept.autograd.LowRankUpdate;
+import kept.autograd.operation.LowRankLinear;
 import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Shape;
@@ -174,6 +176,9 @@ public abstract class RoundedGradientContract extends KernelContract {
             return Functional.swiGluLinear(g.reshape(12, 16), x.linear(up).reshape(12, 16), down).reshape(2, 6, 16).add(g);
         });
         check("not a product", (x, gate, up, down) -> Functional.swiGluLinear(x.linear(gate).mul(2), x.linear(up), down));
+        check("low-rank update", (x, gate, up, down) -> LowRankLinear.apply(x.linear(gate), down, null, new LowRankUpdate(up, gate, 0.5)));
+        check("gated low-rank update",
+                (x, gate, up, down) -> LowRankLinear.applyGated(x.linear(gate), x.linear(up), down, null, new LowRankUpdate(up, gate, 0.5)));
         check("products of products", (x, gate, up, down) -> Functional.swiGluLinear(x.linear(gate).linear(down), x.linear(up), down));
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.List;
 import kept.autograd.Autograd;
+import kept.autograd.LowRankUpdate;
 import kept.backend.composition.AttentionComposition;
 import kept.backend.composition.RotaryComposition;
 import kept.tensor.DType;
@@ -46,6 +47,62 @@ class LayersTest {
             var withoutBias = new Linear(linear.weight().value(), null);
             assertThat(withoutBias.forward(Tensor.of(new float[] {1, 1}, 1, 2)).toFloatArray()).containsExactly(3, 7, 11);
             assertThatThrownBy(() -> linear.forward(Tensor.zeros(2, 3))).isInstanceOf(ShapeException.class).hasMessageStartingWith("[linear]");
+        }
+    }
+
+    /** y = x W^T + 2 (x A^T) B^T, with x A^T = 3 for the first row and -1 for the second. */
+    @Test
+    void aLowRankUpdateIsAddedToTheMap() {
+        try (var _ = Scope.open()) {
+            var update = new LowRankUpdate(Tensor.of(new float[] {3, -1}, 1, 2), Tensor.of(new float[] {1, 0, 0.5f}, 3, 1), 2);
+            var linear = new Linear(Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 3, 2), Tensor.of(new float[] {10, 20, 30}), update);
+            Tensor x = Tensor.of(new float[] {1, 0, 0, 1}, 2, 1, 2);
+            assertThat(linear.forward(x).toFloatArray()).containsExactly(11 + 6, 23, 35 + 3, 12 - 2, 24, 36 - 1);
+            assertThat(linear.forward(Tensor.of(new float[] {1, 0})).toFloatArray()).containsExactly(17, 23, 38);
+            assertThat(linear.parameters().keySet()).containsExactly("weight", "bias", "lora_A.weight", "lora_B.weight");
+            assertThat(linear.mergedWeight(DType.F32).toFloatArray()).containsExactly(7, 0, 3, 4, 8, 5);
+            assertThat(linear.update().orElseThrow().scale()).isEqualTo(2);
+            assertThat(new Linear(linear.weight().value(), null).update()).isEmpty();
+        }
+    }
+
+    /** As the checkpoint does that the merged weight is written to. */
+    @Test
+    void aMergedMapHasTheBitsOfTheMapOfTheRoundedWeight() {
+        try (var _ = Scope.open()) {
+            Tensor gate = Tensor.normal(9, 0, 5, 17);
+            Tensor up = Tensor.normal(9, 1, 5, 17);
+            Tensor weight = Tensor.normal(9, 2, 11, 17).cast(DType.BF16);
+            var update = new LowRankUpdate(Tensor.normal(9, 3, 2, 17), Tensor.normal(9, 4, 11, 2), 0.01);
+            var map = new Linear(weight, null, update);
+            Tensor change = update.b().mul(0.01).matmul(update.a());
+            Tensor rounded = weight.cast(DType.F32).add(change).cast(DType.BF16);
+            assertThat(map.mergedWeight(DType.BF16).toFloatArray()).isEqualTo(rounded.toFloatArray()).isNotEqualTo(weight.toFloatArray());
+            float[] beside = map.forward(gate).toFloatArray();
+            map.setMerging(DType.BF16);
+            assertThat(map.forward(gate).toFloatArray()).isEqualTo(gate.linear(rounded).toFloatArray()).isNotEqualTo(beside);
+            assertThat(map.forwardGated(gate, up).toFloatArray()).isEqualTo(Functional.swiGluLinear(gate, up, rounded).toFloatArray());
+            map.setMerging(null);
+            assertThat(map.forward(gate).toFloatArray()).isEqualTo(beside);
+            var plain = new Linear(weight, null);
+            plain.setMerging(DType.F32);
+            assertThat(plain.forward(gate).toFloatArray()).isEqualTo(gate.linear(weight).toFloatArray());
+        }
+    }
+
+    @Test
+    void aFrozenWeightHasNoGradientBesideItsUpdate() {
+        try (var _ = Scope.open()) {
+            var update = new LowRankUpdate(Tensor.normal(9, 3, 2, 6).requireGradient(), Tensor.zeros(4, 2).requireGradient(), 2);
+            var map = new Linear(Tensor.normal(9, 2, 4, 6), null, update);
+            Tensor x = Tensor.normal(9, 0, 5, 6);
+            map.forward(x).sum().backward();
+            assertThat(map.weight().gradient()).isNull();
+            assertThat(x.gradient()).isNull();
+            // b is zero, so nothing reaches a.
+            assertThat(map.parameters().get("lora_A.weight").gradient().toFloatArray()).containsOnly(0);
+            assertClose(map.parameters().get("lora_B.weight").gradient(),
+                    Tensor.ones(5, 4).transpose(0, 1).matmul(x.linear(update.a().detach()).mul(2)));
         }
     }
 

@@ -24,14 +24,16 @@ enum OptionGroup {
     /** What training minimises. */
     LOSS("Loss", "loss", "distill --temperature", "cross-entropy-weight"),
     /** How training minimises it, and when it ends. */
-    OPTIMIZER("Optimizer", "train", "batch-size", "accumulation", "reduction", "optimizer", "learning-rate", "schedule", "warm-up", "weight-decay",
-            "beta2", "max-gradient-norm", "train-dtype", "seed", "evaluate-every", "patience", "stop-after"),
+    OPTIMIZER("Optimizer", "train", "lora-rank", "lora-alpha", "lora-target", "batch-size", "accumulation", "reduction", "optimizer",
+            "learning-rate", "schedule", "warm-up", "weight-decay", "beta2", "max-gradient-norm", "train-dtype", "seed", "evaluate-every", "patience",
+            "stop-after"),
     /** The choice of the next token. */
     SAMPLING("Sampling", "max-tokens", "temperature", "top-k", "top-p", "min-p", "repetition-penalty", "stop", "generate --seed"),
     /** What is written or shown. */
     OUTPUT("Output", "plan", "output", "overwrite", "resume", "allow-other-bits", "save-every", "snapshot-every", "tensorboard", "dtype", "format",
-            "type", "max-shard-size", "verify", "chat-template", "llama-tokenizer", "last", "check-values", "by-position", "by-layer",
-            "by-token-class", "worst", "details", "by-group", "json", "html", "jsonl", "print-prompt", "print-ids", "distill --config", "print-config"),
+            "type", "lora-output", "max-shard-size", "verify", "chat-template", "llama-tokenizer", "last", "check-values", "by-position", "by-layer",
+            "by-token-class", "worst", "details", "by-group", "json", "html", "jsonl", "print-prompt", "print-ids", "distill --config",
+            "print-config"),
     /** Devices, processes and memory. */
     MACHINE("Machine", "devices", "device", "threads", "ranks", "rendezvous", "shard", "checkpoint-activations", "spill"),
     /** The program itself, and any option that no other group names. */

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import kept.model.Lora;
 import kept.run.MappedStudents;
 import kept.run.TokenLimit;
 import kept.tensor.Device;
@@ -65,7 +66,7 @@ final class OptionValues {
         }
         for (String option : List.of("sequence-length", "batch-size", "accumulation", "stop-after", "max-shard-size", "worst", "last",
                 "limit", "passkey", "passkey-trials", "max-length", "vocab-size", "hidden-size", "layers", "heads", "intermediate-size", "positions",
-                "threads", "max-tokens")) {
+                "threads", "max-tokens", "lora-rank")) {
             rules.put("--" + option, AT_LEAST_ONE);
         }
         for (String option : List.of("learning-rate", "warm-up", "weight-decay", "save-every", "evaluate-every", "patience", "snapshot-every",
@@ -85,7 +86,10 @@ final class OptionValues {
                 + " ridge of at least 0 behind colons", value -> MappedStudents.isName(value.toString())));
         rules.put("--device", new Rule("be auto or one of " + String.join(", ", Device.names()),
                 value -> value.equals("auto") || Device.names().contains(value.toString())));
-        rules.put("--train", new Rule("be all, norms or a regular expression", value -> isExpression(value.toString())));
+        rules.put("--train", new Rule("be all, norms, lora or a regular expression", value -> isExpression(value.toString())));
+        rules.put("--lora-alpha", ABOVE_ZERO);
+        rules.put("--lora-target", new Rule("be %s or a regular expression that matches one of %s".formatted(Lora.ALL, Lora.modules()),
+                value -> Lora.isTarget(value.toString())));
         rules.put("--stop", new Rule("hold some text", value -> !value.toString().isEmpty()));
         return rules;
     }

@@ -77,7 +77,7 @@ public final class PlanText {
         }
         out.println("on disk: %s for the state of the unfinished run, %s for the best state, %s for the result".formatted(
                 size(step.trainedParameters() * step.precision().weights().bytes() + step.momentBytes()),
-                size(step.trainedParameters() * plan.stored().bytes()),
+                size(step.bestStateBytes(plan.stored())),
                 size(step.studentParameters() * plan.stored().bytes())));
         out.flush();
     }

@@ -32,8 +32,8 @@ public final class DiskSpace {
     }
 
     /**
-     * Returns the free space of the disk of a directory. It is asked of the file itself: {@link java.nio.file.Files#getFileStore} fails where the table
-     * of mounts does not list the directory's disk, as in a changed root directory.
+     * Returns the free space of the disk of a directory. It is asked of the file itself: {@link java.nio.file.Files#getFileStore} fails where the
+     * table of mounts does not list the directory's disk, as in a changed root directory.
      *
      * @param directory a directory
      * @return bytes; 0 if unknown

@@ -32,7 +32,9 @@ public final class OwnFiles {
 
     /** Named chat templates. */
     private static final OwnFiles TEMPLATES = new OwnFiles(".+\\.jinja", Map.of());
-    private static final Map<String, OwnFiles> FOLDERS = Map.of("additional_chat_templates", TEMPLATES);
+    /** A low-rank adapter beside its base. */
+    private static final OwnFiles ADAPTER = new OwnFiles("adapter_config\\.json|adapter_model\\.safetensors", Map.of());
+    private static final Map<String, OwnFiles> FOLDERS = Map.of("additional_chat_templates", TEMPLATES, "adapter", ADAPTER);
 
     /** A checkpoint with the records of how it was made: an output, or a snapshot during training. */
     public static final OwnFiles CHECKPOINT = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS), FOLDERS, true);
@@ -47,7 +49,7 @@ public final class OwnFiles {
     /** Hidden directories left by a killed run: any of the above. */
     static final OwnFiles LEFTOVERS = new OwnFiles(
         String.join("|", WEIGHTS, COMPANIONS, RECORDS, STATE, MEASURED, "(journal|placing)\\.json", SealedCard.NAMES),
-        Map.of("files", PENDING, "additional_chat_templates", TEMPLATES));
+        Map.of("files", PENDING, "additional_chat_templates", TEMPLATES, "adapter", ADAPTER));
 
     private final Pattern names;
     private final Map<String, OwnFiles> folders;

@@ -1,7 +1,9 @@
 package kept.model;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import kept.autograd.Autograd;
 import kept.nn.Embedding;
 import kept.nn.KeyValues;
@@ -54,15 +56,16 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @param config the sizes
      * @param weights the parameters' values
      * @param norms creates the norms of the architecture
+     * @param adapters low-rank adapters of projections; null for none
      * @param scope owns the parameters; closed with the model
      */
-    Decoder(DecoderConfig config, Weights weights, NormFactory norms, Scope scope) {
+    Decoder(DecoderConfig config, Weights weights, NormFactory norms, Lora adapters, Scope scope) {
         this.config = config;
         this.scope = scope;
         TensorName embeddingName = TensorName.of(TensorRole.EMBEDDING);
         embedding = register(embeddingName.module(), new Embedding(DecoderParts.parameter(embeddingName, config, weights)));
         for (int i = 0; i < config.layers(); i++) {
-            layers.add(register(TensorName.ofLayer(i), layer(i, norms, weights)));
+            layers.add(register(TensorName.ofLayer(i), layer(i, norms, weights, adapters)));
         }
         norm = register(FINAL_NORM.module(), norms.create(FINAL_NORM, config, weights));
         TensorName headName = TensorName.of(TensorRole.HEAD);
@@ -72,13 +75,13 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
         rotary = new RotaryEmbedding(config.headDimension(), config.ropeTheta(), config.ropeScaling(), config.maxPositions());
     }
 
-    private DecoderLayer layer(int layer, NormFactory norms, Weights weights) {
+    private DecoderLayer layer(int layer, NormFactory norms, Weights weights, Lora adapters) {
         return new DecoderLayer(
                 layer,
                 norms.create(new TensorName(TensorRole.INPUT_NORM_WEIGHT, layer), config, weights),
-                DecoderParts.attention(layer, config, weights),
+                DecoderParts.attention(layer, config, weights, adapters),
                 norms.create(new TensorName(TensorRole.POST_ATTENTION_NORM_WEIGHT, layer), config, weights),
-                DecoderParts.mlp(layer, config, weights));
+                DecoderParts.mlp(layer, config, weights, adapters));
     }
 
     /**
@@ -90,11 +93,24 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @return an {@link OrionModel} or a {@link LlamaModel}
      */
     public static Decoder create(DecoderConfig config, Weights weights, Device device) {
+        return create(config, weights, null, device);
+    }
+
+    /**
+     * Creates the model of a configuration's architecture with low-rank adapters, whose factors are parameters with names of {@link AdapterName}.
+     *
+     * @param config the sizes
+     * @param weights the values of the parameters and of the adapters ({@link AdaptedWeights})
+     * @param adapters which projections have one; null for none
+     * @param device the device for the parameters
+     * @return an {@link OrionModel} or a {@link LlamaModel}
+     */
+    public static Decoder create(DecoderConfig config, Weights weights, Lora adapters, Device device) {
         Scope scope = Scope.detached(device);
         try {
             return scope.run(() -> switch (config.architecture()) {
-                case ORION -> new OrionModel(config, weights, scope);
-                case LLAMA -> new LlamaModel(config, weights, scope);
+                case ORION -> new OrionModel(config, weights, adapters, scope);
+                case LLAMA -> new LlamaModel(config, weights, adapters, scope);
             });
         } catch (RuntimeException | Error e) {
             scope.close();
@@ -139,6 +155,27 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
         layers.forEach(layer -> sites.addAll(layer.norms()));
         sites.add(new NormSite(FINAL_NORM.module(), norm, List.of(new Linear(head.value(), null))));
         return sites;
+    }
+
+    /**
+     * Returns the projections of the layers.
+     *
+     * @return seven for each layer by the names of their weights, in the order of the forward pass
+     */
+    public SequencedMap<String, Linear> projections() {
+        SequencedMap<String, Linear> projections = new LinkedHashMap<>();
+        layers.forEach(layer -> projections.putAll(layer.projections()));
+        return projections;
+    }
+
+    /**
+     * Sets whether adapted projections compute with merged weights ({@link Linear#setMerging}), as the model does that a checkpoint of merged weights
+     * gives. Gradients of adapters are not recorded then.
+     *
+     * @param type the type of the merged weights; null, as it is initially, to apply adapters beside the weights
+     */
+    public void setAdapterMerging(DType type) {
+        projections().values().forEach(projection -> projection.setMerging(type));
     }
 
     /**

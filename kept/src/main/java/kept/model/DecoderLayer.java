@@ -1,11 +1,14 @@
 package kept.model;
 
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import kept.autograd.Autograd;
 import kept.autograd.NormalizedSum;
 import kept.nn.Attention;
 import kept.nn.KeyValues;
 import kept.nn.Layer;
+import kept.nn.Linear;
 import kept.nn.Norm;
 import kept.nn.RotaryEmbedding;
 import kept.nn.SwiGlu;
@@ -21,6 +24,7 @@ final class DecoderLayer extends Layer {
     /** Number of rows for which the MLP is computed at a time without recording; large enough for efficient products. */
     private static final int PIECE = 4096;
 
+    private final int index;
     private final String inputNormName;
     private final String postAttentionNormName;
     private final Norm inputNorm;
@@ -30,6 +34,7 @@ final class DecoderLayer extends Layer {
     private final DType activations;
 
     DecoderLayer(int index, Norm inputNorm, Attention attention, Norm postAttentionNorm, SwiGlu mlp) {
+        this.index = index;
         inputNormName = new TensorName(TensorRole.INPUT_NORM_WEIGHT, index).module();
         postAttentionNormName = new TensorName(TensorRole.POST_ATTENTION_NORM_WEIGHT, index).module();
         this.inputNorm = register("input_layernorm", inputNorm);
@@ -49,6 +54,23 @@ final class DecoderLayer extends Layer {
     List<NormSite> norms() {
         return List.of(new NormSite(inputNormName, inputNorm, attention.inputProjections()),
                 new NormSite(postAttentionNormName, postAttentionNorm, mlp.inputProjections()));
+    }
+
+    /** The projections by the names of their weights, in the order of the forward pass. */
+    SequencedMap<String, Linear> projections() {
+        SequencedMap<String, Linear> projections = new LinkedHashMap<>();
+        put(projections, TensorRole.QUERY, attention.inputProjections().get(0));
+        put(projections, TensorRole.KEY, attention.inputProjections().get(1));
+        put(projections, TensorRole.VALUE, attention.inputProjections().get(2));
+        put(projections, TensorRole.ATTENTION_OUTPUT, attention.writer());
+        put(projections, TensorRole.GATE, mlp.inputProjections().getFirst());
+        put(projections, TensorRole.UP, mlp.inputProjections().getLast());
+        put(projections, TensorRole.DOWN, mlp.writer());
+        return projections;
+    }
+
+    private void put(SequencedMap<String, Linear> projections, TensorRole role, Linear projection) {
+        projections.put(new TensorName(role, index).toString(), projection);
     }
 
     /**

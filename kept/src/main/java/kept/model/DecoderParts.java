@@ -1,5 +1,6 @@
 package kept.model;
 
+import kept.autograd.LowRankUpdate;
 import kept.nn.Attention;
 import kept.nn.LayerNorm;
 import kept.nn.Linear;
@@ -37,11 +38,15 @@ public final class DecoderParts {
      * @return the attention
      */
     public static Attention attention(int layer, DecoderConfig config, Weights weights) {
+        return attention(layer, config, weights, null);
+    }
+
+    static Attention attention(int layer, DecoderConfig config, Weights weights, Lora adapters) {
         return new Attention(
-                linear(TensorRole.QUERY, layer, config, weights),
-                linear(TensorRole.KEY, layer, config, weights),
-                linear(TensorRole.VALUE, layer, config, weights),
-                linear(TensorRole.ATTENTION_OUTPUT, layer, config, weights),
+                linear(TensorRole.QUERY, layer, config, weights, adapters),
+                linear(TensorRole.KEY, layer, config, weights, adapters),
+                linear(TensorRole.VALUE, layer, config, weights, adapters),
+                linear(TensorRole.ATTENTION_OUTPUT, layer, config, weights, adapters),
                 config.heads(), config.keyValueHeads(), config.headDimension());
     }
 
@@ -54,10 +59,14 @@ public final class DecoderParts {
      * @return the SwiGLU feed-forward layer
      */
     public static SwiGlu mlp(int layer, DecoderConfig config, Weights weights) {
+        return mlp(layer, config, weights, null);
+    }
+
+    static SwiGlu mlp(int layer, DecoderConfig config, Weights weights, Lora adapters) {
         return new SwiGlu(
-                linear(TensorRole.GATE, layer, config, weights),
-                linear(TensorRole.UP, layer, config, weights),
-                linear(TensorRole.DOWN, layer, config, weights));
+                linear(TensorRole.GATE, layer, config, weights, adapters),
+                linear(TensorRole.UP, layer, config, weights, adapters),
+                linear(TensorRole.DOWN, layer, config, weights, adapters));
     }
 
     /** A parameter's value. */
@@ -65,9 +74,19 @@ public final class DecoderParts {
         return weights.get(name.toString(), ModelTensor.shape(name.role(), config));
     }
 
-    private static Linear linear(TensorRole role, int layer, DecoderConfig config, Weights weights) {
+    private static Linear linear(TensorRole role, int layer, DecoderConfig config, Weights weights, Lora adapters) {
         var name = new TensorName(role, layer);
-        return new Linear(parameter(name, config, weights), bias(name, config, weights));
+        Tensor weight = parameter(name, config, weights);
+        Tensor bias = bias(name, config, weights);
+        if (adapters == null || !adapters.adapts(name)) {
+            return new Linear(weight, bias);
+        }
+        return new Linear(weight, bias, new LowRankUpdate(factor(name, AdapterName.Factor.A, weight, weights, adapters),
+                factor(name, AdapterName.Factor.B, weight, weights, adapters), adapters.scale()));
+    }
+
+    private static Tensor factor(TensorName weight, AdapterName.Factor factor, Tensor value, Weights weights, Lora adapters) {
+        return weights.get(new AdapterName(weight, factor).toString(), adapters.shape(factor, value.shape()));
     }
 
     /** The bias beside a weight; null where the model has none. */

@@ -7,8 +7,8 @@ import kept.tensor.Scope;
 
 /** Orion-14B's decoder (arXiv 2401.12246): the shared decoder with LayerNorm. */
 public final class OrionModel extends Decoder {
-    OrionModel(DecoderConfig config, Weights weights, Scope scope) {
-        super(config, weights, DecoderParts::norm, scope);
+    OrionModel(DecoderConfig config, Weights weights, Lora adapters, Scope scope) {
+        super(config, weights, DecoderParts::norm, adapters, scope);
     }
 
     /**

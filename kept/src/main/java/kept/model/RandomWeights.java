@@ -61,7 +61,7 @@ public final class RandomWeights implements Weights {
     }
 
     /** A 64-bit FNV-1a hash of the name. */
-    private static long stream(String name) {
+    static long stream(String name) {
         long hash = 0xcbf29ce484222325L;
         for (int i = 0; i < name.length(); i++) {
             hash = (hash ^ name.charAt(i)) * 0x100000001b3L;

@@ -40,7 +40,8 @@ final class DistillationFollower {
             run.onJoin(number -> measure(settings.compared().get(number), checkpoint));
             try (Decoder teacher = Decoder.create(task.mapping().source(), run.teacher(new RecordedWeights(checkpoint)), device);
                     // Rank 0 sends the values.
-                    Decoder student = Decoder.create(target, run.student((_, shape) -> Tensor.full(0, type, shape), task.shared(teacher)), device)) {
+                    Decoder student = Decoder.create(target, run.student((_, shape) -> Tensor.full(0, type, shape), task.shared(teacher)),
+                            task.adapters(), device)) {
                 task.trained().apply(student);
                 student.setActivationCheckpointing(settings.training().checkpointActivations());
                 var objective = new Distillation(teacher, settings.objective());

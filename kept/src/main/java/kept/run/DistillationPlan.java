@@ -257,6 +257,10 @@ public final class DistillationPlan {
             addLength(found, room);
         }
         addLowerPrecision(found, step, "", room);
+        if (step.train().adapters().isEmpty() && !step.train().toString().equals("norms")) {
+            StepPlan lora = step.withTrained(step.train().replacedBy(ParameterSelection.parse("lora"))).withCheckpointing(true);
+            addLargestBatch(found, lora, "--train lora ", room);
+        }
         if (!step.train().toString().equals("norms")) {
             StepPlan norms = step.withTrained(step.train().replacedBy(ParameterSelection.parse("norms"))).withCheckpointing(true);
             addLargestBatch(found, norms, "--train norms ", room);

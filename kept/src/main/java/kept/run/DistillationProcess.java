@@ -16,7 +16,6 @@ import kept.mapping.NormProbe;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
-import kept.model.ModelTensor;
 import kept.model.OrionModel;
 import kept.model.RecordedWeights;
 import kept.model.Weights;
@@ -91,7 +90,7 @@ final class DistillationProcess {
             CheckpointWeights.requireTensors(checkpoint, mapping.source());
             Notes.report(progress, settings.teacher(), checkpoint);
             tokenizer.requireVocabulary(mapping.source().vocabSize());
-            run.requireRoom(disk());
+            run.requireRoom(task.disk());
             // Before the training, so that a tokenizer that cannot be copied does not waste it.
             LlamaDirectory.writeCompanions(mapping.target(), stored, settings.teacher(), directory.directory(), settings.tokenizer(), progress);
             resume(run);
@@ -169,15 +168,15 @@ final class DistillationProcess {
             if (measured.text().isPresent()) {
                 run.require(fingerprint(inputs), device);
             }
-            Weights start = starts.weights(measurement, measured, settings.training().weightType());
+            Weights start = task.withAdapters(starts.weights(measurement, measured, settings.training().weightType()));
             Map<String, Tensor> shared = task.shared(teacher);
             if (!shared.isEmpty()) {
                 progress.note("%,d of the student's %,d tensors are the teacher's own: not trained, and in memory once".formatted(
                         shared.size(), mapping.rows().size()));
             }
-            Decoder student = Decoder.create(mapping.target(), ranks.student(start, shared), device);
+            Decoder student = Decoder.create(mapping.target(), ranks.student(start, shared), task.adapters(), device);
             double seconds = (System.nanoTime() - begun) / 1e9;
-            var rounding = new StoredRounding(student, stored, ranks);
+            StoredRounding rounding = rounding(student, ranks);
             return new DistillationModels(teacher, student, new BestState(teacher, student, text.during(), rounding, start, run.best()), seconds);
         } catch (RuntimeException | Error e) {
             teacher.close();
@@ -185,13 +184,8 @@ final class DistillationProcess {
         }
     }
 
-    private TrainingDisk disk() {
-        List<ModelTensor> tensors = ModelTensor.of(mapping.target());
-        List<ModelTensor> chosen = tensors.stream().filter(tensor -> trained.selects(tensor.name())).toList();
-        TrainingSettings training = settings.training();
-        return new TrainingDisk(TrainingDisk.stateBytes(chosen, training.weightType(), training.codedMoments()),
-                TrainingDisk.bytes(chosen, stored), TrainingDisk.bytes(tensors, stored), 0,
-                settings.resume().isWanted() || training.isSavedAgain(options.steps()));
+    private StoredRounding rounding(Decoder student, TrainingRanks ranks) {
+        return new StoredRounding(student, stored, ranks, task.mergesAdapters());
     }
 
     /** Whether there is training to resume; a run that ended while it measured has none. */
@@ -206,7 +200,7 @@ final class DistillationProcess {
 
     /** Evaluates the initial student, and the students of other mappings for comparison. */
     private void evaluateMapped(DistillationModels models, StudentStart starts, Stages stages, TrainingRanks ranks) {
-        var rounding = new StoredRounding(models.student(), stored, ranks);
+        StoredRounding rounding = rounding(models.student(), ranks);
         rounding.roundFrozen();
         String own = settings.mapping().name();
         List<MappingChoice> others = settings.compared();
@@ -235,6 +229,7 @@ final class DistillationProcess {
             TrainingRun.Outcome outcome = run.train("distill", new TrainingRun.Training(trainer, options.steps(), evaluation, _ -> { }, () -> { }),
                     settings.training());
             models.best().takeUp();
+            models.student().setAdapterMerging(task.mergesAdapters() ? stored : null);
             return outcome;
         }
     }
@@ -295,7 +290,12 @@ final class DistillationProcess {
     }
 
     private void write(RunReport report, Decoder student, OutputDirectory directory, TrainingRun run) {
-        ModelWriter.write(student, stored, directory.directory(), settings.maxShardSize());
+        if (task.adapters() == null || task.mergesAdapters()) {
+            ModelWriter.write(student, stored, directory.directory(), settings.maxShardSize());
+        } else {
+            ModelWriter.writeBase(student, stored, directory.directory(), settings.maxShardSize());
+            AdapterFiles.write(student, task.adapters(), settings.output(), directory.directory());
+        }
         ReportWriter.write(report, directory.directory());
         try {
             Files.copy(run.metrics(), directory.directory().resolve("metrics.jsonl"));
@@ -316,6 +316,8 @@ final class DistillationProcess {
         if (given.isPresent()) {
             card.fact("student", ModelCard.nameOf(settings.mapping().student())).fact("fingerprint of the student", given.fingerprint());
         }
+        trained.adapters().ifPresent(adapters -> card.fact("adapters", "%s; %s".formatted(adapters, task.mergesAdapters() ? "merged into the weights"
+                : "in the folder " + AdapterFiles.FOLDER + ", for PEFT; the weights are without them")));
         card.fact("fingerprint of the source", checkpoint.fingerprint()).fact("command", settings.command());
         List<String> lines = new ArrayList<>(List.of(
                 "KL is `KL(source || this model)` in nats per token on held-out text; top-1 is the share of positions at which both",
@@ -337,6 +339,7 @@ final class DistillationProcess {
         print.putAll(TrainingSettings.inWords(options));
         SavedSettings.put(print, "objective", settings.objective());
         print.put("trained", trained.toString());
+        trained.adapters().ifPresent(adapters -> SavedSettings.put(print, "lora", adapters));
         print.put("judged", "every %d steps, patience %d".formatted(evaluationInterval(), settings.patience()));
         print.put("seed", Long.toString(settings.training().seed()));
         if (textSteps != options.steps()) {
@@ -347,7 +350,7 @@ final class DistillationProcess {
 
     private SequencedMap<String, String> fingerprint(RunInputs inputs) {
         SequencedMap<String, String> print = fingerprint();
-        print.put("judged as", stored.label());
+        print.put("judged as", stored.label() + (task.adapters() == null || task.mergesAdapters() ? "" : ", with the adapter beside it"));
         print.put("held out of the text", settings.heldOut().isEmpty() ? "%d tokens at most".formatted(settings.evaluationTokens()) : "none");
         print.putAll(inputs.inWords());
         return print;

@@ -39,6 +39,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     private final SequencedMap<String, Corpus> heldOut = new LinkedHashMap<>();
     private long tokens = 1_000_000;
     private ParameterSelection train = ParameterSelection.parse("all");
+    private AdapterOutput adapterOutput = AdapterOutput.MERGED;
     private DistillationObjective objective = new DistillationObjective(Divergence.FORWARD_KL, 1, 0);
     private TrainingSettings training = new TrainingSettings();
     private long evaluationTokens = 16_384;
@@ -154,11 +155,22 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     /**
      * Sets which parameters are trained; all by default.
      *
-     * @param selection the parameters
+     * @param selection the parameters, and adapters of others
      * @return this
      */
     public DistillationRun train(ParameterSelection selection) {
         train = selection;
+        return this;
+    }
+
+    /**
+     * Sets how adapters are written, where some are {@linkplain #train trained}; merged into the weights by default.
+     *
+     * @param form merged or beside their base; an evaluation uses what is written
+     * @return this
+     */
+    public DistillationRun adapterOutput(AdapterOutput form) {
+        adapterOutput = form;
         return this;
     }
 
@@ -368,6 +380,10 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
 
     ParameterSelection train() {
         return train;
+    }
+
+    AdapterOutput adapterOutput() {
+        return adapterOutput;
     }
 
     DistillationObjective objective() {

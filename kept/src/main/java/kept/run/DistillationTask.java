@@ -1,14 +1,20 @@
 package kept.run;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import kept.mapping.Mapping;
 import kept.mapping.NamedMapping;
 import kept.mapping.TensorMapping;
+import kept.model.AdaptedWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.model.Lora;
+import kept.model.ModelTensor;
+import kept.model.Weights;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 import kept.text.Counts;
@@ -38,7 +44,44 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
         Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
         DType stored = settings.storedType(mapping.target().dtype());
         ParameterSelection trained = settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"));
+        trained.adapters().ifPresent(adapters -> requireTarget(adapters, mapping.target()));
         return new DistillationTask(settings, mapping, options, stored, trained.sharing(verbatim(mapping, stored)));
+    }
+
+    private static void requireTarget(Lora adapters, DecoderConfig student) {
+        if (adapters.adapted(student).isEmpty()) {
+            throw new RunException("[lora] the target '%s' matches no projection; their names are like %s".formatted(
+                    adapters.target(), Lora.USUAL.adapted(student).getFirst().id().module()));
+        }
+    }
+
+    /** The student's adapters; null for none. */
+    Lora adapters() {
+        return trained.adapters().orElse(null);
+    }
+
+    /** The initial values of the student's parameters, with those of adapters if it has any. */
+    Weights withAdapters(Weights student) {
+        TrainingSettings training = settings.training();
+        return adapters() == null ? student : new AdaptedWeights(student, training.seed(), training.weightType());
+    }
+
+    /** Whether adapters are merged into the weights that are written, and in evaluations. */
+    boolean mergesAdapters() {
+        return adapters() != null && settings.adapterOutput() == AdapterOutput.MERGED;
+    }
+
+    /** What training leaves on disk. */
+    TrainingDisk disk() {
+        TrainingSettings training = settings.training();
+        List<ModelTensor> tensors = ModelTensor.of(mapping.target());
+        List<ModelTensor> chosen = tensors.stream().filter(tensor -> trained.selects(tensor.name())).toList();
+        List<ModelTensor> factors = adapters() == null ? List.of() : adapters().factors(mapping.target());
+        long factorBytes = TrainingDisk.bytes(factors, training.weightType());
+        return new TrainingDisk(TrainingDisk.stateBytes(Stream.concat(chosen.stream(), factors.stream()).toList(), training.weightType(),
+                training.codedMoments()), TrainingDisk.bytes(chosen, stored) + factorBytes,
+                TrainingDisk.bytes(tensors, stored) + (mergesAdapters() ? 0 : factorBytes), 0,
+                settings.resume().isWanted() || training.isSavedAgain(options.steps()));
     }
 
     /** The parameters with the teacher's values, unless they are judged and stored in a type in which they have others. */

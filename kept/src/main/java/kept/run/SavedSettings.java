@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import kept.backend.DistillationObjective;
 import kept.model.DecoderConfig;
+import kept.model.Lora;
 import kept.nn.RopeScaling;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
@@ -100,6 +101,11 @@ final class SavedSettings {
     static void put(Map<String, String> settings, String name, AdamW.Settings adamW) {
         new SavedSettings(settings, name).part("beta1", adamW.beta1()).part("beta2", adamW.beta2()).part("epsilon", adamW.epsilon())
                 .part("weightDecay", adamW.weightDecay());
+    }
+
+    /** Adds the adapters. */
+    static void put(Map<String, String> settings, String name, Lora adapters) {
+        new SavedSettings(settings, name).part("rank", adapters.rank()).part("alpha", adapters.alpha()).part("target", adapters.target());
     }
 
     /** Adds the objective. */

@@ -24,9 +24,9 @@ import kept.weights.TensorSpec;
  * Evaluates a student on held-out text during training, with the weights that would be stored, and keeps the state with the lowest KL, including the
  * initial state.
  *
- * <p>The initial state is not stored, because it can be computed again; a later state is in a file, in the checkpoint's type, and takes no memory. If
- * a run is killed after it has written the file, the file may be of a later step than the training state. That does no harm: the run resumes with the
- * same bits and reaches that step with the same result.
+ * <p>The initial state is not stored, because it can be computed again; a later state is in a file, in the checkpoint's type (adapters in their own),
+ * and takes no memory. If a run is killed after it has written the file, the file may be of a later step than the training state. That does no harm:
+ * the run resumes with the same bits and reaches that step with the same result.
  */
 public final class BestState {
     private static final String STEP = "kept.step";
@@ -150,9 +150,10 @@ public final class BestState {
     private void write(long step) {
         SequencedMap<String, Parameter> trained = trained();
         List<TensorSpec> specs = trained.entrySet().stream().map(entry ->
-                new TensorSpec(entry.getKey(), rounding.stored(), entry.getValue().value().shape())).toList();
+                new TensorSpec(entry.getKey(), rounding.stored(entry.getKey(), entry.getValue()), entry.getValue().value().shape())).toList();
         try (var writer = SafetensorsWriter.createWithChecksums(file, specs, Map.of(STEP, Long.toString(step)))) {
-            trained.forEach((name, parameter) -> HostCopy.with(parameter.value(), rounding.stored(), bytes -> writer.write(name, bytes)));
+            trained.forEach((name, parameter) ->
+                    HostCopy.with(parameter.value(), rounding.stored(name, parameter), bytes -> writer.write(name, bytes)));
             writer.finish();
         }
     }

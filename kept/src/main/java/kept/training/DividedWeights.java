@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.SequencedMap;
 import kept.distributed.DividedTensor;
 import kept.distributed.DividedTensors;
-import kept.model.TensorName;
+import kept.model.AdapterName;
 import kept.model.Weights;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -57,7 +57,7 @@ final class DividedWeights implements Weights, AutoCloseable {
 
     /** Each layer is a group, and what comes before or after all layers. */
     private int nextGroup(String name) {
-        int layer = TensorName.parse(name).map(TensorName::layer).orElse(TensorName.NO_LAYER);
+        int layer = AdapterName.layerOf(name);
         if (lastGroup < 0 || layer != lastLayer) {
             lastGroup++;
         }

@@ -2,52 +2,81 @@ package kept.training;
 
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import kept.model.AdapterName;
 import kept.model.Decoder;
+import kept.model.Lora;
 import kept.model.TensorName;
 import kept.nn.Parameter;
 
-/** A selection of the parameters of a model to train. */
+/** A selection of the parameters of a model to train, and of the adapters that it has for training. */
 public final class ParameterSelection {
+    private static final String LORA = "lora";
+    /** Of adapters alone. */
+    private static final Predicate<String> NONE = name -> false;
+
     private final String description;
     private final Predicate<String> names;
     private final Set<String> taken;
+    /** Null for none. */
+    private final Lora adapters;
 
-    private ParameterSelection(String description, Predicate<String> names) {
-        this(description, names, Set.of());
-    }
-
-    private ParameterSelection(String description, Predicate<String> names, Set<String> taken) {
+    private ParameterSelection(String description, Predicate<String> names, Set<String> taken, Lora adapters) {
         this.description = description;
         this.names = names;
         this.taken = taken;
+        this.adapters = adapters;
     }
 
     /**
      * Reads a selection.
      *
-     * @param text {@code all} or {@code norms} in any case, or a regular expression that is searched for in the parameters' names, such as
-     *     {@code layers\.[01]\.}
+     * @param text {@code all}, {@code norms} or {@code lora} in any case, or a regular expression that is searched for in the parameters' names, such
+     *     as {@code layers\.[01]\.}; with {@code lora}, which has {@linkplain Lora#USUAL the usual adapters}, norms or an expression too:
+     *     {@code norms,lora}
      * @return the selection
-     * @throws TrainingException if it is not a regular expression
+     * @throws TrainingException if it is not a regular expression, or all matrices are to be trained and adapted
      */
     public static ParameterSelection parse(String text) {
+        String lower = text.toLowerCase(Locale.ROOT);
+        if (lower.equals(LORA)) {
+            return new ParameterSelection(LORA, NONE, Set.of(), Lora.USUAL);
+        }
+        String rest = lower.startsWith(LORA + ",") ? text.substring(LORA.length() + 1)
+                : lower.endsWith("," + LORA) ? text.substring(0, text.length() - LORA.length() - 1) : null;
+        if (rest == null) {
+            return parse(text, null);
+        }
+        if (rest.isBlank()) {
+            throw new TrainingException("[train] '%s' names nothing beside lora; lora alone trains adapters only".formatted(text));
+        }
+        if (rest.strip().equalsIgnoreCase("all")) {
+            throw new TrainingException("[train] all trains each matrix itself, and lora adapts those that are not trained: choose one, or "
+                    + "norms,lora");
+        }
+        return parse(rest.strip(), Lora.USUAL);
+    }
+
+    private static ParameterSelection parse(String text, Lora adapters) {
         String word = text.toLowerCase(Locale.ROOT);
-        return switch (word) {
-            case "all" -> new ParameterSelection(word, name -> true);
-            case "norms" -> new ParameterSelection(word, ParameterSelection::isOfNorm);
+        Predicate<String> names = switch (word) {
+            case "all" -> name -> true;
+            case "norms" -> ParameterSelection::isOfNorm;
             default -> {
                 try {
-                    yield new ParameterSelection(text, Pattern.compile(text).asPredicate());
+                    yield Pattern.compile(text).asPredicate();
                 } catch (PatternSyntaxException e) {
-                    throw new TrainingException("[train] '%s' is neither all nor norms nor a regular expression: %s"
+                    throw new TrainingException("[train] '%s' is neither all nor norms nor lora nor a regular expression: %s"
                             .formatted(text, e.getDescription()));
                 }
             }
         };
+        String description = word.equals("all") || word.equals("norms") ? word : text;
+        return new ParameterSelection(adapters == null ? description : description + "," + LORA, names, Set.of(), adapters);
     }
 
     private static boolean isOfNorm(String name) {
@@ -55,7 +84,7 @@ public final class ParameterSelection {
     }
 
     /**
-     * The same selection without some parameters.
+     * The same selection without some parameters, and without adapters of them.
      *
      * @param excluded their names
      * @param what a description of them
@@ -64,7 +93,31 @@ public final class ParameterSelection {
     public ParameterSelection without(Set<String> excluded, String what) {
         Set<String> frozen = Set.copyOf(excluded);
         return frozen.isEmpty() ? this : new ParameterSelection("%s, without %s".formatted(description, what),
-                name -> names.test(name) && !frozen.contains(name), taken);
+                names == NONE ? NONE : name -> names.test(name) && !frozen.contains(name), taken,
+                adapters == null ? null : adapters.without(frozen));
+    }
+
+    /**
+     * The same selection with other adapters.
+     *
+     * @param other the adapters
+     * @return the selection
+     * @throws TrainingException if this selection has no adapters
+     */
+    public ParameterSelection withAdapters(Lora other) {
+        if (adapters == null) {
+            throw new TrainingException("[lora] '%s' trains no adapters; lora or norms,lora does".formatted(description));
+        }
+        return new ParameterSelection(description, names, taken, other);
+    }
+
+    /**
+     * The adapters that are trained.
+     *
+     * @return which, if there are any
+     */
+    public Optional<Lora> adapters() {
+        return Optional.ofNullable(adapters);
     }
 
     /**
@@ -74,7 +127,7 @@ public final class ParameterSelection {
      * @return the selection; what it does not select of these is {@linkplain #shares shared}
      */
     public ParameterSelection sharing(Set<String> verbatim) {
-        return new ParameterSelection(description, names, Set.copyOf(verbatim));
+        return new ParameterSelection(description, names, Set.copyOf(verbatim), adapters);
     }
 
     /**
@@ -84,7 +137,7 @@ public final class ParameterSelection {
      * @return that selection, with the parameters that this one may share
      */
     public ParameterSelection replacedBy(ParameterSelection other) {
-        return new ParameterSelection(other.description, other.names, taken);
+        return new ParameterSelection(other.description, other.names, taken, other.adapters);
     }
 
     /**
@@ -104,7 +157,7 @@ public final class ParameterSelection {
      * @return true if it is trained
      */
     public boolean selects(String name) {
-        return names.test(name);
+        return AdapterName.isOne(name) ? adapters != null : names.test(name);
     }
 
     /**
@@ -116,12 +169,14 @@ public final class ParameterSelection {
      */
     public long apply(Decoder model) {
         long count = 0;
+        boolean isMatched = names == NONE;
         for (Map.Entry<String, Parameter> entry : model.parameters().entrySet()) {
-            boolean selected = names.test(entry.getKey());
+            boolean selected = selects(entry.getKey());
             entry.getValue().setTrainable(selected);
             count += selected ? entry.getValue().value().elementCount() : 0;
+            isMatched |= selected && !AdapterName.isOne(entry.getKey());
         }
-        if (count == 0) {
+        if (count == 0 || !isMatched) {
             throw new TrainingException("[train] '%s' matches no parameter; their names are like %s"
                     .formatted(description, model.parameters().keySet().stream().skip(1).findFirst().orElse("?")));
         }

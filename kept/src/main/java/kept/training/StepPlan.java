@@ -1,5 +1,10 @@
 package kept.training;
 
+import static kept.training.StepTensors.largestNeighbours;
+import static kept.training.StepTensors.lastGroup;
+import static kept.training.StepTensors.layerGroup;
+import static kept.training.StepTensors.parameters;
+
 import java.util.List;
 import java.util.stream.LongStream;
 import kept.backend.BlockCodes;
@@ -212,9 +217,12 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return isDivided && own > 0 ? own / (double) parameters(tensors) : 1;
     }
 
-    /** The student's tensors that are not the teacher's. */
+    private StepTensors tensors() {
+        return new StepTensors(student, train);
+    }
+
     private List<ModelTensor> own() {
-        return ModelTensor.of(student).stream().filter(tensor -> !train.shares(tensor.name())).toList();
+        return tensors().own();
     }
 
     /**
@@ -223,7 +231,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return true if so
      */
     public boolean sharesWeights() {
-        return own().size() < ModelTensor.of(student).size();
+        return tensors().areShared();
     }
 
     /**
@@ -275,23 +283,6 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return Math.round(numbers * ((double) teacherBytes / parameters(ModelTensor.of(teacher))));
     }
 
-    /** The numbers of two groups that follow one another, at most. */
-    private static long largestNeighbours(List<ModelTensor> tensors) {
-        long layer = layerGroup(tensors);
-        long embedding = parameters(tensors.stream().filter(tensor -> tensor.role() == TensorRole.EMBEDDING).toList());
-        return layer + Math.max(layer, Math.max(embedding, lastGroup(tensors)));
-    }
-
-    /** The numbers of a layer. */
-    private static long layerGroup(List<ModelTensor> tensors) {
-        return parameters(tensors.stream().filter(tensor -> tensor.layer() == 0).toList());
-    }
-
-    /** The numbers of the final norm and the head. */
-    private static long lastGroup(List<ModelTensor> tensors) {
-        return parameters(tensors.stream().filter(tensor -> tensor.layer() < 0 && tensor.role() != TensorRole.EMBEDDING).toList());
-    }
-
     /**
      * The numbers of the student.
      *
@@ -308,6 +299,16 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      */
     public long trainedParameters() {
         return parameters(trained());
+    }
+
+    /**
+     * The best state: what is trained, in the type of the result, and adapters in that of the training.
+     *
+     * @param stored the type of the result
+     * @return bytes on disk
+     */
+    public long bestStateBytes(DType stored) {
+        return parameters(tensors().trainedItself()) * stored.bytes() + parameters(tensors().factors()) * precision.weights.bytes();
     }
 
     /**
@@ -394,13 +395,13 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
         long streams = 2 * streamBytes();                       // the teacher's hidden states, and the gradient that goes down the student's layers
         long kept = keptBytes();
-        long loss = kept + streamBytes() + headSum + lossBytes() + widened(TensorRole.HEAD);
+        long loss = kept + streamBytes() + headSum + lossBytes();
         // Its stored gradient, and a copy in F32 if there is one already.
         long headDone = kept + streams + headSum + (!isShort ? 0 : addsUp ? headSum : head);
         long layers = student.layers();
         long gradientsOfLayer = (gradientBytes() - head - gradientBytes(trained(TensorRole.EMBEDDING))) / layers;
         // A sum that is stored in BF16, and the term that is added to it, are F32 during the addition.
-        long added = addsUp && isShort ? 2 * FLOAT * largestOfLayer() : 0;
+        long added = addsUp && isShort ? 2 * FLOAT * tensors().largestOfLayer() : 0;
         long top = kept + layerBackwardBytes() + streams + added + (addsUp ? 0 : head + gradientsOfLayer / 2);
         long keptBelow = checkpointing ? (layers - 1) * streamBytes() : (layers - 1) * layerBytes();
         long bottom = kept - keptBelow + layerBackwardBytes() + streams + added
@@ -417,7 +418,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
         long streams = 2 * streamBytes();
         long kept = keptBytes();
-        long loss = kept + streamBytes() + headSum + lossBytes() + widened(TensorRole.HEAD);
+        long loss = kept + streamBytes() + headSum + lossBytes();
         long headDone = kept + streams + headSum + (isShort ? head : 0);
         long embedding = gradientBytes(trained(TensorRole.EMBEDDING));
         long layer = (gradientBytes() - gradientBytes(trained(TensorRole.HEAD)) - embedding) / student.layers();
@@ -435,13 +436,6 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
                 late - 2 * toCome + gatheredBackward(layerGroup(target)) + layers,
                 late - toCome + gatheredBackward(0) + layers,
                 late + gatheredBackward(0) + end).max().getAsLong();
-    }
-
-    /** A matrix of the teacher, in F32 for a product of the backward pass, where it is stored in fewer bits and products compute in F32. */
-    private long widened(TensorRole role) {
-        boolean isWidened = !precision.isConverted() && teacher.dtype() != DType.F32;
-        return !isWidened ? 0 : FLOAT * ModelTensor.of(student).stream().filter(tensor -> tensor.role() == role && train.shares(tensor.name()))
-                .mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
     }
 
     /** The most passes that a rank does. */
@@ -514,25 +508,20 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return withCheckpointing(true).operations() / withCheckpointing(false).operations() - 1;
     }
 
-    /** Elements of the largest matrix that is trained in a layer. */
-    private long largestOfLayer() {
-        return trained().stream().filter(tensor -> tensor.layer() == 0).mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
-    }
-
     /**
      * The arithmetic of an optimizer step: a multiplication and an addition for each matrix element and token in the forward passes of teacher and
-     * student, in the gradient of the student's inputs, and in that of each trained matrix; also attention, and with checkpointing the student's
-     * layers once more.
+     * student, in the gradient of the student's inputs, and in that of each trained matrix; also adapters, attention, and with checkpointing the
+     * student's layers once more.
      *
      * @return floating-point operations
      */
     public double operations() {
         double tokens = (double) rows() * accumulation;
-        double matrices = matrixElements(ModelTensor.of(student));
+        double matrices = tensors().matrixElements(ModelTensor.of(student));
         // All of a layer but the projection that ends it.
         double ends = (double) student.layers() * student.hiddenSize() * student.intermediateSize();
         double again = checkpointing ? matrices - (double) student.vocabSize() * student.hiddenSize() - ends : 0;
-        double products = 2 * (3 * matrices + matrixElements(trained()) + again);
+        double products = 2 * (3 * matrices + tensors().matrixElements(trained()) + again + tensors().adapterProducts(checkpointing));
         // Scores and weighted sums for half of all pairs of tokens; the backward pass takes two and a half times as much.
         double attention = 2.0 * length * student.heads() * student.headDimension() * student.layers() * (checkpointing ? 5.5 : 4.5);
         return tokens * (products + attention);
@@ -580,20 +569,10 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     private List<ModelTensor> trained() {
-        return ModelTensor.of(student).stream().filter(tensor -> train.selects(tensor.name())).toList();
+        return tensors().trained();
     }
 
     private List<ModelTensor> trained(TensorRole role) {
-        return trained().stream().filter(tensor -> tensor.role() == role).toList();
-    }
-
-    private static long parameters(List<ModelTensor> tensors) {
-        return tensors.stream().mapToLong(tensor -> tensor.shape().elementCount()).sum();
-    }
-
-    /** The elements of matrices that tokens are multiplied by; the embedding is looked up, and multiplied only if it is also the head. */
-    private double matrixElements(List<ModelTensor> tensors) {
-        return tensors.stream().filter(tensor -> tensor.shape().rank() == 2 && (student.tieWordEmbeddings() || tensor.role() != TensorRole.EMBEDDING))
-                .mapToDouble(tensor -> tensor.shape().elementCount()).sum();
+        return tensors().trained(role);
     }
 }

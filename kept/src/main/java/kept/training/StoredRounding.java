@@ -3,6 +3,8 @@ package kept.training;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
+import kept.model.AdapterName;
 import kept.model.Decoder;
 import kept.nn.Parameter;
 import kept.tensor.DType;
@@ -11,13 +13,15 @@ import kept.tensor.Tensor;
 
 /**
  * Rounds a model's parameters to the values of its checkpoint, so that an evaluation uses the values that are written. If the types differ, the
- * trained parameters are kept a second time during the evaluation, in the memory that gradients have during a step.
+ * trained parameters are kept a second time during the evaluation, in the memory that gradients have during a step. Adapters are never rounded: they
+ * are written as they are, or merged into weights that are rounded.
  */
 public final class StoredRounding {
     private final Decoder model;
     private final DType stored;
     /** Null where this rank has the parameters. */
     private final TrainingRanks ranks;
+    private final boolean isMerging;
 
     /**
      * Creates a rounding to a type.
@@ -37,40 +41,68 @@ public final class StoredRounding {
      * @param ranks the ranks of the run; null if nothing is divided
      */
     public StoredRounding(Decoder model, DType stored, TrainingRanks ranks) {
+        this(model, stored, ranks, false);
+    }
+
+    /**
+     * Creates a rounding to a type, in rank 0.
+     *
+     * @param model the model, whose parameters may be divided over the ranks
+     * @param stored the type of its checkpoint
+     * @param ranks the ranks of the run; null if nothing is divided
+     * @param isMerging whether the checkpoint has adapters merged into its weights
+     */
+    public StoredRounding(Decoder model, DType stored, TrainingRanks ranks, boolean isMerging) {
         this.model = model;
         this.stored = stored;
+        this.isMerging = isMerging;
         this.ranks = ranks != null && ranks.dividedStudent() != null ? ranks : null;
     }
 
-    /** The type of the checkpoint. */
-    DType stored() {
-        return stored;
+    /** The type in which a parameter is stored: the checkpoint's, or an adapter's own. */
+    DType stored(String name, Parameter parameter) {
+        return AdapterName.isOne(name) ? parameter.value().dtype() : stored;
     }
 
     /** Rounds the parameters that are not trained permanently, because they need no more digits. */
     public void roundFrozen() {
-        model.parameters().values().stream().filter(parameter -> !parameter.isTrainable()).forEach(this::round);
+        rounded().filter(parameter -> !parameter.isTrainable()).forEach(this::round);
     }
 
     /** Rounds all parameters permanently. */
     public void roundAll() {
-        model.parameters().values().forEach(this::round);
+        rounded().forEach(this::round);
+    }
+
+    /** The parameters of which storing may change values. */
+    private Stream<Parameter> rounded() {
+        return model.parameters().entrySet().stream()
+                .filter(entry -> isRounded(entry.getValue().value().dtype(), stored(entry.getKey(), entry.getValue()))).map(Map.Entry::getValue);
     }
 
     /**
-     * Rounds the trained parameters during an evaluation of the model.
+     * Rounds the trained parameters, and merges adapters where the checkpoint has them merged, during an evaluation of the model.
      *
      * @param look the evaluation; it must not train
      * @param <T> the type of the result
      * @return its result; the parameters have their bits again
      */
     public <T> T during(Supplier<T> look) {
+        model.setAdapterMerging(isMerging ? stored : null);
+        try {
+            return roundedDuring(look);
+        } finally {
+            model.setAdapterMerging(null);
+        }
+    }
+
+    private <T> T roundedDuring(Supplier<T> look) {
         if (ranks != null) {
             return ranks.roundedDuring(model, stored, look);
         }
         try (var _ = Scope.open(model.device())) {
             Map<Parameter, Tensor> exact = new LinkedHashMap<>();
-            model.parameters().values().stream().filter(parameter -> parameter.isTrainable() && isRounded(parameter)).forEach(parameter ->
+            rounded().filter(Parameter::isTrainable).forEach(parameter ->
                     exact.put(parameter, Tensor.empty(parameter.value().dtype(), parameter.value().shape()).assign(parameter.value())));
             try {
                 exact.keySet().forEach(this::round);
@@ -79,10 +111,6 @@ public final class StoredRounding {
                 exact.forEach((parameter, value) -> parameter.value().assign(value));
             }
         }
-    }
-
-    private boolean isRounded(Parameter parameter) {
-        return isRounded(parameter.value().dtype(), stored);
     }
 
     /**
@@ -97,9 +125,7 @@ public final class StoredRounding {
     }
 
     private void round(Parameter parameter) {
-        if (isRounded(parameter)) {
-            round(parameter.value().detach(), stored);
-        }
+        round(parameter.value().detach(), stored);
     }
 
     /** Rounds a tensor's elements in place. */

@@ -12,6 +12,7 @@ import kept.distributed.DividedTensor;
 import kept.distributed.DividedTensors;
 import kept.distributed.RankException;
 import kept.distributed.UseOrder;
+import kept.model.AdapterName;
 import kept.model.Decoder;
 import kept.model.Weights;
 import kept.nn.Parameter;
@@ -324,7 +325,7 @@ public final class TrainingRanks implements AutoCloseable {
         exactScope = Scope.detached(device);
         SequencedMap<String, Parameter> parameters = model.parameters();
         student.tensors().update(() -> student.parameters().forEach((name, tensor) -> {
-            if (parameters.get(name).isTrainable() && StoredRounding.isRounded(tensor.part().dtype(), stored)) {
+            if (parameters.get(name).isTrainable() && !AdapterName.isOne(name) && StoredRounding.isRounded(tensor.part().dtype(), stored)) {
                 exact.put(tensor, exactScope.run(() -> Tensor.empty(tensor.part().dtype(), tensor.part().shape())).assign(tensor.part()));
                 StoredRounding.round(tensor.part(), stored);
             }

@@ -68,6 +68,19 @@ class OwnFilesTest {
     }
 
     @Test
+    void anAdapterBesideItsBaseIsReplacedUnlessItsFolderHoldsMore() throws IOException {
+        Path adapter = Files.createDirectory(target.resolve("adapter"));
+        Files.writeString(adapter.resolve("adapter_config.json"), "old");
+        Files.writeString(adapter.resolve("adapter_model.safetensors"), "old");
+        Path other = Files.writeString(adapter.resolve("adapter_model.bin"), "precious");
+        assertKept("adapter/adapter_model.bin");
+        assertThat(other).hasContent("precious");
+        Files.delete(other);
+        replace();
+        assertThat(adapter).doesNotExist();
+    }
+
+    @Test
     void whatComesWhileTheOutputIsMadeKeepsTheDirectoryToo() throws IOException {
         try (var output = OutputDirectory.prepare(target, true)) {
             Files.writeString(output.directory().resolve("config.json"), "new");

@@ -104,6 +104,18 @@ class DistillationRanksTest {
         assertSameFiles();
     }
 
+    /** With norms beside them, which the checkpoint rounds. */
+    @ParameterizedTest
+    @CsvSource({"2,none,opm,false", "3,optimizer,opm,true", "2,all,calibrated,false", "3,all,opm,true"})
+    void theFilesAreTheSameWhenAdaptersAreTrained(int ranks, String sharding, String mapping, boolean isShort) throws IOException {
+        trained = "norms,lora";
+        distil(1, "one", mapping, isShort, false, Long.MAX_VALUE);
+        divided = Sharding.valueOf(sharding.toUpperCase(Locale.ROOT));
+        assertThatThrownBy(() -> distil(ranks, "several", mapping, isShort, false, 3)).hasRootCauseInstanceOf(StoppedException.class);
+        distil(ranks, "several", mapping, isShort, true, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
     @Test
     void aRunSavedOnFourRanksContinuesOnTwoAndOnOne() throws IOException {
         distil(1, "one", "opm", true, false, Long.MAX_VALUE);

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import kept.autograd.Autograd;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
 import kept.distributed.Communicator;
@@ -14,17 +15,23 @@ import kept.distributed.DividedTensors;
 import kept.distributed.Division;
 import kept.distributed.RankException;
 import kept.distributed.ThreadRanks;
+import kept.model.AdaptedWeights;
+import kept.model.AdapterName;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.model.Lora;
 import kept.model.ModelTensor;
 import kept.model.NonFiniteException;
 import kept.model.RandomWeights;
 import kept.model.TensorName;
+import kept.model.Weights;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
+import kept.safetensors.SafetensorsFile;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
@@ -44,6 +51,8 @@ class ShardingTest {
     private boolean isCheckpointing;
     /** Only norms are trained; all else is the teacher's. */
     private boolean isShared;
+    /** Null for none. */
+    private Lora adapters;
 
     /** What rank 0 does with a trainer; all ranks have the models. */
     private interface Lead {
@@ -68,8 +77,8 @@ class ShardingTest {
         try (var ranks = new TrainingRanks(communicator, sharding, Device.cpu());
                 Decoder teacher = Decoder.create(source, ranks.teacher(new RandomWeights(source, 1)), Device.cpu());
                 Decoder student = Decoder.create(
-                        target, ranks.student(new RandomWeights(target, communicator.rank() == 0 ? 2 : 3, type), shared(teacher)), Device.cpu())) {
-            student.parameters().forEach((name, parameter) -> parameter.setTrainable(!isShared || isOfNorm(name)));
+                        target, ranks.student(start(target, communicator.rank() == 0 ? 2 : 3, type), shared(teacher)), adapters, Device.cpu())) {
+            student.parameters().forEach((name, parameter) -> parameter.setTrainable(!isShared || isOfNorm(name) || AdapterName.isOne(name)));
             student.setActivationCheckpointing(isCheckpointing);
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
             if (communicator.rank() > 0) {
@@ -83,6 +92,10 @@ class ShardingTest {
                 return values(student);
             }
         }
+    }
+
+    private static Weights start(DecoderConfig target, int seed, DType type) {
+        return new AdaptedWeights(new RandomWeights(target, seed, type), seed, type);
     }
 
     private Map<String, Tensor> shared(Decoder teacher) {
@@ -147,6 +160,61 @@ class ShardingTest {
             assertThat(expected.get("lm_head.weight")).isEqualTo(values(teacher).get("lm_head.weight"));
             assertThat(expected.get("model.norm.weight")).isNotEqualTo(values(teacher).get("model.norm.weight"));
         }
+    }
+
+    /** A state of them has nothing of the matrices that they adapt. */
+    @ParameterizedTest
+    @CsvSource({"2,none,false,false", "3,optimizer,true,false", "2,all,false,true", "3,all,true,true"})
+    void adaptersToo(int size, String sharding, boolean again, boolean isShort) {
+        isShared = true;
+        isCheckpointing = again;
+        adapters = new Lora(5, 10, "q_proj|mlp");
+        Path one = directory.resolve("one.safetensors");
+        Path several = directory.resolve("several.safetensors");
+        Map<String, float[]> expected = run(1, Sharding.NONE, ORION, isShort, 4, (trainer, _, _) -> {
+            train(trainer);
+            trainer.save(one, Map.of(), HeldOutCurve.EMPTY);
+        });
+        assertSame(run(size, sharding(sharding), ORION, isShort, 4, (trainer, _, _) -> {
+            train(trainer);
+            trainer.save(several, Map.of(), HeldOutCurve.EMPTY);
+        }), expected);
+        assertThat(several).hasSameBinaryContentAs(one);
+        assertThat(expected.get("model.layers.1.mlp.down_proj.lora_B.weight")).doesNotContain(0);
+        try (var saved = SafetensorsFile.open(one)) {
+            assertThat(saved.entries()).hasSize(3 * (7 + 3 * 4 * 2)).allMatch(entry -> isOfNorm(entry.name()) || entry.name().contains("lora_"));
+        }
+        assertSame(run(size, sharding(sharding), ORION, isShort, 4, (trainer, _, _) -> trainer.restore(one, Map.of())), expected);
+    }
+
+    /** What is evaluated has merged weights; the adapters go on as they are. */
+    @ParameterizedTest
+    @CsvSource({"1,none", "2,optimizer", "2,all"})
+    void aLookAtMergedAdaptersChangesNothing(int size, String sharding) {
+        isShared = true;
+        adapters = new Lora(5, 10, Lora.ALL);
+        Map<String, float[]> expected = run(1, Sharding.NONE, ORION, false, 2, (trainer, _, _) -> train(trainer));
+        assertSame(run(size, sharding(sharding), ORION, false, 2, (trainer, student, ranks) -> {
+            trainer.next();
+            Map<String, float[]> before = values(student);
+            Map<String, float[]> looks = new StoredRounding(student, DType.BF16, ranks, true).during(() -> values(student));
+            assertThat(looks.get("model.layers.1.mlp.up_proj.lora_A.weight")).isEqualTo(before.get("model.layers.1.mlp.up_proj.lora_A.weight"));
+            assertThat(looks.get("model.norm.weight")).isNotEqualTo(before.get("model.norm.weight"));
+            float[] beside = hidden(student);
+            float[] merged = new StoredRounding(student, DType.BF16, ranks, true).during(() -> hidden(student));
+            float[] rounded = new StoredRounding(student, DType.BF16, ranks, false).during(() -> hidden(student));
+            assertThat(merged).isNotEqualTo(beside).isNotEqualTo(rounded);
+            assertThat(hidden(student)).isEqualTo(beside);
+            trainer.next();
+        }), expected);
+    }
+
+    private static float[] hidden(Decoder model) {
+        return Autograd.withoutRecording(() -> {
+            try (var _ = Scope.open(model.device())) {
+                return model.hidden(Tensor.of(new int[] {1, 7, 3, 30}, 1, 4)).toFloatArray();
+            }
+        });
     }
 
     @ParameterizedTest

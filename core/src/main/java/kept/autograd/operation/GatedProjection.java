@@ -1,10 +1,12 @@
 package kept.autograd.operation;
 
+import java.util.Arrays;
 import java.util.function.IntPredicate;
 import kept.autograd.Autograd;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
+import kept.backend.Binary;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
@@ -18,11 +20,18 @@ import kept.tensor.internal.Arguments;
  */
 public final class GatedProjection extends Operation {
     private final SwiGluProduct gating = new SwiGluProduct();
-    private final MatMul projection = new MatMul(true);
+    private final Product projection;
     private SavedTensor savedGate;
     private SavedTensor savedUp;
 
-    private GatedProjection() {}
+    /**
+     * Creates the operation, whose operands are gate, up, and those of the projection after its first.
+     *
+     * @param projection what is applied to the gated product
+     */
+    GatedProjection(Product projection) {
+        this.projection = projection;
+    }
 
     /**
      * Computes the gated projection.
@@ -35,7 +44,7 @@ public final class GatedProjection extends Operation {
      * @throws kept.tensor.DTypeException if one is of an integer type
      */
     public static Tensor apply(Tensor gate, Tensor up, Tensor weight) {
-        return Autograd.apply(new GatedProjection(), gate, up, weight);
+        return Autograd.apply(new GatedProjection(new MatMul(true)), gate, up, weight);
     }
 
     /**
@@ -52,7 +61,7 @@ public final class GatedProjection extends Operation {
     public static Tensor apply(Tensor gate, Tensor up, Tensor weight, Tensor bias) {
         Arguments.usable("gated projection", gate, up, weight, bias);
         return MatMul.addsInPlace(bias, gate, up, weight)
-                ? Autograd.apply(new GatedProjection(), gate, up, weight, bias)
+                ? Autograd.apply(new GatedProjection(new MatMul(true)), gate, up, weight, bias)
                 : apply(gate, up, weight).add(bias);
     }
 
@@ -79,9 +88,15 @@ public final class GatedProjection extends Operation {
         savedGate = saved("its operand gate", gate);
         savedUp = saved("its operand up", up);
         try (var scope = Scope.open()) {
-            Tensor gated = gating.forward(gate, up);
-            return scope.keep(inputs.length == 3 ? projection.forward(gated, inputs[2]) : projection.forward(gated, inputs[2], inputs[3]));
+            return scope.keep(projection.forward(ofProjection(gating.forward(gate, up), inputs)));
         }
+    }
+
+    /** The operands of the projection: the gated product, or a tensor of its shape and dtype, and those after gate and up. */
+    private static Tensor[] ofProjection(Tensor gated, Tensor... inputs) {
+        Tensor[] operands = Arrays.copyOfRange(inputs, 1, inputs.length);
+        operands[0] = gated;
+        return operands;
     }
 
     @Override
@@ -95,7 +110,7 @@ public final class GatedProjection extends Operation {
         savedGate = saved("its operand gate", gate);
         savedUp = saved("its operand up", up);
         // The gate has the shape and dtype of the gated product, which the backward pass computes again in any case.
-        return inputs.length == 3 ? projection.outline(gate, inputs[2]) : projection.outline(gate, inputs[2], inputs[3]);
+        return projection.outline(ofProjection(gate, inputs));
     }
 
     @Override
@@ -106,45 +121,70 @@ public final class GatedProjection extends Operation {
     @Override
     protected void backward(Tensor incoming, Gradients gradients) {
         Tensor gated = gating.forward(savedGate.value(), savedUp.value());
-        projection.backward(incoming, gated, new Gradients() {
-            @Override
-            public boolean isNeeded(int input) {
-                return input == 0 ? gradients.isNeeded(0) || gradients.isNeeded(1) : gradients.isNeeded(input + 1);
-            }
+        var ofProjection = new OfProjection(gradients, gated, incoming.dtype().arithmetic());
+        projection.backward(incoming, gated, ofProjection);
+        if (ofProjection.sum != null) {
+            gating.backward(ofProjection.sum, gradients);
+        }
+    }
 
-            @Override
-            public boolean owns(Tensor gradient) {
-                return gradients.owns(gradient);
-            }
+    /** The gradients of the projection's operands: that of the gated product is summed here, the others go on. */
+    private static final class OfProjection implements Gradients {
+        private final Gradients gradients;
+        private final Tensor gated;
+        private final DType arithmetic;
+        /** The gradient of the gated product so far; null before the first term. */
+        private Tensor sum;
 
-            @Override
-            public DType type(int input) {
-                if (input > 0) {
-                    return gradients.type(input + 1);
-                }
-                DType arithmetic = incoming.dtype().arithmetic();
-                // Leaves may store gradients in BF16 while activations are in F32, whose gradients are not rounded on the way.
-                return gated.dtype() == DType.BF16 ? SwiGluProduct.type(gradients, arithmetic) : arithmetic;
-            }
+        OfProjection(Gradients gradients, Tensor gated, DType arithmetic) {
+            this.gradients = gradients;
+            this.gated = gated;
+            this.arithmetic = arithmetic;
+        }
 
-            @Override
-            public void add(int input, Tensor gradient) {
-                if (input == 0) {
-                    gating.backward(gradient, gradients);
-                } else {
-                    gradients.add(input + 1, gradient);
-                }
-            }
+        @Override
+        public boolean isNeeded(int input) {
+            return input == 0 ? gradients.isNeeded(0) || gradients.isNeeded(1) : gradients.isNeeded(input + 1);
+        }
 
-            @Override
-            public Tensor accumulator(int input) {
-                return input == 0 ? null : gradients.accumulator(input + 1);
-            }
+        @Override
+        public boolean owns(Tensor gradient) {
+            return gradients.owns(gradient);
+        }
 
-            @Override
-            public Tensor rounded() {
-                return gradients.rounded();
+        @Override
+        public DType type(int input) {
+            if (input > 0) {
+                return gradients.type(input + 1);
             }
-        });
+            // Leaves may store gradients in BF16 while activations are in F32, whose gradients are not rounded on the way.
+            return sum == null && gated.dtype() == DType.BF16 ? SwiGluProduct.type(gradients, arithmetic) : arithmetic;
+        }
+
+        @Override
+        public void add(int input, Tensor gradient) {
+            if (input > 0) {
+                gradients.add(input + 1, gradient);
+            } else if (sum == null) {
+                sum = gradient;
+            } else {
+                Tensor first = Operands.copy(arithmetic, sum);
+                first.backend().binary(Binary.ADD, first, Operands.as(arithmetic, gradient), first);
+                sum = first;
+            }
+        }
+
+        @Override
+        public Tensor accumulator(int input) {
+            if (input > 0) {
+                return gradients.accumulator(input + 1);
+            }
+            return sum != null && sum.dtype() == arithmetic ? sum : null;
+        }
+
+        @Override
+        public Tensor rounded() {
+            return gradients.rounded();
+        }
     }
 }

@@ -4,7 +4,6 @@ import java.util.Arrays;
 import java.util.function.IntPredicate;
 import kept.autograd.Autograd;
 import kept.autograd.Gradients;
-import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
 import kept.backend.Binary;
 import kept.tensor.DType;
@@ -19,7 +18,7 @@ import kept.tensor.internal.Arguments;
  * each is accumulated in place if the operand already has a gradient. An optional third operand is a bias of the innermost axis, which is added to
  * the product in place.
  */
-public final class MatMul extends Operation {
+public final class MatMul extends Product {
     private final boolean transposed;
     private SavedTensor first;
     private Tensor b;
@@ -57,6 +56,19 @@ public final class MatMul extends Operation {
                 : Autograd.apply(new MatMul(true), x, weight).add(bias);
     }
 
+    /** A linear map of which only the backward pass is wanted. */
+    static MatMul of(Tensor x, Tensor weight) {
+        var map = new MatMul(true);
+        map.take(x, weight, Operands.transposed(weight));
+        return map;
+    }
+
+    private void take(Tensor a, Tensor factor, Tensor right) {
+        b = factor;
+        first = saved("its operand a", a);
+        savedRight = saved("its operand b", right);
+    }
+
     @Override
     protected String name() {
         return transposed ? "linear" : "matmul";
@@ -74,17 +86,17 @@ public final class MatMul extends Operation {
 
     private Tensor result(boolean isRead, Tensor... inputs) {
         Tensor a = inputs[0];
-        b = inputs[1];
-        if (a.rank() < 2 || b.rank() < 2) {
-            throw new ShapeException("[%s] needs matrices: %s x %s".formatted(name(), a.shape(), b.shape()));
+        Tensor factor = inputs[1];
+        if (a.rank() < 2 || factor.rank() < 2) {
+            throw new ShapeException("[%s] needs matrices: %s x %s".formatted(name(), a.shape(), factor.shape()));
         }
         Operands.checkFloating(name(), a);
-        Operands.checkFloating(name(), b);
-        DType dtype = Arguments.promote(name(), a.dtype(), b.dtype());
-        Tensor right = transposed ? Operands.transposed(b) : b;
+        Operands.checkFloating(name(), factor);
+        DType dtype = Arguments.promote(name(), a.dtype(), factor.dtype());
+        Tensor right = transposed ? Operands.transposed(factor) : factor;
         if (a.size(-1) != right.size(-2)) {
             throw new ShapeException("[%s] inner dimensions differ: %s x %s%s"
-                    .formatted(name(), a.shape(), b.shape(), transposed ? " transposed" : ""));
+                    .formatted(name(), a.shape(), factor.shape(), transposed ? " transposed" : ""));
         }
         Tensor out = Tensor.empty(dtype, productShape(a, right));
         hasBias = inputs.length > 2;
@@ -94,8 +106,7 @@ public final class MatMul extends Operation {
         if (isRead && hasBias) {
             add(inputs[2], out);
         }
-        first = saved("its operand a", a);
-        savedRight = saved("its operand b", right);
+        take(a, factor, right);
         return out;
     }
 
@@ -132,7 +143,7 @@ public final class MatMul extends Operation {
         backward(gradient, first.value(gradients.isNeeded(1)), gradients);
     }
 
-    /** The backward pass with a recomputed first operand, for a caller that has freed the one that {@link #forward} read. */
+    @Override
     void backward(Tensor incoming, Tensor a, Gradients gradients) {
         if (hasBias) {
             gradients.add(2, incoming);
@@ -182,6 +193,17 @@ public final class MatMul extends Operation {
             Tensor product = Tensor.empty(shape.equals(operand) ? gradients.type(input) : left.dtype().arithmetic(), shape);
             multiply(left, factor, product, false);
             gradients.add(input, product);
+        }
+    }
+
+    /** {@code sum += left factor}; a sum in fewer bits than F32 is rounded twice, as the sum of two results is. */
+    void addProduct(Tensor left, Tensor factor, Tensor sum) {
+        if (sum.dtype() == sum.dtype().arithmetic()) {
+            multiply(left, factor, sum, true);
+        } else {
+            Tensor term = Tensor.empty(sum.dtype(), sum.shape());
+            multiply(left, factor, term, false);
+            sum.backend().binary(Binary.ADD, sum, term, sum);
         }
     }
 
