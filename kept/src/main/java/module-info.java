@@ -8,6 +8,8 @@ module kept {
     requires com.fasterxml.jackson.databind;
     // DJL's automatic modules cannot say that they need these two.
     requires com.google.gson;
+    requires com.github.luben.zstd_jni;
+    requires dev.hardwood.core;
     requires java.management;
     requires jdk.management;
     requires io.pebbletemplates;

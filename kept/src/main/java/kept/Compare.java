@@ -60,7 +60,7 @@ public final class Compare extends Program {
 
     @Reads
     @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 2,
-            description = "Calibration text of channel and calibrated: .txt, .jsonl, .gz or .zip of these, or folders.")
+            description = "Calibration text of channel and calibrated, in the formats of --corpus of distill.")
     private List<Path> calibration = List.of();
 
     @Option(names = "--calibration-tokens", paramLabel = "N", order = 2,

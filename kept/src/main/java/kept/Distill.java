@@ -10,6 +10,7 @@ import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
 import kept.cli.ByteSize;
 import kept.cli.ConfigOptions;
+import kept.cli.CorpusArgument;
 import kept.cli.Demo;
 import kept.cli.LoraOptions;
 import kept.cli.MappingOptions;
@@ -25,6 +26,7 @@ import kept.cli.TokenizerOptions;
 import kept.cli.VerboseOptions;
 import kept.cli.WeightType;
 import kept.cli.Writes;
+import kept.generation.LossTokens;
 import kept.model.DecoderConfig;
 import kept.report.ReportWriter;
 import kept.run.AdapterOutput;
@@ -69,9 +71,10 @@ public final class Distill extends Program {
         private Path teacher;
 
         @Reads
-        @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*",
-                description = "Training text: .txt, .jsonl, .gz or .zip of these, or folders.")
-        private List<Path> corpus;
+        @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*", converter = CorpusArgument.Converter.class,
+                description = "Training text or conversations: .txt, .md, .jsonl, .json, also as .gz or .zst, .parquet, .zip or folders of these; "
+                        + "all of it is drawn from. NAME=WEIGHT:FILE mixes several in shares of the tokens, as in prose=0.7:a.jsonl code=0.3:src.")
+        private List<CorpusArgument> corpus;
     }
 
     /** A real run or the demo. */
@@ -148,7 +151,7 @@ public final class Distill extends Program {
     @Reads
     @Option(names = "--held-out", paramLabel = "NAME=FILE", order = 12,
             description = "Named held-out text to evaluate the student on; may be given several times "
-                    + "(default: the beginning of the corpus, at most a fiftieth of it, which is then not trained on).")
+                    + "(default: a part of the corpus, at most a fiftieth of it, which is then not trained on).")
     private Map<String, Path> evaluate = new LinkedHashMap<>();
 
     @Option(names = "--evaluation-tokens", paramLabel = "N", defaultValue = "16384", order = 13,
@@ -164,9 +167,14 @@ public final class Distill extends Program {
             description = "Stop after N evaluations in a row without improvement (default: 0, never).")
     private int patience;
 
-    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 14,
-            description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--text-field", paramLabel = "NAME", defaultValue = "text", order = 14,
+            description = "Field of records, or column of tables, that holds the text or the messages (default: ${DEFAULT-VALUE}; "
+                    + "of a record without it messages, else conversations).")
     private String field;
+
+    @Option(names = "--loss-on", paramLabel = "WHICH", defaultValue = "all", order = 14,
+            description = "Tokens of conversations to learn: ${COMPLETION-CANDIDATES}. Texts are learnt as a whole (default: ${DEFAULT-VALUE}).")
+    private LossTokens lossOn;
 
     @Option(names = "--dtype", paramLabel = "TYPE", order = 40,
             description = "Type of the stored weights: ${COMPLETION-CANDIDATES} (default: the teacher's, or that of --student).")
@@ -251,6 +259,10 @@ public final class Distill extends Program {
         } catch (IllegalArgumentException | TrainingException e) {
             throw wrongUsage(e.getMessage(), e);
         }
+        String problem = mode.demo || mode.source.corpus == null ? "" : CorpusArgument.problem(mode.source.corpus);
+        if (!problem.isEmpty()) {
+            throw wrongUsage(problem);
+        }
         mapping.requireUsage();
         if (plannedRanks != null && (!plan || plannedRanks < 1)) {
             throw wrongUsage(plan ? "--ranks must be 1 or more, not " + plannedRanks
@@ -270,7 +282,13 @@ public final class Distill extends Program {
         if (!mode.demo) {
             DistillationRun run = settings(mode.source.teacher, tokens == null ? DEFAULT_TOKENS : tokens, null, passes()).device(target);
             if (!plan) {
-                run.corpus(text(mode.source.corpus, field));
+                CorpusArgument.byName(mode.source.corpus).forEach((first, files) -> {
+                    if (first.name().isEmpty()) {
+                        run.corpus(text(files, field));
+                    } else {
+                        run.corpus(first.name(), first.weight(), text(files, field));
+                    }
+                });
                 evaluate.forEach((name, file) -> run.heldOut(name, text(List.of(file), field)));
             }
             distil(run, mode.source.teacher, target);
@@ -379,7 +397,7 @@ public final class Distill extends Program {
                 .train(selection()).adapterOutput(lora.output()).objective(objective()).training(optimizer.settings(usualLength, passes))
                 .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).maxShardSize(maxShardSize)
                 .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(plan ? ranks() : ranks(device.open()))
-                .sharding(sharding).command(recipe());
+                .sharding(sharding).lossTokens(lossOn).command(recipe());
         return evaluateEvery == null ? run : run.evaluateEvery(evaluateEvery);
     }
 }

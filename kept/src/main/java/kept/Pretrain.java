@@ -43,7 +43,8 @@ public final class Pretrain extends Program {
     /** The origin of the text. */
     static final class Text {
         @Reads
-        @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*", description = "Text: .txt, .jsonl, .gz or .zip of these, or folders.")
+        @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*",
+                description = "Text: .txt, .md, .jsonl, .json, also as .gz or .zst, .parquet, .zip or folders of these.")
         private List<Path> files;
 
         @Option(names = "--jdk-sources", description = "The running JDK's own source archive: prose of its Javadoc and code, in equal shares.")
@@ -72,8 +73,8 @@ public final class Pretrain extends Program {
             description = "Tokens to train on (default: ${DEFAULT-VALUE}).")
     private long tokens;
 
-    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 11,
-            description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--text-field", paramLabel = "NAME", defaultValue = "text", order = 11,
+            description = "Field of records, or column of tables, that holds the text (default: ${DEFAULT-VALUE}).")
     private String field;
 
     @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "bf16", order = 12,

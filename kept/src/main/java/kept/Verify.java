@@ -49,7 +49,7 @@ public final class Verify extends Program {
 
     @Reads
     @Option(names = "--held-out", paramLabel = "NAME=FILE",
-            description = "Named held-out text: .txt, .jsonl, .gz or .zip of these, or a folder; may be given several times. "
+            description = "Named held-out text, in the formats of --corpus of distill; may be given several times. "
                     + "Files with one name are one text.")
     private List<String> texts = List.of();
 

@@ -11,7 +11,8 @@ import java.util.stream.Stream;
 /** A program in a process of its own, which can be killed. */
 final class ChildProgram implements AutoCloseable {
     private static final List<String> NATIVE_ACCESS =
-            List.of("--enable-native-access=ALL-UNNAMED,kept,kept.core,kept.cuda,ai.djl.sentencepiece,ai.djl.tokenizers");
+            List.of("--enable-native-access=ALL-UNNAMED,kept,kept.core,kept.cuda,ai.djl.sentencepiece,ai.djl.tokenizers,"
+                    + "com.github.luben.zstd_jni,dev.hardwood.core,org.xerial.snappy");
 
     private final Process process;
     private final Path errors;

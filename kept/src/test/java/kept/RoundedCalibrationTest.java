@@ -12,6 +12,7 @@ import kept.calibration.CalibrationSequences;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.Checkpoint;
 import kept.cli.Demo;
+import kept.corpus.DocumentEncoder;
 import kept.corpus.PackedTokens;
 import kept.evaluation.TextEvaluation;
 import kept.mapping.MappedWeights;
@@ -39,7 +40,7 @@ class RoundedCalibrationTest {
         try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()));
                 Checkpoint checkpoint = Checkpoint.open(demo.teacher());
                 Tokenizer tokenizer = Tokenizer.load(demo.teacher())) {
-            int[][] text = CalibrationSequences.of(demo.trainingText(), tokenizer, LENGTH, TOKENS, 0).ids();
+            int[][] text = CalibrationSequences.of(demo.trainingText(), DocumentEncoder.of(tokenizer), LENGTH, TOKENS, 0).ids();
             DecoderConfig config = DecoderConfig.read(demo.teacher());
             Mapping mapping = Mapping.named("calibrated", config);
             var source = new CheckpointWeights(checkpoint);

@@ -1,18 +1,21 @@
 package kept.calibration;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import kept.corpus.Corpus;
+import kept.corpus.DocumentEncoder;
 import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
 import kept.corpus.TextCoverage;
+import kept.corpus.TokenMask;
+import kept.corpus.TokenSequences;
 import kept.distributed.Communicator;
 import kept.distributed.SharedItems;
 import kept.model.DecoderConfig;
-import kept.tokenizer.Tokenizer;
 
 /**
  * The calibration sequences: a random sample of a whole text, in random order, each at most once.
@@ -30,32 +33,52 @@ public record CalibrationSequences(int[][] ids, Optional<TextCoverage> coverage)
      * Reads a text and draws from it.
      *
      * @param corpus the text
-     * @param tokenizer the model's
+     * @param encoder turns documents into the model's tokens
      * @param positions the model's longest sequence
      * @param tokens how many are wanted, at most
      * @param seed which order of chance
      * @return the sequences
      */
-    public static CalibrationSequences of(Corpus corpus, Tokenizer tokenizer, int positions, long tokens, long seed) {
-        try (var packed = PackedTokens.of(corpus, tokenizer, tokens * TEXT_SHARE)) {
+    public static CalibrationSequences of(Corpus corpus, DocumentEncoder encoder, int positions, long tokens, long seed) {
+        try (var packed = PackedTokens.of(corpus, encoder, tokens * TEXT_SHARE)) {
             int[][] ids = drawn(packed, 0, positions, tokens, seed);
             return new CalibrationSequences(ids, Optional.of(packed.coverage().using((long) ids.length * ids[0].length)));
         }
     }
 
     /**
-     * Draws from a text that was read for something else.
+     * A part of a text that was read for something else.
      *
      * @param packed the text
      * @param from the first of its tokens that may be measured on: those before it are held out
+     * @param weight its weight among several texts, above 0
+     */
+    public record Rest(PackedTokens packed, long from, double weight) {
+        private long tokens() {
+            return packed.size() - from;
+        }
+    }
+
+    /**
+     * Draws from texts that were read for something else.
+     *
+     * @param texts the texts
      * @param config the model's sizes
      * @param tokens how many are wanted, at most
      * @return the sequences
      * @throws CalibrationException if there are too few tokens for the width
      */
-    public static CalibrationSequences ofRest(PackedTokens packed, long from, DecoderConfig config, long tokens) {
-        Calibration.requireTokens(config, Math.min(tokens, packed.size() - from));
-        return new CalibrationSequences(drawn(packed, from, config.maxPositions(), tokens, 0), Optional.empty());
+    public static CalibrationSequences ofRest(List<Rest> texts, DecoderConfig config, long tokens) {
+        int length = length(config.maxPositions());
+        double[] weights = texts.stream().mapToDouble(Rest::weight).toArray();
+        double[] shares = TokenSequences.shares(weights);
+        long available = IntStream.range(0, shares.length).mapToLong(i -> (long) (texts.get(i).tokens() / shares[i])).min().orElseThrow();
+        Calibration.requireTokens(config, Math.min(tokens, available));
+        List<PackedSequences> orders = texts.stream().map(text -> new PackedSequences(text.packed(), text.from(), length, 0, 0)).toList();
+        // No sequence is taken twice; a mixture may be one sequence ahead of a share.
+        int ahead = texts.size() == 1 ? 0 : 1;
+        long most = IntStream.range(0, shares.length).mapToLong(i -> (long) ((orders.get(i).count() - ahead) / shares[i])).min().orElseThrow();
+        return new CalibrationSequences(drawn(TokenSequences.mixed(orders, weights), Math.max(1, most), length, tokens), Optional.empty());
     }
 
     /**
@@ -83,12 +106,15 @@ public record CalibrationSequences(int[][] ids, Optional<TextCoverage> coverage)
     }
 
     private static int[][] drawn(PackedTokens packed, long from, int positions, long tokens, long seed) {
-        int length = length(positions);
-        var order = new PackedSequences(packed, from, length, 0, seed);
-        int count = (int) Math.min(Math.ceilDiv(tokens, length), order.count());
+        var order = new PackedSequences(packed, from, length(positions), 0, seed);
+        return drawn(order, order.count(), length(positions), tokens);
+    }
+
+    private static int[][] drawn(TokenSequences order, long most, int length, long tokens) {
+        int count = (int) Math.min(Math.ceilDiv(tokens, length), most);
         var sequences = new int[count][];
         for (int i = 0; i < count; i++) {
-            sequences[i] = order.next(1);
+            sequences[i] = TokenMask.ids(order.next(1));
         }
         return sequences;
     }

@@ -9,14 +9,17 @@ final class FormerNames {
     private static final String MODEL = "--model";
     private static final String HELD_OUT = "--held-out";
     private static final String EVALUATION_TOKENS = "--evaluation-tokens";
+    private static final String FIELD = "--field";
+    private static final String TEXT_FIELD = "--text-field";
 
     /** By command, the present name of each former one. */
     private static final Map<String, Map<String, String>> PRESENT = Map.of(
             "convert", Map.of("--source", MODEL),
             "export", Map.of("--source", MODEL),
-            "distill", Map.of("--evaluate", HELD_OUT),
-            "compare", Map.of("--evaluate", HELD_OUT, "--tokens", EVALUATION_TOKENS),
-            "verify", Map.of("--text", HELD_OUT, "--tokens", EVALUATION_TOKENS));
+            "distill", Map.of("--evaluate", HELD_OUT, FIELD, TEXT_FIELD),
+            "pretrain", Map.of(FIELD, TEXT_FIELD),
+            "compare", Map.of("--evaluate", HELD_OUT, "--tokens", EVALUATION_TOKENS, FIELD, TEXT_FIELD),
+            "verify", Map.of("--text", HELD_OUT, "--tokens", EVALUATION_TOKENS, FIELD, TEXT_FIELD));
 
     private FormerNames() {}
 

@@ -13,8 +13,8 @@ import picocli.CommandLine.ParameterException;
 
 /** Options of programs that evaluate models on held-out text: its field, evaluation tokens, and sequence length. */
 public final class HeldOutTextOptions {
-    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,
-            description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--text-field", paramLabel = "NAME", defaultValue = "text", order = 7,
+            description = "Field of records, or column of tables, that holds the text (default: ${DEFAULT-VALUE}).")
     private String field;
 
     @Option(names = "--evaluation-tokens", paramLabel = "N", defaultValue = "16384", order = 8,
@@ -25,7 +25,7 @@ public final class HeldOutTextOptions {
             description = "Tokens per sequence (default: 512, or the model's positions if fewer).")
     private Integer sequenceLength;
 
-    /** The field of .jsonl lines. */
+    /** The field of records that holds the text. */
     public String field() {
         return field;
     }

@@ -28,12 +28,12 @@ public final class MappingOptions {
 
     @Reads
     @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 6,
-            description = "Calibration text of calibrated: .txt, .jsonl, .gz or .zip of these, or folders. It need not be large, but should hold all"
-                    + " kinds of text that matter (default in distill: the training text).")
+            description = "Calibration text of calibrated, in the formats of --corpus of distill. It"
+                    + " need not be large, but should hold all kinds of text that matter (default in distill: the training text).")
     private List<Path> calibration = List.of();
 
     @Option(names = "--calibration-field", paramLabel = "NAME", defaultValue = DEFAULT_FIELD, order = 6,
-            description = "Field of the .jsonl lines of --calibration that holds the text (default: ${DEFAULT-VALUE}).")
+            description = "Field of the records of --calibration that holds the text (default: ${DEFAULT-VALUE}).")
     private String calibrationField = DEFAULT_FIELD;
 
     @Option(names = "--calibration-tokens", paramLabel = "N", order = 6,

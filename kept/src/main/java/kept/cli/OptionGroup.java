@@ -17,12 +17,12 @@ enum OptionGroup {
     MODEL("Model", "demo", "model", "teacher", "student", "mapping", "mappings", "anchor", "ridge", "random", "tokenizer", "config", "vocab-size",
             "hidden-size", "layers", "heads", "intermediate-size", "positions", "generate --chat", "generate --chat-template"),
     /** Text, and how much of it. */
-    DATA("Data", "corpus", "field", "tokens", "calibration", "calibration-field", "calibration-tokens", "held-out", "evaluation-tokens",
+    DATA("Data", "corpus", "text-field", "tokens", "calibration", "calibration-field", "calibration-tokens", "held-out", "evaluation-tokens",
             "jdk-sources", "sequence-length", "ids", "prompt", "prompts", "prompt-file", "system", "messages", "tasks", "shots", "examples",
             "shots-seed", "delimiter", "limit", "passkey", "passkey-depths", "passkey-trials", "max-length", "bos", "compare --seed",
             "evaluate --seed"),
     /** What training minimises. */
-    LOSS("Loss", "loss", "distill --temperature", "cross-entropy-weight"),
+    LOSS("Loss", "loss", "loss-on", "distill --temperature", "cross-entropy-weight"),
     /** How training minimises it, and when it ends. */
     OPTIMIZER("Optimizer", "train", "lora-rank", "lora-alpha", "lora-target", "batch-size", "accumulation", "reduction", "optimizer",
             "learning-rate", "schedule", "warm-up", "weight-decay", "beta2", "max-gradient-norm", "train-dtype", "seed", "evaluate-every", "patience",

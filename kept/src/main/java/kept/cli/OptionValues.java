@@ -43,7 +43,7 @@ final class OptionValues {
 
     /** Options that mean nothing with another one. */
     private static final Map<String, List<String>> CONFLICTS = Map.of(
-            "distill --demo", List.of("--held-out", "--field", "--student"), "distill --student", List.of("--mapping"));
+            "distill --demo", List.of("--held-out", "--text-field", "--student"), "distill --student", List.of("--mapping"));
 
     private OptionValues() {}
 

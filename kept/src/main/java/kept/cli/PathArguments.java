@@ -76,6 +76,7 @@ public final class PathArguments {
         return switch (value) {
             case null -> Stream.of();
             case Path path -> Stream.of(path);
+            case CorpusArgument corpus -> Stream.of(corpus.file());
             case Map<?, ?> map -> paths(map.values());
             case Collection<?> all -> all.stream().flatMap(PathArguments::paths);
             case String text -> path(text.substring(text.indexOf('=') + 1)).filter(path -> text.contains("=") || Files.isRegularFile(path)).stream();

@@ -152,8 +152,8 @@ public abstract class Program implements Callable<Integer> {
     /**
      * The text of files. Rank 0 alone reads it, so the other ranks need not have them.
      *
-     * @param files .txt, .jsonl, .gz or .zip of these, or folders
-     * @param field of JSON lines
+     * @param files those of {@link Corpus#of}
+     * @param field of records that holds the text
      */
     protected final Corpus text(List<Path> files, String field) {
         return ranks().rank() == 0 ? Corpus.of(files, field) : new TextOfFirst(files.toString());

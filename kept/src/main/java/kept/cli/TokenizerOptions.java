@@ -9,7 +9,8 @@ import picocli.CommandLine.Option;
 public final class TokenizerOptions {
     @Reads
     @Option(names = "--chat-template", paramLabel = "FILE", order = 44,
-            description = "Chat template to write, a Jinja file, or orion for that of Orion-14B-Chat (default: the source's own, if it has one).")
+            description = "Chat template to write, and to write conversations of a corpus by: a Jinja file, or orion for that of Orion-14B-Chat "
+                    + "(default: the source's own, if it has one).")
     private String chatTemplate;
 
     @Option(names = "--llama-tokenizer", order = 45,

@@ -85,6 +85,7 @@ final class UsageErrors {
     private static Stream<Path> paths(Object value) {
         return switch (value) {
             case Path path -> Stream.of(path);
+            case CorpusArgument corpus -> Stream.of(corpus.file());
             case Collection<?> several -> several.stream().flatMap(UsageErrors::paths);
             case Map<?, ?> named -> paths(named.values());
             case null, default -> Stream.of();

@@ -115,6 +115,30 @@ final class ByteSource implements AutoCloseable {
         return bytes instanceof ReadAheadStream packed ? packed.position() : offset() - ahead;
     }
 
+    /** Whether the first character that is not white space begins a JSON array; looks at the first bytes alone. */
+    boolean startsWithArray() {
+        for (int i = at; i < filled || more(i); i++) {
+            if (buffer[i] > ' ') {
+                return buffer[i] == '[';
+            }
+        }
+        return false;
+    }
+
+    /** Reads on behind the bytes that are not used yet; false if that is not possible. */
+    private boolean more(int wanted) {
+        if (wanted == buffer.length) {
+            return false;
+        }
+        fillTo(wanted + 1);
+        return filled > wanted;
+    }
+
+    /** The next byte; negative at the end. */
+    int next() {
+        return at < filled || fill() ? buffer[at++] & 0xFF : -1;
+    }
+
     /** Fills a part of an array as far as there are bytes; returns how many there were. */
     int read(byte[] target, int from, int count) {
         int done = 0;

@@ -16,6 +16,15 @@ public interface Corpus {
     DocumentReader open();
 
     /**
+     * Whether the order of the documents follows no order of their contents, so that the beginning of this corpus is like all of it.
+     *
+     * @return false if a part of it has to be drawn from all of it
+     */
+    default boolean isShuffled() {
+        return false;
+    }
+
+    /**
      * A short description of this corpus for a log.
      *
      * @return the words
@@ -23,13 +32,17 @@ public interface Corpus {
     String description();
 
     /**
-     * The text of files: {@code .txt}, {@code .jsonl} (one JSON object a line), both also as {@code .gz}, and {@code .zip} archives and folders of
-     * these. Folders and archives are read in the order of their paths; hidden files in them, and files that are neither text nor JSON lines, are
-     * skipped and counted in {@link TextExtent#passedOver}. All text is UTF-8. A text file longer than a mebibyte is cut at line ends into documents
-     * of about that size.
+     * The text of files: {@code .txt} and {@code .md}, {@code .jsonl} (an object a line) and {@code .json} (an array of them, or an object a line),
+     * all also as {@code .gz} and {@code .zst}, {@code .parquet}, and {@code .zip} archives and folders of these. Folders and archives are read in
+     * the order of their paths; hidden files in them, and files of other kinds, are skipped and counted in {@link TextExtent#passedOver}. All text is
+     * UTF-8. A text file longer than a mebibyte is cut at line ends into documents of about that size.
+     *
+     * <p>A record, which is an object or a row of a table, holds a text or a list of messages in the given field. A record without that field is a
+     * conversation if it has {@code messages} (with {@code role} and {@code content}) or {@code conversations} (ShareGPT's form, with {@code from}
+     * and {@code value}).
      *
      * @param paths files and folders, read in this order
-     * @param field the field of a JSON-lines record that holds the text
+     * @param field the field of a record, or column of a table, that holds the text
      * @return the corpus
      * @throws CorpusException if a path does not exist, is of no supported kind, or holds no supported file
      */
@@ -99,6 +112,11 @@ public interface Corpus {
                         reader.close();
                     }
                 };
+            }
+
+            @Override
+            public boolean isShuffled() {
+                return all.isShuffled();
             }
 
             @Override

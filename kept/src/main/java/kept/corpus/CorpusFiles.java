@@ -61,7 +61,7 @@ final class CorpusFiles {
         });
         addFile(path, name);
         if (sources.isEmpty() || !sources.getLast().file().equals(path)) {
-            throw new CorpusException("[corpus] the archive " + path + " holds no text: supported inside are .txt and .jsonl, both also as .gz"
+            throw new CorpusException("[corpus] the archive " + path + " holds no text: supported inside are " + TextFormat.IN_ARCHIVES
                     + passedOver.inWords());
         }
     }
@@ -87,8 +87,8 @@ final class CorpusFiles {
                 String name = entry.getName();
                 if (List.of(name.split("/")).stream().anyMatch(CorpusFiles::isHidden)) {
                     passedOver = passedOver.withHidden();
-                } else if (TextFormat.of(name).filter(format -> format.kind() != TextFormat.Kind.ZIP).isEmpty()) {
-                    passedOver = passedOver.withOtherKind();
+                } else if (TextFormat.of(name).filter(format -> format.kind().isStream()).isEmpty()) {
+                    passedOver = passedOver.withOtherKind(name);
                 } else {
                     requireOther(file, name);
                     sources.add(new TextSource(file, name, name, entry.getSize()));
@@ -121,7 +121,7 @@ final class CorpusFiles {
                         if (attributes.isSymbolicLink()) {
                             passedOver = passedOver.withLink();
                         } else if (!attributes.isRegularFile() || TextFormat.of(file.getFileName().toString()).isEmpty()) {
-                            passedOver = passedOver.withOtherKind();
+                            passedOver = passedOver.withOtherKind(file.getFileName().toString());
                         } else {
                             files.add(file);
                         }

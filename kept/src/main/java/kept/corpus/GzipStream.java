@@ -10,7 +10,7 @@ import java.util.zip.Inflater;
  * The content of a gzip file, including all of its members (RFC 1952). Unlike the JDK's reader it checks the bytes after a member: another whole
  * member, or zeros as on tapes; anything else is an error, because it may be text that would be lost.
  */
-final class GzipStream extends InputStream {
+final class GzipStream extends PackedStream {
     private static final int MAGIC = 0x1F8B;
     private static final int DEFLATE = 8;
     private static final int HEADER_CHECKSUM = 2;
@@ -49,7 +49,7 @@ final class GzipStream extends InputStream {
         readHeader();
     }
 
-    /** The number of bytes of the file that have been decompressed. */
+    @Override
     long position() {
         return taken - (filled - at);
     }

@@ -109,7 +109,7 @@ public final class PackedSequences implements TokenSequences {
      * Returns the next sequences.
      *
      * @param batch how many
-     * @return their ids, {@code [batch, length + lookahead]}, row by row
+     * @return their ids, {@code [batch, length + lookahead]}, row by row, with the marks of those that are not learnt from ({@link TokenMask})
      */
     @Override
     public int[] next(int batch) {
@@ -117,7 +117,7 @@ public final class PackedSequences implements TokenSequences {
         var ids = new int[Math.multiplyExact(batch, width)];
         for (int row = 0; row < batch; row++) {
             long index = new SequenceOrder(count, seed, position / count).at(position % count);
-            tokens.copy(skipped + index * length, ids, row * width, width);
+            tokens.copyMasked(skipped + index * length, ids, row * width, width);
             position++;
         }
         return ids;

@@ -4,14 +4,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import kept.io.Checksum;
 import kept.text.Reasons;
@@ -25,26 +19,20 @@ import kept.tokenizer.Tokenizer;
  */
 public final class PackedTokens implements AutoCloseable {
     private static final ValueLayout.OfInt ID = ValueLayout.JAVA_INT;
-    /** The approximate number of characters of a group of documents, which are tokenised in parallel. */
-    private static final int GROUP_CHARACTERS = 1 << 22;
+    /** The number of tokens from which the tokens of a character are estimated. */
+    private static final long SAMPLE = 1 << 20;
 
     private final Arena arena;
     private final MemorySegment ids;
     private final TextCoverage coverage;
+    private final long learnt;
 
-    private PackedTokens(Arena arena, MemorySegment ids, TextCoverage coverage) {
-        this.arena = arena;
-        this.ids = ids;
+    private PackedTokens(TokenFile file, TextCoverage coverage) throws IOException {
+        this.arena = Arena.ofShared();
+        this.ids = file.map(arena);
         this.coverage = coverage;
+        this.learnt = file.learnt();
     }
-
-    /**
-     * A document and the extent of its reader after it.
-     *
-     * @param document the document
-     * @param extent the extent that had been read with it
-     */
-    private record Read(Document document, TextExtent extent) { }
 
     /**
      * Tokenises a corpus from its beginning until there are enough tokens, or to its end. The result does not depend on the number of threads.
@@ -56,77 +44,103 @@ public final class PackedTokens implements AutoCloseable {
      * @throws CorpusException if the corpus holds no text or cannot be read, or there is no room for the temporary file
      */
     public static PackedTokens of(Corpus corpus, Tokenizer tokenizer, long enough) {
-        long documents = 0;
-        long characters = 0;
+        return of(corpus, DocumentEncoder.of(tokenizer), enough);
+    }
+
+    /**
+     * Tokenises a corpus from its beginning until there are enough tokens, or to its end. The result does not depend on the number of threads.
+     *
+     * @param corpus the documents
+     * @param encoder turns them into tokens
+     * @param enough the number of tokens that suffice; the document that reaches it is read completely
+     * @return the tokens
+     * @throws CorpusException if the corpus holds no text or cannot be read, or there is no room for the temporary file
+     */
+    public static PackedTokens of(Corpus corpus, DocumentEncoder encoder, long enough) {
+        return written(corpus, file -> new PackedTokens(file, beginning(corpus, encoder, enough, file)));
+    }
+
+    /**
+     * Tokenises a random sample of a corpus, or all of it, if that has not enough tokens. The documents keep their order, except that a part of the
+     * sample, itself a sample of the whole, comes first. A corpus that is {@linkplain Corpus#isShuffled shuffled} is read from its beginning.
+     *
+     * @param corpus the documents
+     * @param encoder turns them into tokens
+     * @param enough the number of tokens that suffice
+     * @param first the approximate number of tokens of the part that comes first
+     * @param seed which sample; the same seed and corpus give the same tokens
+     * @return the tokens
+     * @throws CorpusException if the corpus holds no text or cannot be read, or there is no room for the temporary file
+     */
+    public static PackedTokens drawn(Corpus corpus, DocumentEncoder encoder, long enough, long first, long seed) {
+        if (corpus.isShuffled()) {
+            return of(corpus, encoder, enough);
+        }
+        return written(corpus, file -> {
+            TextCoverage begun = beginning(corpus, encoder, Math.min(enough, SAMPLE), file);
+            if (begun.part() == TextCoverage.Part.ALL) {
+                return new PackedTokens(file, begun);
+            }
+            double rate = (double) file.tokens() / file.characters();
+            Optional<TextExtent> extent = new CorpusDraw(corpus, encoder, new CorpusDraw.Draw(enough, first, seed)).write(file, rate);
+            if (extent.isPresent()) {
+                return new PackedTokens(file, coverage(corpus, TextCoverage.Part.DRAWN, extent.get(), file));
+            }
+            file.clear();
+            return new PackedTokens(file, beginning(corpus, encoder, Long.MAX_VALUE, file));
+        });
+    }
+
+    /** Fills a file, and reads it. */
+    @FunctionalInterface
+    private interface Filling {
+        PackedTokens fill(TokenFile file) throws IOException;
+    }
+
+    private static PackedTokens written(Corpus corpus, Filling filling) {
         long tokens = 0;
-        boolean ended = false;
-        Arena arena = Arena.ofShared();
-        try (DocumentReader reader = corpus.open(); FileChannel file = temporaryFile()) {
-            TextExtent extent = reader.extent();
-            boolean allTaken = true;
-            while (tokens < enough && !ended) {
-                List<Read> group = group(reader);
-                ended = group.isEmpty();
-                List<int[]> ids = tokenise(group, tokenizer);
-                int taken = 0;
-                while (taken < ids.size() && tokens < enough) {
-                    write(file, ids.get(taken));
-                    tokens += ids.get(taken).length;
-                    characters += group.get(taken).document().text().length();
-                    extent = group.get(taken).extent();
-                    documents++;
-                    taken++;
-                }
-                allTaken = taken == ids.size();
+        try (TokenFile file = new TokenFile()) {
+            try {
+                return filling.fill(file);
+            } finally {
+                tokens = file.tokens();
             }
-            if (tokens == 0) {
-                throw new CorpusException("[corpus] " + corpus.description() + " holds no text");
-            }
-            boolean whole = allTaken && reader.next() == null;
-            var coverage = new TextCoverage(corpus.description(), whole, whole ? reader.extent() : extent, documents, characters, tokens,
-                    OptionalLong.empty());
-            MemorySegment ids = file.map(FileChannel.MapMode.READ_ONLY, 0, tokens * ID.byteSize(), arena);
-            return new PackedTokens(arena, ids, coverage);
         } catch (IOException e) {
-            arena.close();
             throw new CorpusException("[corpus] the tokens of " + corpus.description() + " (" + tokens + " so far, four bytes each)"
                     + " cannot be kept in " + System.getProperty("java.io.tmpdir")
                     + ": " + Reasons.of(e) + "; -Djava.io.tmpdir chooses another place", e);
-        } catch (RuntimeException e) {
-            arena.close();
-            throw e;
         }
     }
 
-    private static FileChannel temporaryFile() throws IOException {
-        Path path = Files.createTempFile("kept-tokens", ".bin");
-        return FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
-    }
-
-    private static List<Read> group(DocumentReader reader) {
-        List<Read> group = new ArrayList<>();
-        for (int characters = 0; characters < GROUP_CHARACTERS;) {
-            Document document = reader.next();
-            if (document == null) {
-                break;
+    /** Writes the documents of the beginning until there are enough tokens. */
+    private static TextCoverage beginning(Corpus corpus, DocumentEncoder encoder, long enough, TokenFile file) throws IOException {
+        try (DocumentReader reader = corpus.open()) {
+            var groups = new DocumentGroups(reader, encoder);
+            TextExtent extent = reader.extent();
+            boolean ended = false;
+            boolean allTaken = true;
+            while (file.tokens() < enough && !ended) {
+                List<DocumentGroups.Item> group = groups.next();
+                ended = group.isEmpty();
+                int taken = 0;
+                while (taken < group.size() && file.tokens() < enough) {
+                    DocumentGroups.Item item = group.get(taken);
+                    file.add(item.characters(), item.ids());
+                    extent = item.extent();
+                    taken++;
+                }
+                allTaken = taken == group.size();
             }
-            group.add(new Read(document, reader.extent()));
-            characters += document.text().length();
+            if (file.tokens() == 0) {
+                throw new CorpusException("[corpus] " + corpus.description() + " holds no text");
+            }
+            boolean whole = allTaken && reader.next() == null;
+            return coverage(corpus, whole ? TextCoverage.Part.ALL : TextCoverage.Part.BEGINNING, whole ? reader.extent() : extent, file);
         }
-        return group;
     }
 
-    private static List<int[]> tokenise(List<Read> group, Tokenizer tokenizer) {
-        boolean end = tokenizer.eos().isPresent();
-        return group.parallelStream().map(read -> tokenizer.encode(read.document().text(), false, end)).toList();
-    }
-
-    private static void write(FileChannel file, int[] document) throws IOException {
-        ByteBuffer bytes = ByteBuffer.allocate(document.length * Integer.BYTES).order(ByteOrder.nativeOrder());
-        bytes.asIntBuffer().put(document);
-        while (bytes.hasRemaining()) {
-            file.write(bytes);
-        }
+    private static TextCoverage coverage(Corpus corpus, TextCoverage.Part part, TextExtent extent, TokenFile file) {
+        return new TextCoverage(corpus.description(), part, extent, file.documents(), file.characters(), file.tokens(), OptionalLong.empty());
     }
 
     /**
@@ -157,7 +171,16 @@ public final class PackedTokens implements AutoCloseable {
     }
 
     /**
-     * A checksum of all ids, which does not depend on the files they came from.
+     * The number of tokens that are learnt from.
+     *
+     * @return the number; less than {@link #size} if some are masked
+     */
+    public long learnt() {
+        return learnt;
+    }
+
+    /**
+     * A checksum of all ids and their marks, which does not depend on the files they came from.
      *
      * @return hexadecimal digits
      */
@@ -166,7 +189,7 @@ public final class PackedTokens implements AutoCloseable {
     }
 
     /**
-     * Copies a run of ids.
+     * Copies a run of ids without their marks.
      *
      * @param from the index of the first
      * @param target receives them
@@ -175,6 +198,22 @@ public final class PackedTokens implements AutoCloseable {
      * @throws IndexOutOfBoundsException if they are not all there
      */
     public void copy(long from, int[] target, int offset, int count) {
+        copyMasked(from, target, offset, count);
+        for (int i = offset; i < offset + count; i++) {
+            target[i] = TokenMask.id(target[i]);
+        }
+    }
+
+    /**
+     * Copies a run of ids with the marks of those that are not learnt from ({@link TokenMask}).
+     *
+     * @param from the index of the first
+     * @param target receives them
+     * @param offset the index of the first in the target
+     * @param count how many
+     * @throws IndexOutOfBoundsException if they are not all there
+     */
+    public void copyMasked(long from, int[] target, int offset, int count) {
         MemorySegment.copy(ids, ID, from * ID.byteSize(), target, offset, count);
     }
 

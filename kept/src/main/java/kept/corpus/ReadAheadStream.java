@@ -7,8 +7,8 @@ import java.util.ArrayDeque;
 import java.util.Queue;
 
 /**
- * The text of a gzip file, decompressed by a thread of its own while the caller parses what came before. Bytes, errors and positions come in the
- * order in which the file has them. The thread starts after {@link #ALONE} bytes, so that small files need none, holds at most {@link #CHUNKS}
+ * The text of a compressed file, decompressed by a thread of its own while the caller parses what came before. Bytes, errors and positions come in
+ * the order in which the file has them. The thread starts after {@link #ALONE} bytes, so that small files need none, holds at most {@link #CHUNKS}
  * chunks, and has ended when {@link #close} returns.
  */
 final class ReadAheadStream extends InputStream {
@@ -19,9 +19,9 @@ final class ReadAheadStream extends InputStream {
     /** The most chunks that wait for the caller. */
     static final int CHUNKS = 16;
     /** The name of the thread. */
-    static final String THREAD = "kept-gunzip";
+    static final String THREAD = "kept-unpack";
 
-    private final GzipStream stream;
+    private final PackedStream stream;
     private final Thread thread = Thread.ofPlatform().daemon().name(THREAD).unstarted(this::decompress);
 
     /** Guards itself and the two below. */
@@ -37,7 +37,7 @@ final class ReadAheadStream extends InputStream {
     private record Chunk(byte[] bytes, int length, long position) { }
 
     /** Reads on where a stream is, which is closed with this. */
-    ReadAheadStream(GzipStream stream) {
+    ReadAheadStream(PackedStream stream) {
         this.stream = stream;
         this.current = new Chunk(new byte[CHUNK], 0, stream.position());
     }

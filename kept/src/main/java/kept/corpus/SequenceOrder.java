@@ -39,7 +39,7 @@ final class SequenceOrder {
     }
 
     /** The finaliser of SplitMix64. */
-    private static long mix(long value) {
+    static long mix(long value) {
         long z = value;
         z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;
         z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;

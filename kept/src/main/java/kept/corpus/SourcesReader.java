@@ -58,6 +58,9 @@ final class SourcesReader implements DocumentReader {
     }
 
     private DocumentReader open(TextSource source) {
+        if (TextFormat.of(source.name()).orElseThrow().kind() == TextFormat.Kind.PARQUET) {
+            return ParquetReader.open(source, field);
+        }
         InputStream bytes;
         try {
             bytes = source.entry() == null ? Files.newInputStream(source.file()) : archive(source.file()).open(source.entry());

@@ -6,17 +6,42 @@ import java.util.OptionalLong;
 import kept.text.Counts;
 
 /**
- * The part of a corpus that was read: all of it, or its beginning.
+ * The part of a corpus that was read: all of it, its beginning, or a sample.
  *
  * @param origin the corpus, in a few words
- * @param whole whether this is all of the corpus
+ * @param part which part this is
  * @param extent the end of the last document that was read
  * @param documents the number of documents read
  * @param characters their characters (UTF-16 code units)
  * @param tokens their tokens, special tokens between documents included
  * @param used how many of these tokens are measured or evaluated on; empty for a training text, for which the run reports it
  */
-public record TextCoverage(String origin, boolean whole, TextExtent extent, long documents, long characters, long tokens, OptionalLong used) {
+public record TextCoverage(String origin, Part part, TextExtent extent, long documents, long characters, long tokens, OptionalLong used) {
+
+    /** Which part of a corpus was read. */
+    public enum Part {
+        /** All of it. */
+        ALL("all of it"),
+        /** Its beginning. */
+        BEGINNING("the beginning only"),
+        /** Documents that a seed chose from all of it. */
+        DRAWN("drawn from all of it");
+
+        private final String words;
+
+        Part(String words) {
+            this.words = words;
+        }
+    }
+
+    /**
+     * Whether this is all of the corpus.
+     *
+     * @return true if no document is left out
+     */
+    public boolean whole() {
+        return part == Part.ALL;
+    }
 
     /**
      * The coverage of a text that is read to measure or to evaluate on, which may take fewer tokens than are read.
@@ -25,7 +50,7 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
      * @return the same with this number
      */
     public TextCoverage using(long count) {
-        return new TextCoverage(origin, whole, extent, documents, characters, tokens, OptionalLong.of(count));
+        return new TextCoverage(origin, part, extent, documents, characters, tokens, OptionalLong.of(count));
     }
 
     /**
@@ -36,11 +61,11 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
     public String description() {
         String files = extent.files() == extent.allFiles() ? Counts.of(extent.allFiles(), "file") : "%,d of %s".formatted(
                 extent.files(), Counts.of(extent.allFiles(), "file"));
-        String bytes = whole ? Counts.of(extent.allBytes(), "byte")
+        String bytes = part != Part.BEGINNING ? Counts.of(extent.allBytes(), "byte")
                 : "%,d of %,d bytes (%s)".formatted(extent.bytes(), extent.allBytes(), share());
-        String part = used.orElse(tokens) < tokens ? ", of which %,d are used".formatted(used.getAsLong()) : "";
-        return "%s: %s: %s, %s, %s, %s, %s%s%s".formatted(origin, whole ? "all of it" : "the beginning only", files,
-                Counts.of(documents, "document"), bytes, Counts.of(characters, "character"), Counts.of(tokens, "token"), part,
+        String ofThem = used.orElse(tokens) < tokens ? ", of which %,d are used".formatted(used.getAsLong()) : "";
+        return "%s: %s: %s, %s, %s, %s, %s%s%s".formatted(origin, part.words, files,
+                Counts.of(documents, "document"), bytes, Counts.of(characters, "character"), Counts.of(tokens, "token"), ofThem,
                 extent.passedOver().inWords());
     }
 
@@ -57,7 +82,8 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
     public Map<String, Object> toMap() {
         Map<String, Object> map = new LinkedHashMap<>();
         map.put("origin", origin);
-        map.put("whole", whole);
+        map.put("whole", whole());
+        map.put("drawn", part == Part.DRAWN);
         map.put("files", extent.files());
         map.put("files_of", extent.allFiles());
         map.put("bytes", extent.bytes());

@@ -3,8 +3,8 @@ package kept.corpus;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PushbackInputStream;
-import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import kept.text.Reasons;
 
@@ -12,49 +12,77 @@ import kept.text.Reasons;
  * The format of a file's content, by its name.
  *
  * @param kind the content
- * @param gzip whether it is packed by gzip
+ * @param packing how it is compressed
  */
-record TextFormat(Kind kind, boolean gzip) {
+record TextFormat(Kind kind, Packing packing) {
+    /** What archives may hold, for messages. */
+    static final String IN_ARCHIVES = ".txt, .md, .jsonl and .json, all also as .gz and .zst";
     /** For messages. */
-    static final String SUPPORTED = ".txt and .jsonl, both also as .gz, and .zip archives and folders of these";
+    static final String SUPPORTED = IN_ARCHIVES + ", .parquet, and .zip archives and folders of these";
 
-    private static final byte[] GZIP_MAGIC = {0x1F, (byte) 0x8B};
+    private static final Map<String, Kind> ENDINGS = Map.of(".txt", Kind.TEXT, ".md", Kind.TEXT, ".jsonl", Kind.JSON_LINES, ".json", Kind.JSON,
+            ".parquet", Kind.PARQUET, ".zip", Kind.ZIP);
+    private static final Map<String, Packing> PACKINGS = Map.of(".gz", Packing.GZIP, ".zst", Packing.ZSTD);
 
     /** The content of a file. */
-    enum Kind { TEXT, JSON_LINES, ZIP }
+    enum Kind {
+        TEXT,
+        JSON_LINES,
+        /** An array of records, or, as some data sets have it, a record on each line. */
+        JSON,
+        PARQUET,
+        ZIP;
+
+        /** Whether it is read from its beginning to its end, and so may be compressed, or lie in an archive. */
+        boolean isStream() {
+            return this == TEXT || this == JSON_LINES || this == JSON;
+        }
+    }
+
+    /** The compression of a file. */
+    enum Packing { NONE, GZIP, ZSTD }
 
     static Optional<TextFormat> of(String name) {
         String lower = name.toLowerCase(Locale.ROOT);
-        boolean gzip = lower.endsWith(".gz");
-        String inner = gzip ? lower.substring(0, lower.length() - 3) : lower;
-        if (inner.endsWith(".txt")) {
-            return Optional.of(new TextFormat(Kind.TEXT, gzip));
-        }
-        if (inner.endsWith(".jsonl")) {
-            return Optional.of(new TextFormat(Kind.JSON_LINES, gzip));
-        }
-        return inner.endsWith(".zip") && !gzip ? Optional.of(new TextFormat(Kind.ZIP, false)) : Optional.empty();
+        Packing packing = PACKINGS.getOrDefault(ending(lower), Packing.NONE);
+        String inner = packing == Packing.NONE ? lower : lower.substring(0, lower.length() - ending(lower).length());
+        return Optional.ofNullable(ENDINGS.get(ending(inner))).filter(kind -> packing == Packing.NONE || kind.isStream())
+                .map(kind -> new TextFormat(kind, packing));
+    }
+
+    /** The last dot of a name and what follows it; empty without one. */
+    static String ending(String name) {
+        int dot = name.lastIndexOf('.');
+        return dot < 0 ? "" : name.substring(dot);
     }
 
     /**
-     * Reads a stream of text or JSON lines. Gzip data are unpacked regardless of the name, because no text starts with its magic bytes.
+     * Reads a text. Gzip and zstd data are unpacked regardless of the name, because no text starts with their magic bytes.
      *
      * @param raw the file's bytes; closed with the reader, or here if they cannot be read
      * @param source where they are from
-     * @param field the field of JSON-lines records that holds the text
+     * @param field the field of records that holds the text
      * @return its documents
      * @throws CorpusException if the beginning cannot be read, or is no text
      */
     static DocumentReader read(InputStream raw, TextSource source, String field) {
         TextFormat format = of(source.name()).orElseThrow();
         try {
-            var peeked = new PushbackInputStream(raw, GZIP_MAGIC.length);
-            byte[] magic = peeked.readNBytes(GZIP_MAGIC.length);
+            var peeked = new PushbackInputStream(raw, PackedStream.MAGIC_BYTES);
+            byte[] magic = peeked.readNBytes(PackedStream.MAGIC_BYTES);
             peeked.unread(magic);
-            boolean packed = format.gzip() || Arrays.equals(magic, GZIP_MAGIC);
-            InputStream bytes = packed ? new ReadAheadStream(new GzipStream(peeked)) : peeked;
-            var text = new ByteSource(bytes, packed ? source.where() + " (unpacked)" : source.where());
-            return format.kind() == Kind.TEXT ? new PlainTextReader(text, source.name()) : new JsonLinesReader(text, source.name(), field);
+            Packing packing = format.packing() != Packing.NONE ? format.packing() : PackedStream.packing(magic);
+            var text = switch (packing) {
+                case NONE -> new ByteSource(peeked, source.where());
+                case GZIP -> unpacked(new GzipStream(peeked), source);
+                case ZSTD -> unpacked(new ZstdStream(peeked), source);
+            };
+            return switch (format.kind()) {
+                case TEXT -> new PlainTextReader(text, source.name());
+                case JSON -> text.startsWithArray() ? new JsonArrayReader(text, source.name(), field)
+                        : new JsonLinesReader(text, source.name(), field);
+                default -> new JsonLinesReader(text, source.name(), field);
+            };
         } catch (IOException e) {
             close(raw);
             throw new CorpusException("[corpus] %s cannot be opened: %s".formatted(source.where(), Reasons.of(e)), e);
@@ -62,6 +90,10 @@ record TextFormat(Kind kind, boolean gzip) {
             close(raw);
             throw e;
         }
+    }
+
+    private static ByteSource unpacked(PackedStream stream, TextSource source) {
+        return new ByteSource(new ReadAheadStream(stream), source.where() + " (unpacked)");
     }
 
     private static void close(InputStream raw) {

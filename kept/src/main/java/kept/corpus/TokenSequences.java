@@ -1,5 +1,6 @@
 package kept.corpus;
 
+import java.util.Arrays;
 import java.util.List;
 
 /** An endless stream of token sequences in a fixed order, which can start at any position. */
@@ -8,7 +9,7 @@ public interface TokenSequences {
      * Returns the next sequences.
      *
      * @param batch the number of sequences
-     * @return their ids, sequence after sequence, all of one length
+     * @return their ids, sequence after sequence, all of one length; those that are not learnt from are marked ({@link TokenMask})
      */
     int[] next(int batch);
 
@@ -27,12 +28,30 @@ public interface TokenSequences {
     void seek(long target);
 
     /**
-     * Alternates between sources, one sequence from each in turn.
+     * Mixes sources, so that after any number of sequences each has given its share of them.
      *
      * @param sources sequences of one length
+     * @param weights of the sources, above 0; their shares are in proportion
      * @return the mixture
      */
-    static TokenSequences alternating(List<? extends TokenSequences> sources) {
-        return sources.size() == 1 ? sources.getFirst() : new AlternatingSequences(sources);
+    static TokenSequences mixed(List<? extends TokenSequences> sources, double... weights) {
+        if (sources.size() != weights.length || sources.isEmpty()) {
+            throw new IllegalArgumentException("[sequences] %d sources have %d weights".formatted(sources.size(), weights.length));
+        }
+        return sources.size() == 1 ? sources.getFirst() : new WeightedSequences(sources, weights);
+    }
+
+    /**
+     * The shares of weights.
+     *
+     * @param weights above 0
+     * @return numbers in proportion to them, whose sum is 1
+     */
+    static double[] shares(double... weights) {
+        double sum = Arrays.stream(weights).sum();
+        if (Arrays.stream(weights).anyMatch(weight -> !(weight > 0)) || !Double.isFinite(sum)) {
+            throw new IllegalArgumentException("[sequences] weights must be above 0, not " + Arrays.toString(weights));
+        }
+        return Arrays.stream(weights).map(weight -> weight / sum).toArray();
     }
 }

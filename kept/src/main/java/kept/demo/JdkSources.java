@@ -152,6 +152,11 @@ public final class JdkSources {
         }
 
         @Override
+        public boolean isShuffled() {
+            return true;
+        }
+
+        @Override
         public Corpus heldOut(double fraction) {
             return new SourceCorpus(archive, selected.and(name -> Corpus.isHeldOut(name, fraction)), text, "held-out files of the " + description);
         }

@@ -1,6 +1,7 @@
 package kept.run;
 
 import java.nio.file.Path;
+import java.util.Optional;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.Checkpoint;
 import kept.distributed.Communicator;
@@ -107,7 +108,7 @@ public final class CalibrationRun {
                 var stop = progress.stop()) {
             CheckpointWeights.requireTensors(checkpoint, config);
             Notes.report(progress, teacher, checkpoint);
-            return measurement.measure(checkpoint, measurement.read(teacher), device == null ? Device.cpu() : device, stop);
+            return measurement.measure(checkpoint, measurement.read(teacher, Optional.empty()), device == null ? Device.cpu() : device, stop);
         }
     }
 }

@@ -4,16 +4,19 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationSequences;
 import kept.checkpoint.Checkpoint;
 import kept.corpus.Corpus;
+import kept.corpus.DocumentEncoder;
 import kept.corpus.TextCoverage;
 import kept.distributed.Communicator;
 import kept.distributed.SharedItems;
 import kept.evaluation.TextEvaluation;
 import kept.evaluation.TokenScores;
+import kept.generation.ConversationEncoder;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
 import kept.mapping.NormProbe;
@@ -246,17 +249,18 @@ public final class ComparisonRun {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
             int length = VerificationRun.length(sequenceLength, "compare", config.maxPositions());
-            HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, ranks, progress);
+            var encoder = ConversationEncoder.of(tokenizer, config.vocabSize(), teacher, Optional.empty());
+            HeldOutTexts read = HeldOutTexts.read(texts, encoder, length, tokens, ranks, progress);
             progress.note(target.backend().description());
-            int[][] sequences = isMeasured ? sequences(tokenizer, config, measuredTokens, progress) : new int[0][];
+            int[][] sequences = isMeasured ? sequences(encoder, config, measuredTokens, progress) : new int[0][];
             List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
             return new Result(compare(config, checkpoint, mapped, new Evaluator(read.evaluations(), target, ranks, progress)), read.coverage());
         }
     }
 
-    private int[][] sequences(Tokenizer tokenizer, DecoderConfig config, long count, Progress progress) {
+    private int[][] sequences(DocumentEncoder encoder, DecoderConfig config, long count, Progress progress) {
         CalibrationSequences drawn = CalibrationSequences.fromFirst(ranks, config.maxPositions(),
-                () -> CalibrationSequences.of(calibration, tokenizer, config.maxPositions(), count, seed));
+                () -> CalibrationSequences.of(calibration, encoder, config.maxPositions(), count, seed));
         drawn.coverage().ifPresent(read -> progress.note("calibration: " + read.description()));
         return drawn.ids();
     }

@@ -252,7 +252,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         if (!mapping.isCalibrated()) {
             return Measurement.Measured.NOTHING.tensors();
         }
-        Weights measured = measurement.measure(checkpoint, measurement.read(source), device(), stop);
+        Weights measured = measurement.measure(checkpoint, measurement.read(source, tokenizer.chatTemplate()), device(), stop);
         awaitFirst();
         return measured;
     }

@@ -8,8 +8,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
+import kept.corpus.DocumentEncoder;
 import kept.evaluation.Fidelity;
+import kept.generation.ChatTemplates;
+import kept.generation.ConversationEncoder;
+import kept.generation.LossTokens;
 import kept.io.OutputDirectory;
 import kept.mapping.Mapping;
 import kept.mapping.NormProbe;
@@ -95,7 +100,9 @@ final class DistillationProcess {
             LlamaDirectory.writeCompanions(mapping.target(), stored, settings.teacher(), directory.directory(), settings.tokenizer(), progress);
             resume(run);
             TrainingOptions read = options.withSteps(textSteps);
-            try (var text = DistillationText.read(settings, read, settings.mapping().textTokens(mapping.source()), tokenizer, run)) {
+            DocumentEncoder encoder = new ConversationEncoder(tokenizer, mapping.source().vocabSize(),
+                    new ChatTemplates(settings.teacher(), settings.tokenizer().chatTemplate()), settings.lossTokens());
+            try (var text = DistillationText.read(settings, read, settings.mapping().textTokens(mapping.source()), encoder, run)) {
                 return distil(checkpoint, given, text, directory, run);
             }
         }
@@ -123,8 +130,8 @@ final class DistillationProcess {
         progress.note(device.backend().description());
         text.report(options, run, progress);
         settings.training().noteDigits(stored, progress);
-        var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device, settings.ranks(),
-                given);
+        var starts = new StudentStart(progress, settings.teacher(), settings.tokenizer().chatTemplate(), checkpoint, text.rests(), device,
+                settings.ranks(), given);
         var stages = new Stages(text.evaluations());
         try (var ranks = new TrainingRanks(settings.ranks(), sharding, device);
                 var models = models(checkpoint, starts, text, inputs, run, ranks)) {
@@ -344,6 +351,14 @@ final class DistillationProcess {
         print.put("seed", Long.toString(settings.training().seed()));
         if (textSteps != options.steps()) {
             print.put(TrainingState.TEXT_STEPS, Long.toString(textSteps));
+        }
+        // Absent in the states of runs with one text and the loss on all tokens, as those of former versions are.
+        if (settings.corpora().size() > 1) {
+            print.put("weights", settings.corpora().stream().map(text -> "%s %s".formatted(text.name(), text.weight()))
+                    .collect(Collectors.joining(", ")));
+        }
+        if (settings.lossTokens() != LossTokens.ALL) {
+            print.put("loss on", settings.lossTokens().toString());
         }
         return print;
     }

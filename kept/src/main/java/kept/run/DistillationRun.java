@@ -12,6 +12,7 @@ import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
 import kept.corpus.Corpus;
 import kept.distributed.Communicator;
+import kept.generation.LossTokens;
 import kept.report.RunReport;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
@@ -33,7 +34,8 @@ import kept.training.StepPlan;
 public final class DistillationRun extends ResumableRun<DistillationRun> {
     private final Path teacher;
     private final Path output;
-    private Corpus corpus;
+    private final List<TrainingCorpus> corpora = new ArrayList<>();
+    private LossTokens lossTokens = LossTokens.ALL;
     private MappingChoice mapping = MappingChoice.OPM;
     private final List<MappingChoice> compared = new ArrayList<>();
     private final SequencedMap<String, Corpus> heldOut = new LinkedHashMap<>();
@@ -88,7 +90,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     /**
      * Sets the training text.
      *
-     * @param files .txt, .jsonl with the field {@code text}, .gz or .zip of these, or folders
+     * @param files those of {@link Corpus#of} with the field {@code text}
      * @return this
      */
     public DistillationRun corpus(Path... files) {
@@ -96,13 +98,42 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     }
 
     /**
-     * Sets the training text.
+     * Sets the training text. A text that is larger than needed is drawn from as a whole, by the seed of the training. Conversations in it are
+     * written by the teacher's chat template, or by the one of {@link #tokenizer}.
      *
      * @param text any documents
      * @return this
      */
     public DistillationRun corpus(Corpus text) {
-        corpus = text;
+        corpora.clear();
+        return corpus(TrainingCorpus.ONLY, 1, text);
+    }
+
+    /**
+     * Adds a training text, to be mixed with others.
+     *
+     * @param name its name in reports
+     * @param weight above 0; the texts have shares of the training tokens in proportion to their weights
+     * @param text any documents; begins again if it ends before its share is complete
+     * @return this
+     * @throws RunException if the weight is not a number above 0
+     */
+    public DistillationRun corpus(String name, double weight, Corpus text) {
+        if (!(weight > 0) || Double.isInfinite(weight)) {
+            throw new RunException("[training] the weight of the text %s must be a number above 0, not %s".formatted(name, weight));
+        }
+        corpora.add(new TrainingCorpus(name, weight, text));
+        return this;
+    }
+
+    /**
+     * Sets the tokens of conversations that training learns to predict; all by default. Texts are always learnt as a whole.
+     *
+     * @param tokens all, or those of the assistant
+     * @return this
+     */
+    public DistillationRun lossTokens(LossTokens tokens) {
+        lossTokens = tokens;
         return this;
     }
 
@@ -129,7 +160,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     }
 
     /**
-     * Adds held-out text to evaluate on. By default the beginning of the corpus, at most a fiftieth, is held out of training.
+     * Adds held-out text to evaluate on. By default a part of the corpus, at most a fiftieth, is held out of training.
      *
      * @param name its name in tables
      * @param text documents that training does not see
@@ -308,7 +339,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
      * @throws kept.tensor.TensorException other errors of files, models and numbers
      */
     public Result run(Progress progress) {
-        if (corpus == null) {
+        if (corpora.isEmpty()) {
             throw new RunException("[training] there is no text to distil on: give a corpus");
         }
         if (ranks.rank() > 0) {
@@ -358,8 +389,12 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
         return output;
     }
 
-    Corpus corpus() {
-        return corpus;
+    List<TrainingCorpus> corpora() {
+        return corpora;
+    }
+
+    LossTokens lossTokens() {
+        return lossTokens;
     }
 
     MappingChoice mapping() {

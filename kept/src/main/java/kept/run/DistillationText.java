@@ -3,38 +3,26 @@ package kept.run;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SequencedMap;
+import kept.calibration.CalibrationSequences;
 import kept.corpus.Corpus;
 import kept.corpus.CorpusException;
-import kept.corpus.PackedSequences;
+import kept.corpus.DocumentEncoder;
 import kept.corpus.PackedTokens;
+import kept.corpus.TokenSequences;
 import kept.evaluation.TextEvaluation;
-import kept.tokenizer.Tokenizer;
 import kept.training.RunInputs;
 import kept.training.TrainingOptions;
 
 /**
- * The parts of a distillation's text: held out for the report if no other text is named, held out for the choice of the best state, and training
- * text.
+ * The parts of a distillation's texts: held out for the report if no other text is named, held out for the choice of the best state, and training
+ * text. Several texts are mixed in the shares of their weights; one that ends before the training does begins again, in another order.
  */
 final class DistillationText implements AutoCloseable {
-    private final PackedTokens packed;
-    private final long heldOut;
-    private final TextEvaluation during;
-    private final PackedSequences sequences;
+    private final List<TrainingText> texts = new ArrayList<>();
     private List<TextEvaluation> evaluations = List.of();
+    private TextEvaluation during;
 
-    private DistillationText(PackedTokens packed, DistillationRun settings, TrainingOptions options) {
-        this.packed = packed;
-        int length = options.sequenceLength();
-        long reported = settings.heldOut().isEmpty() ? HeldOut.beginning(packed, length, settings.evaluationTokens()) : 0;
-        long evaluated = HeldOut.during(packed, reported, length);
-        heldOut = reported + evaluated;
-        during = TextEvaluation.of("held-out", packed, reported, length, evaluated);
-        sequences = new PackedSequences(packed, heldOut, length, 1, settings.training().seed());
-        if (settings.heldOut().isEmpty()) {
-            evaluations = List.of(TextEvaluation.of("corpus", packed, length, reported));
-        }
-    }
+    private DistillationText() {}
 
     /**
      * Reads the texts.
@@ -42,30 +30,51 @@ final class DistillationText implements AutoCloseable {
      * @param settings name the texts
      * @param options the options of the training
      * @param measured the number of tokens from which a mapping samples calibration sequences
-     * @param tokenizer the teacher's
+     * @param encoder turns documents into the teacher's tokens
      * @param run receives the parts of separate texts that were read
      */
-    static DistillationText read(DistillationRun settings, TrainingOptions options, long measured, Tokenizer tokenizer, TrainingRun run) {
+    static DistillationText read(DistillationRun settings, TrainingOptions options, long measured, DocumentEncoder encoder, TrainingRun run) {
         int length = options.sequenceLength();
-        long evaluated = HeldOut.MAX_TOKENS_DURING_TRAINING + length + (settings.heldOut().isEmpty() ? settings.evaluationTokens() + length : 0);
-        long learnt = Math.max(options.steps() * options.tokensPerStep(), measured);
-        PackedTokens packed = PackedTokens.of(settings.corpus(), tokenizer, evaluated + learnt + length + 1);
+        var read = new DistillationText();
         try {
-            var text = new DistillationText(packed, settings, options);
-            if (!settings.heldOut().isEmpty()) {
-                text.evaluations = evaluations(settings.heldOut(), settings.evaluationTokens(), tokenizer, length, run);
+            double[] shares = TokenSequences.shares(settings.corpora().stream().mapToDouble(TrainingCorpus::weight).toArray());
+            long learnt = Math.max(options.steps() * options.tokensPerStep(), measured);
+            for (int i = 0; i < shares.length; i++) {
+                read.add(settings, settings.corpora().get(i), shares[i], learnt, encoder, length);
             }
-            return text;
+            read.during = TrainingText.during(length, read.texts.stream().map(TrainingText::idsDuring).toArray(int[][]::new));
+            read.evaluations = settings.heldOut().isEmpty() ? read.texts.stream().map(TrainingText::forReport).toList()
+                    : evaluations(settings.heldOut(), settings.evaluationTokens(), encoder, length, run);
+            return read;
+        } catch (RuntimeException | Error e) {
+            read.close();
+            throw e;
+        }
+    }
+
+    private void add(DistillationRun settings, TrainingCorpus corpus, double share, long learnt, DocumentEncoder encoder, int length) {
+        long reported = settings.heldOut().isEmpty() ? settings.evaluationTokens() : 0;
+        long evaluated = (long) (HeldOut.MAX_TOKENS_DURING_TRAINING * share);
+        long heldOut = evaluated + length + (reported == 0 ? 0 : reported + length);
+        long seed = settings.training().seed();
+        PackedTokens packed = PackedTokens.drawn(corpus.text(), encoder, heldOut + (long) Math.ceil(learnt * share) + length + 1, heldOut, seed);
+        try {
+            if (packed.learnt() == 0) {
+                throw new RunException("[training] %s: nothing is left to learn, as no conversation has a message of the assistant"
+                        .formatted(packed.description()));
+            }
+            texts.add(new TrainingText(corpus, packed, reported, evaluated, length, seed));
         } catch (RuntimeException | Error e) {
             packed.close();
             throw e;
         }
     }
 
-    private static List<TextEvaluation> evaluations(SequencedMap<String, Corpus> texts, long most, Tokenizer tokenizer, int length, TrainingRun run) {
+    private static List<TextEvaluation> evaluations(SequencedMap<String, Corpus> texts, long most, DocumentEncoder encoder, int length,
+            TrainingRun run) {
         List<TextEvaluation> evaluations = new ArrayList<>();
         texts.forEach((name, text) -> {
-            try (PackedTokens tokens = PackedTokens.of(text, tokenizer, most + length + 1)) {
+            try (PackedTokens tokens = PackedTokens.of(text, encoder, most + length + 1)) {
                 var evaluation = TextEvaluation.of(name, tokens, length, most);
                 evaluations.add(evaluation);
                 run.reportText("held-out text " + name, tokens.coverage().using(evaluation.tokens()));
@@ -80,31 +89,38 @@ final class DistillationText implements AutoCloseable {
     /** The inputs on which the result depends. */
     RunInputs inputs() {
         var inputs = new RunInputs();
-        inputs.addCorpus(0, packed);
+        for (int i = 0; i < texts.size(); i++) {
+            inputs.addCorpus(texts.size() == 1 ? 0 : i + 1, texts.get(i).packed());
+        }
         evaluations.forEach(inputs::addHeldOut);
         return inputs;
     }
 
-    /** Reports how much of the text the training uses. */
+    /** Reports how much of the texts the training uses. */
     void report(TrainingOptions options, TrainingRun run, Progress progress) {
-        run.reportText("training text", packed.coverage());
-        long wanted = options.steps() * options.tokensPerStep();
-        double epochs = sequences.epochs(wanted);
-        progress.note("of these %,d tokens the first %,d are held out; training learns from %,d of the others".formatted(
-                packed.size(), heldOut, Math.min(wanted, sequences.tokens())));
-        if (epochs > 1) {
-            progress.note("the text is seen %.1f times".formatted(epochs));
+        double[] shares = TokenSequences.shares(texts.stream().mapToDouble(TrainingText::weight).toArray());
+        for (int i = 0; i < shares.length; i++) {
+            TrainingText text = texts.get(i);
+            String name = shares.length == 1 ? "" : " " + text.name();
+            run.reportText("training text" + name, text.packed().coverage());
+            long wanted = Math.round(options.steps() * options.tokensPerStep() * shares[i]);
+            progress.note("of these %,d tokens the first %,d are held out; training learns from %,d of the others%s".formatted(
+                    text.packed().size(), text.heldOut(), Math.min(wanted, text.sequences().tokens()),
+                    shares.length == 1 ? "" : ", %.1f %% of its tokens".formatted(100 * shares[i])));
+            if (text.packed().learnt() < text.packed().size()) {
+                progress.note("the loss is on the assistant's tokens: %.1f %% of the text%s".formatted(
+                        100.0 * text.packed().learnt() / text.packed().size(), name));
+            }
+            double epochs = text.sequences().epochs(wanted);
+            if (epochs > 1) {
+                progress.note("the text%s is seen %.1f times".formatted(name, epochs));
+            }
         }
     }
 
-    /** All of the text. */
-    PackedTokens packed() {
-        return packed;
-    }
-
-    /** The first token that is not held out. */
-    long heldOut() {
-        return heldOut;
+    /** The parts that are not held out, to measure on. */
+    List<CalibrationSequences.Rest> rests() {
+        return texts.stream().map(text -> new CalibrationSequences.Rest(text.packed(), text.heldOut(), text.weight())).toList();
     }
 
     /** The text on which the best state is chosen. */
@@ -113,8 +129,8 @@ final class DistillationText implements AutoCloseable {
     }
 
     /** The training text. */
-    PackedSequences sequences() {
-        return sequences;
+    TokenSequences sequences() {
+        return TokenSequences.mixed(texts.stream().map(TrainingText::sequences).toList(), texts.stream().mapToDouble(TrainingText::weight).toArray());
     }
 
     /** The texts of the report. */
@@ -124,6 +140,6 @@ final class DistillationText implements AutoCloseable {
 
     @Override
     public void close() {
-        packed.close();
+        texts.forEach(TrainingText::close);
     }
 }

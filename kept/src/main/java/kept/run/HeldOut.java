@@ -48,16 +48,17 @@ final class HeldOut {
      * @param text all of the text
      * @param from the index of the first token
      * @param length tokens of a sequence
+     * @param most the maximum number of tokens to hold out
      * @return whole sequences' tokens, at least one sequence
      * @throws RunException if no sequence is left to train on
      */
-    static long during(PackedTokens text, long from, int length) {
+    static long during(PackedTokens text, long from, int length, long most) {
         long sequences = (text.size() - from - 1) / length;
         if (sequences < 2) {
             throw new RunException("[training] %s, not enough to train on and to evaluate on: give more text, or choose shorter sequences"
                     .formatted(text.description()));
         }
-        return length * Math.clamp(sequences / SHARE, 1, Math.max(1, MAX_TOKENS_DURING_TRAINING / length));
+        return length * Math.clamp(sequences / SHARE, 1, Math.max(1, most / length));
     }
 
     /**

@@ -15,6 +15,7 @@ import kept.calibration.MeasuredTensors;
 import kept.checkpoint.Checkpoint;
 import kept.corpus.TextCoverage;
 import kept.distributed.Communicator;
+import kept.generation.ConversationEncoder;
 import kept.io.AtomicFiles;
 import kept.io.Checksum;
 import kept.io.DiskSpace;
@@ -108,14 +109,20 @@ final class Measurement {
         }
     }
 
-    /** Reads the calibration text. */
-    CalibrationSequences read(Path teacher) {
+    /**
+     * Reads the calibration text.
+     *
+     * @param teacher the teacher's directory
+     * @param template the source of a chat template that replaces those of the teacher, if any
+     */
+    CalibrationSequences read(Path teacher, Optional<String> template) {
         var corpus = choice.corpus();
         DecoderConfig config = table.source();
         try (Tokenizer tokenizer = Tokenizer.load(teacher)) {
             tokenizer.requireVocabulary(config.vocabSize());
             Calibration.requireTokens(config, choice.tokens(config));
-            CalibrationSequences sequences = CalibrationSequences.of(corpus, tokenizer, config.maxPositions(), choice.tokens(config), 0);
+            var encoder = ConversationEncoder.of(tokenizer, config.vocabSize(), teacher, template);
+            CalibrationSequences sequences = CalibrationSequences.of(corpus, encoder, config.maxPositions(), choice.tokens(config), 0);
             sequences.coverage().ifPresent(read -> progress.note(CALIBRATION + read.description()));
             return sequences;
         }

@@ -9,6 +9,7 @@ import java.util.SequencedMap;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import kept.corpus.Corpus;
+import kept.corpus.DocumentEncoder;
 import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
 import kept.corpus.TokenSequences;
@@ -84,7 +85,8 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
     }
 
     /**
-     * Sets the training texts, which have equal shares. The beginning of each is held out.
+     * Sets the training texts, which have equal shares and are drawn from as a whole. A part of each, at most a fiftieth, is held out: its beginning,
+     * or, of a text that is larger than needed, a sample.
      *
      * @param texts documents
      * @return this
@@ -263,9 +265,10 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
             var inputs = new RunInputs();
             for (Corpus corpus : corpora) {
                 long share = options.steps() * options.tokensPerStep() / corpora.size() + length + 1;
+                DocumentEncoder encoder = DocumentEncoder.of(vocabulary);
                 PackedTokens text = documentsHeldOut
-                        ? PackedTokens.of(corpus.training(HeldOut.FRACTION), vocabulary, share)
-                        : PackedTokens.of(corpus, vocabulary, share + HELD_OUT_TOKENS + length);
+                        ? PackedTokens.drawn(corpus.training(HeldOut.FRACTION), encoder, share, 0, training.seed())
+                        : PackedTokens.drawn(corpus, encoder, share + HELD_OUT_TOKENS + length, HELD_OUT_TOKENS, training.seed());
                 packed.add(text);
                 long beginning = documentsHeldOut ? 0 : HeldOut.beginning(text, length, HELD_OUT_TOKENS);
                 sources.add(new PackedSequences(text, beginning, length, 1, training.seed()));
@@ -278,7 +281,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
                 provenance.put("text " + packed.size(), text.description());
             }
             settings.putAll(inputs.inWords());
-            return TokenSequences.alternating(sources);
+            return TokenSequences.mixed(sources, sources.stream().mapToDouble(_ -> 1).toArray());
         }
 
         private void afterStep(StepMetrics step) {

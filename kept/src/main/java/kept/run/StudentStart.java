@@ -1,10 +1,10 @@
 package kept.run;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import kept.calibration.CalibrationSequences;
 import kept.checkpoint.Checkpoint;
-import kept.corpus.PackedTokens;
 import kept.distributed.Communicator;
 import kept.mapping.MappedWeights;
 import kept.mapping.Mapping;
@@ -21,9 +21,9 @@ import kept.tensor.Device;
 final class StudentStart {
     private final Progress progress;
     private final Path teacher;
+    private final Optional<String> template;
     private final Checkpoint checkpoint;
-    private final PackedTokens text;
-    private final long from;
+    private final List<CalibrationSequences.Rest> texts;
     private final Device device;
     private final Communicator ranks;
     private final GivenCheckpoint given;
@@ -33,20 +33,20 @@ final class StudentStart {
      *
      * @param progress receives the progress
      * @param teacher its directory
+     * @param template the source of a chat template for conversations that replaces those of the teacher, if any
      * @param checkpoint its weights
-     * @param text the text on which a mapping measures if the user has named none
-     * @param from the first token of the text that is not held out
+     * @param texts the texts on which a mapping measures if the user has named none
      * @param device where to compute
      * @param ranks those that share measurements
      * @param given the weights of a given student, if there is one
      */
-    StudentStart(Progress progress, Path teacher, Checkpoint checkpoint, PackedTokens text, long from, Device device, Communicator ranks,
-            GivenCheckpoint given) {
+    StudentStart(Progress progress, Path teacher, Optional<String> template, Checkpoint checkpoint,
+            List<CalibrationSequences.Rest> texts, Device device, Communicator ranks, GivenCheckpoint given) {
         this.progress = progress;
         this.teacher = teacher;
+        this.template = template;
         this.checkpoint = checkpoint;
-        this.text = text;
-        this.from = from;
+        this.texts = texts;
         this.device = device;
         this.ranks = ranks;
         this.given = given;
@@ -63,7 +63,7 @@ final class StudentStart {
             }
             DecoderConfig config = measurement.table().source();
             CalibrationSequences sequences = choice.text().isEmpty()
-                    ? CalibrationSequences.ofRest(text, from, config, choice.tokens(config)) : measurement.read(teacher);
+                    ? CalibrationSequences.ofRest(texts, config, choice.tokens(config)) : measurement.read(teacher, template);
             return Measurement.Measured.of(measurement.measure(checkpoint, sequences, device, stop), sequences);
         }
     }

@@ -3,12 +3,14 @@ package kept.run;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
 import kept.corpus.Corpus;
 import kept.corpus.TextCoverage;
 import kept.distributed.Communicator;
 import kept.evaluation.TextComparison;
 import kept.evaluation.TextEvaluation;
+import kept.generation.ConversationEncoder;
 import kept.model.Decoder;
 import kept.report.FidelityDetails;
 import kept.tensor.Device;
@@ -69,7 +71,7 @@ public final class VerificationRun {
      * Adds held-out text: text that neither model was trained on.
      *
      * @param name the name of the text in the result
-     * @param files .txt, .jsonl with the field {@code text}, .gz or .zip of these, or folders
+     * @param files those of {@link Corpus#of} with the field {@code text}
      * @return this
      */
     public VerificationRun heldOut(String name, Path... files) {
@@ -184,7 +186,8 @@ public final class VerificationRun {
             tellOfPadding(teaching, learning, progress);
             int length = length(sequenceLength, "verify", Math.min(teaching.config().maxPositions(), learning.config().maxPositions()));
             TokenTexts tokenTexts = byTokenClass || worst > 0 ? TokenTexts.read(teacher) : null;
-            HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, ranks, progress);
+            var encoder = ConversationEncoder.of(tokenizer, teaching.config().vocabSize(), teacher, Optional.empty());
+            HeldOutTexts read = HeldOutTexts.read(texts, encoder, length, tokens, ranks, progress);
             progress.note(target.backend().description());
             SequencedMap<String, FidelityDetails> details = new LinkedHashMap<>();
             for (TextEvaluation evaluation : read.evaluations()) {

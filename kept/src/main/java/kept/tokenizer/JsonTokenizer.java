@@ -12,6 +12,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.stream.Collectors;
 import kept.text.Json;
 import kept.text.Reasons;
 
@@ -33,10 +35,13 @@ final class JsonTokenizer implements Tokenizer {
     private final OptionalInt eos;
     private final Map<String, String> specialTokens;
     private final List<String> added;
+    private final Set<String> specialTexts;
 
     private JsonTokenizer(Path file, HuggingFaceTokenizer library, SafeTokenizerJson.Reduced tokenizer, Map<String, Integer> ids, JsonNode config) {
         this.longestText = (int) Math.min(MAX_TEXT_LENGTH, MAX_NORMALIZED_LENGTH / tokenizer.growth());
         this.added = tokenizer.json().path("added_tokens").valueStream().map(token -> token.path("content").asText()).toList();
+        this.specialTexts = tokenizer.json().path("added_tokens").valueStream().filter(token -> token.path("special").asBoolean())
+                .map(token -> token.path("content").asText()).filter(text -> !text.isEmpty()).collect(Collectors.toUnmodifiableSet());
         this.file = file;
         this.library = library;
         this.vocabularySize = 1 + ids.values().stream().mapToInt(Integer::intValue).max().orElse(-1);
@@ -127,6 +132,11 @@ final class JsonTokenizer implements Tokenizer {
     @Override
     public Map<String, String> specialTokens() {
         return specialTokens;
+    }
+
+    @Override
+    public Set<String> specialTexts() {
+        return specialTexts;
     }
 
     @Override

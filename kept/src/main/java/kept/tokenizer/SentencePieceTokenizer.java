@@ -10,6 +10,8 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -117,19 +119,34 @@ final class SentencePieceTokenizer implements Tokenizer {
 
     @Override
     public int[] encodeWithSpecialTokens(String text) {
+        return encodeWithSpecialTokens(text, UnaryOperator.identity());
+    }
+
+    @Override
+    public int[] encodeWithSpecialTokens(String text, char guard) {
+        String guarding = String.valueOf(guard);
+        return encodeWithSpecialTokens(text, plain -> plain.replace(guarding, ""));
+    }
+
+    private int[] encodeWithSpecialTokens(String text, UnaryOperator<String> plain) {
         if (specialIds.isEmpty()) {
-            return encode(text);
+            return encode(plain.apply(text));
         }
         IntStream.Builder ids = IntStream.builder();
         Matcher special = anySpecial.matcher(text);
         int from = 0;
         while (special.find()) {
-            Arrays.stream(encode(text.substring(from, special.start()))).forEach(ids);
+            Arrays.stream(encode(plain.apply(text.substring(from, special.start())))).forEach(ids);
             ids.add(specialIds.get(special.group()));
             from = special.end();
         }
-        Arrays.stream(encode(text.substring(from))).forEach(ids);
+        Arrays.stream(encode(plain.apply(text.substring(from)))).forEach(ids);
         return ids.build().toArray();
+    }
+
+    @Override
+    public Set<String> specialTexts() {
+        return Set.copyOf(specialIds.keySet());
     }
 
     @Override

@@ -5,6 +5,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * Converts text to token ids and back.
@@ -60,6 +62,27 @@ public interface Tokenizer extends AutoCloseable {
      */
     default int[] encodeWithSpecialTokens(String text) {
         return encode(text);
+    }
+
+    /**
+     * Encodes a text as {@link #encodeWithSpecialTokens(String)} does, except that a guard keeps texts from being special tokens.
+     *
+     * @param text any text in which a guard stands within each text of {@link #specialTexts} that is to be plain text
+     * @param guard a character that is no part of the text otherwise; it is not encoded
+     * @return its ids
+     */
+    default int[] encodeWithSpecialTokens(String text, char guard) {
+        return Pattern.compile(String.valueOf(guard), Pattern.LITERAL).splitAsStream(text).map(this::encodeWithSpecialTokens)
+                .flatMapToInt(Arrays::stream).toArray();
+    }
+
+    /**
+     * The texts that {@link #encodeWithSpecialTokens} encodes as special tokens.
+     *
+     * @return the texts
+     */
+    default Set<String> specialTexts() {
+        return Set.copyOf(specialTokens().values());
     }
 
     /**

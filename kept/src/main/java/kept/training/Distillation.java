@@ -1,6 +1,7 @@
 package kept.training;
 
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import kept.autograd.Autograd;
 import kept.autograd.DistillationLoss;
 import kept.autograd.FactoredLogits;
@@ -33,13 +34,22 @@ public final class Distillation implements TrainingObjective {
 
     @Override
     public Loss loss(Decoder model, Tensor ids, Tensor labels) {
+        return loss(model, ids, labels, UnaryOperator.identity());
+    }
+
+    @Override
+    public Loss loss(Decoder model, Tensor ids, Tensor labels, Tensor rows) {
+        return loss(model, ids, labels.indexSelect(0, rows), hidden -> LossRows.of(hidden, rows));
+    }
+
+    private Loss loss(Decoder model, Tensor ids, Tensor labels, UnaryOperator<Tensor> rows) {
         Tensor target = Autograd.withoutRecording(() -> {
             try (var scope = Scope.open()) {
-                return scope.keep(teacher.hidden(ids));
+                return scope.keep(rows.apply(teacher.hidden(ids)));
             }
         });
         DistillationLoss loss = Functional.distillationLoss(
-                new FactoredLogits(model.hidden(ids), model.headWeight()),
+                new FactoredLogits(rows.apply(model.hidden(ids)), model.headWeight()),
                 new FactoredLogits(target, teacher.headWeight()),
                 objective.crossEntropyWeight() > 0 ? labels : null,
                 objective);

@@ -14,4 +14,10 @@ public final class LanguageModelling implements TrainingObjective {
     public Loss loss(Decoder model, Tensor ids, Tensor labels) {
         return new Loss(Functional.crossEntropy(new FactoredLogits(model.hidden(ids), model.headWeight()), labels), Double.NaN);
     }
+
+    @Override
+    public Loss loss(Decoder model, Tensor ids, Tensor labels, Tensor rows) {
+        var logits = new FactoredLogits(LossRows.of(model.hidden(ids), rows), model.headWeight());
+        return new Loss(Functional.crossEntropy(logits, labels.indexSelect(0, rows)), Double.NaN);
+    }
 }

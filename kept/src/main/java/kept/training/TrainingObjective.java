@@ -17,6 +17,20 @@ public interface TrainingObjective {
     Loss loss(Decoder model, Tensor ids, Tensor labels);
 
     /**
+     * Computes the loss of some tokens of a batch. The model still reads all tokens.
+     *
+     * @param model the model in training
+     * @param ids token ids {@code [batch, sequence]}, I64
+     * @param labels the token after each of them {@code [batch * sequence]}, I64
+     * @param rows the indices of the labels to predict {@code [n]}, I64
+     * @return the loss, a mean over these
+     * @throws TrainingException if this objective takes the loss of all tokens
+     */
+    default Loss loss(Decoder model, Tensor ids, Tensor labels, Tensor rows) {
+        throw new TrainingException("[training] this loss is on all tokens, not on the assistant's only: use --loss-on all");
+    }
+
+    /**
      * Looks for NaN or infinity in the objective's own tensors, such as those of a teacher, after the loss was not finite.
      *
      * @param ids the token ids of the batch {@code [batch, sequence]}

@@ -2,6 +2,7 @@ package kept.training;
 
 import java.util.Optional;
 import kept.autograd.Autograd;
+import kept.corpus.TokenMask;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
@@ -71,13 +72,14 @@ final class TrainingStep implements AutoCloseable {
     /**
      * Does this rank's passes and takes the results of the others.
      *
-     * @param sequences token ids of each pass of the step
+     * @param sequences token ids of each pass of the step, those that are not learnt from marked
      */
     Passes run(int[]... sequences) {
+        PassTokens[] tokens = PassTokens.of(options.sequenceLength(), sequences);
         var losses = new PassLosses(sequences.length);
         ranks.together();
         for (StepGradients.Turn turn : gradients.turns()) {
-            accumulate(losses, turn, sequences[turn.pass()]);
+            accumulate(losses, turn, tokens[turn.pass()]);
             gradients.add(turn);
         }
         if (ranks.isStopWanted()) {
@@ -91,19 +93,20 @@ final class TrainingStep implements AutoCloseable {
     }
 
     /** One forward and backward pass, which adds its gradients to those there are. */
-    private void accumulate(PassLosses losses, StepGradients.Turn turn, int... sequences) {
+    private void accumulate(PassLosses losses, StepGradients.Turn turn, PassTokens tokens) {
         long batch = options.batchSize();
         long length = options.sequenceLength();
         ranks.beginPass();
         try (var _ = Scope.open(model.device())) {
-            Tensor all = ids(sequences);
+            Tensor all = ids(tokens.ids());
             Tensor ids = all.slice(1, 0, length).contiguous();
             Tensor labels = all.slice(1, 1, length + 1).reshape(batch * length);
-            TrainingObjective.Loss loss = objective.loss(model, ids, labels);
+            TrainingObjective.Loss loss = tokens.areAll() ? objective.loss(model, ids, labels)
+                    : objective.loss(model, ids, labels, Tensor.of(tokens.rows()));
             gradients.backward(turn);
-            Autograd.backwardOnce(loss.value(), Tensor.scalar(1.0 / options.accumulation(), DType.F32));
+            Autograd.backwardOnce(loss.value(), Tensor.scalar(tokens.share(), DType.F32));
             if (turn.isOwn()) {
-                losses.put(turn.pass(), loss.value().item(), loss.divergence());
+                losses.put(turn.pass(), tokens.weighted(loss.value().item()), tokens.weighted(loss.divergence()));
             }
         }
     }
@@ -145,7 +148,7 @@ final class TrainingStep implements AutoCloseable {
         gradients.clear();
         if (failing < sequences.length) {
             try (var _ = Scope.open(model.device())) {
-                Tensor ids = ids(sequences[failing]).slice(1, 0, options.sequenceLength()).contiguous();
+                Tensor ids = ids(TokenMask.ids(sequences[failing])).slice(1, 0, options.sequenceLength()).contiguous();
                 teacher = objective.nonFinite(ids);
                 student = teacher.isPresent() ? student : NonFinite.in(model, ids);
             }

@@ -86,7 +86,7 @@ class CorpusTest {
         try (var zip = new ZipOutputStream(Files.newOutputStream(archive))) {
             entry(zip, "z.txt", bytes("last"));
             entry(zip, "b/two.jsonl.gz", gzip("{\"text\": \"2a\"}\n{\"text\": \"2b\"}\n"));
-            entry(zip, "a/readme.md", bytes("passed over"));
+            entry(zip, "a/readme.rst", bytes("passed over"));
             entry(zip, "b/one.txt", bytes("first"));
         }
         assertThat(read(archive)).containsExactly(new Document("b/one.txt#1", "first"), new Document("b/two.jsonl.gz#1", "2a"),
@@ -97,7 +97,7 @@ class CorpusTest {
     void anArchiveOrFolderWithoutTextIsRefused() throws IOException {
         Path archive = folder.resolve("a.zip");
         try (var zip = new ZipOutputStream(Files.newOutputStream(archive))) {
-            entry(zip, "readme.md", bytes("x"));
+            entry(zip, "readme.rst", bytes("x"));
         }
         assertThatThrownBy(() -> read(archive)).isInstanceOf(CorpusException.class)
                 .hasMessageContaining(archive.toString()).hasMessageContaining(".jsonl");
@@ -119,8 +119,8 @@ class CorpusTest {
 
     @Test
     void anUnknownKindOrAMissingFileIsRefusedAtOnce() throws IOException {
-        Path parquet = write("a.parquet", "x");
-        assertThatThrownBy(() -> Corpus.of(List.of(parquet), "text")).isInstanceOf(CorpusException.class).hasMessageContaining(parquet.toString())
+        Path table = write("a.csv", "x");
+        assertThatThrownBy(() -> Corpus.of(List.of(table), "text")).isInstanceOf(CorpusException.class).hasMessageContaining(table.toString())
                 .hasMessageContaining(".txt").hasMessageContaining(".jsonl").hasMessageContaining(".gz").hasMessageContaining(".zip");
         Path missing = folder.resolve("missing.txt");
         assertThatThrownBy(() -> Corpus.of(List.of(missing), "text")).isInstanceOf(CorpusException.class).hasMessageContaining("does not exist");
