@@ -117,8 +117,8 @@ class ConfigFileTest {
     @Test
     void listsAndNamesMayBeWrittenInEachFormOfYaml() {
         assertThat(expanded("# comment\ncorpus:\n- a.txt\n- 'b c.txt'\nheld-out: {prose: p.txt, code: c.txt}\n"
-                + "text-field: &f body\ncalibration-field: *f\n")).startsWith("distill", "--corpus=a.txt", "--corpus=b c.txt", "--held-out=prose=p.txt",
-                        "--held-out=code=c.txt", "--text-field=body", "--calibration-field=body");
+                + "text-field: &f body\ncalibration-field: *f\n")).startsWith("distill", "--corpus=a.txt", "--corpus=b c.txt",
+                        "--held-out=prose=p.txt", "--held-out=code=c.txt", "--text-field=body", "--calibration-field=body");
         assertThat(expanded("{corpus: a.txt, held-out: ['prose=p.txt'], verbose: false, learning-rate: 3e-4, patience: , seed: 0x10}"))
                 .startsWith("distill", "--corpus=a.txt", "--held-out=prose=p.txt", "--learning-rate=3e-4", "--seed=0x10");
         assertThat(expanded("")).containsExactly("distill");
