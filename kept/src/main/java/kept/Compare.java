@@ -18,6 +18,7 @@ import kept.cli.Writes;
 import kept.corpus.Corpus;
 import kept.demo.JdkSources;
 import kept.io.AtomicFiles;
+import kept.report.ComparisonPage;
 import kept.report.ComparisonReport;
 import kept.run.ComparisonRun;
 import kept.tensor.DType;
@@ -95,6 +96,10 @@ public final class Compare extends Program {
     @Option(names = "--json", paramLabel = "FILE", order = 20, description = "Also write the result, with the figures of each norm, to this file.")
     private Path json;
 
+    @Writes(Writes.Kind.FILE)
+    @Option(names = "--html", paramLabel = "FILE", order = 20, description = "Also write the result as a page with charts.")
+    private Path html;
+
     @Mixin
     private HeldOutTextOptions heldOut;
 
@@ -151,7 +156,10 @@ public final class Compare extends Program {
             run.calibration(measuredText());
         }
         ComparisonRun.Result result = run.device(device.open()).ranks(ranks()).run(progress(verbose.verbose()));
-        deliver(() -> writeJson(directory, result), () -> ComparisonReport.print(result.comparison(), out()));
+        deliver(() -> {
+            writeJson(directory, result);
+            writePage(directory, result);
+        }, () -> ComparisonReport.print(result.comparison(), out()));
     }
 
     private Corpus measuredText() {
@@ -184,10 +192,24 @@ public final class Compare extends Program {
         if (json != null) {
             Map<String, Object> content = new LinkedHashMap<>();
             content.put("command", commandLine());
-            content.put("teacher", source.demo ? "the demo's" : directory.toString());
+            content.put("teacher", teacher(directory));
             content.put("texts", HeldOutTextOptions.json(result.texts()));
             content.putAll(ComparisonReport.json(result.comparison()));
             AtomicFiles.writeJson(json, content);
         }
+    }
+
+    private void writePage(Path directory, ComparisonRun.Result result) {
+        if (html != null) {
+            SequencedMap<String, String> facts = new LinkedHashMap<>();
+            facts.put("teacher", teacher(directory));
+            result.texts().forEach((name, coverage) -> facts.put("held-out text " + name, coverage.description()));
+            facts.put("command", commandLine());
+            ComparisonPage.write(facts, result.comparison(), html);
+        }
+    }
+
+    private String teacher(Path directory) {
+        return source.demo ? "the demo's" : directory.toString();
     }
 }

@@ -76,6 +76,16 @@ class CompareTest {
     }
 
     @Test
+    void thePageHasTheFiguresOfTheTable() throws IOException {
+        Path page = directory.resolve("comparison.html");
+        ProgramRun run = compare("--mappings", "opm,ones", "--dtype", "f32", "--html", page);
+        assertThat(run.code()).as(run.err()).isZero();
+        String opm = run.out().lines().filter(line -> line.strip().startsWith("opm f32")).findFirst().orElseThrow().strip().split(" +")[2];
+        assertThat(Files.readString(page)).contains("<td>opm f32</td><td class=\"number\">" + opm + " <small>")
+                .contains("held-out text lines").contains("kept compare --teacher");
+    }
+
+    @Test
     void whereNoNormHasABiasAllThatOpmLosesIsTheMean() throws IOException {
         ProgramRun run = compare("--mappings", "opm,centred", "--dtype", "f32");
         assertThat(run.code()).as(run.err()).isZero();

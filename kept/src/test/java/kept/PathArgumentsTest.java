@@ -44,7 +44,8 @@ class PathArgumentsTest {
         assertThat(unannotated).isEmpty();
         assertThat(read[0]).isGreaterThanOrEqualTo(27);
         assertThat(written).containsExactlyEntriesOf(new TreeMap<>(Map.ofEntries(
-                Map.entry("compare --json", Writes.Kind.FILE), Map.entry("convert --output", Writes.Kind.DIRECTORY),
+                Map.entry("compare --html", Writes.Kind.FILE), Map.entry("compare --json", Writes.Kind.FILE),
+                Map.entry("convert --output", Writes.Kind.DIRECTORY),
                 Map.entry("convert --spill", Writes.Kind.TEMPORARY_FILES), Map.entry("distill --output", Writes.Kind.DIRECTORY),
                 Map.entry("distill --spill", Writes.Kind.TEMPORARY_FILES), Map.entry("distill --tensorboard", Writes.Kind.ADDED_FILES),
                 Map.entry("evaluate --json", Writes.Kind.FILE),

@@ -13,8 +13,16 @@ import kept.evaluation.TokenScores;
  * @param scores its scores against the teacher, by text name
  */
 public record ComparedStudent(String name, String dtype, SequencedMap<String, TokenScores> scores) {
+    /** The name of the teacher itself, rounded, among the students. */
+    public static final String TEACHER = "teacher";
+
     /** Copies the scores. */
     public ComparedStudent {
         scores = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(scores));
+    }
+
+    /** Its name and type in a row of a table. */
+    String label() {
+        return "%s %s".formatted(name, dtype).stripTrailing();
     }
 }

@@ -40,7 +40,7 @@ public final class ComparisonReport {
                 TokenScores scores = student.scores().get(text);
                 Fidelity fidelity = scores.fidelity();
                 TokenScores.Intervals intervals = scores.intervals();
-                table.row("  %s %s".formatted(student.name(), student.dtype()).stripTrailing(), Figures.divergence(fidelity.klMean()),
+                table.row("  " + student.label(), Figures.divergence(fidelity.klMean()),
                     Figures.significant(intervals.klMean()), Figures.significant(fidelity.klP99()), Figures.percentage(fidelity.top1Agreement()),
                     Figures.interval(intervals.top1Agreement(), "%.2f", 100), Figures.perplexity(fidelity.perplexityStudent()));
             }

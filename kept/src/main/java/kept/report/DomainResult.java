@@ -1,7 +1,9 @@
 package kept.report;
 
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.SequencedMap;
 import kept.evaluation.Fidelity;
 
@@ -36,6 +38,28 @@ public record DomainResult(String name, SequencedMap<String, Fidelity> stages, S
      */
     public double teacherPerplexity() {
         return stages.firstEntry().getValue().perplexityTeacher();
+    }
+
+    /**
+     * The student that is closest to the teacher.
+     *
+     * @return the stage with the smallest mean divergence, the earliest of equal ones, and its fidelity
+     */
+    public Map.Entry<String, Fidelity> closest() {
+        return stages.entrySet().stream().filter(stage -> Double.isFinite(stage.getValue().klMean()))
+            .min(Comparator.comparingDouble(stage -> Figures.isNoise(stage.getValue().klMean()) ? 0 : stage.getValue().klMean()))
+            .orElse(stages.firstEntry());
+    }
+
+    /**
+     * Describes how much closer the closest student is than the last one, which is the result of the run.
+     *
+     * @return for example {@code 18.2x smaller than that of xkd}; empty if the last one is the closest
+     */
+    public String lead() {
+        Map.Entry<String, Fidelity> last = stages.lastEntry();
+        return closest().getKey().equals(last.getKey()) ? ""
+            : "%s than that of %s".formatted(Figures.change(last.getValue().klMean(), closest().getValue().klMean()), last.getKey());
     }
 
     /**

@@ -104,7 +104,7 @@ public final class Figures {
             return isNoise(before) && isNoise(after) ? "both negligible" : isNoise(after) ? "to nothing" : "from nothing";
         }
         double ratio = Math.max(before, after) / Math.min(before, after);
-        String factor = ratio < 1e4 ? String.format(Locale.ROOT, "%.1f", ratio) : String.format(Locale.ROOT, "%.1e", ratio);
+        String factor = String.format(Locale.ROOT, ratio < 1e4 ? "%.1f" : "%,.0f", ratio);
         return "%sx %s".formatted(factor, after < before ? "smaller" : "larger");
     }
 }

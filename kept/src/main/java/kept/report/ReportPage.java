@@ -28,26 +28,17 @@ final class ReportPage {
         values.put("report", report);
         values.put("parameters", report.mapping().rows().stream().mapToLong(row -> row.shape().elementCount()).sum());
         values.put("methods", methods(report.mapping().rows()));
-        values.put("domains", report.domains().stream().map(ReportPage::card).toList());
+        LogScale scale = LogScale.of(report.domains().stream().flatMap(domain -> domain.stages().values().stream()).mapToDouble(Fidelity::klMean));
+        values.put("scale", scale.ends());
+        values.put("domains", report.domains().stream().map(domain -> card(domain, scale)).toList());
+        values.put("closest", report.domains().stream().map(domain -> domain.closest().getKey()).distinct().toList());
+        values.put("lossIsDivergence", isLossDivergence(report.steps()));
         values.put("training", training(report.steps()));
         values.put("verdict", report.verdict() == null ? "" : report.verdict());
         values.put("steps", thinned(report.steps()));
         values.put("numbers", numbers(report));
-        values.put("provenance", facts(report.provenance()));
+        values.put("provenance", FactGroups.of(report.provenance()));
         return values;
-    }
-
-    /** Each fact, and each part of one, in words. */
-    private static SequencedMap<String, String> facts(Map<String, ?> provenance) {
-        SequencedMap<String, String> facts = new LinkedHashMap<>();
-        provenance.forEach((name, value) -> {
-            if (value instanceof Map<?, ?> parts) {
-                parts.forEach((part, inner) -> facts.put("%s, %s".formatted(name, part), String.valueOf(inner)));
-            } else {
-                facts.put(name, String.valueOf(value));
-            }
-        });
-        return facts;
     }
 
     /** The number of tensors per method, in order of first use. */
@@ -57,14 +48,21 @@ final class ReportPage {
         return methods;
     }
 
-    /** A summary of a domain: a bar for each stage, relative to the largest divergence. */
-    private static Map<String, Object> card(DomainResult domain) {
-        double largest = domain.stages().values().stream().mapToDouble(Fidelity::klMean).filter(Double::isFinite).max().orElse(0);
+    /** A summary of a domain: the closest student, and a bar for each. */
+    private static Map<String, Object> card(DomainResult domain, LogScale scale) {
+        Map.Entry<String, Fidelity> closest = domain.closest();
         List<Map<String, Object>> bars = new ArrayList<>();
         domain.stages().forEach((stage, fidelity) -> bars.add(Map.of("stage", stage, "kl", fidelity.klMean(),
-            "width", Figures.barWidth(fidelity.klMean(), largest))));
+            "width", scale.at(fidelity.klMean()), "closest", stage.equals(closest.getKey()))));
         return Map.of("name", domain.name(), "change", domain.change(), "start", domain.start(), "before", domain.stages().get(domain.start()),
-            "gain", domain.gainOfStart(), "last", domain.stages().lastEntry(), "bars", bars);
+            "gain", domain.gainOfStart(), "last", domain.stages().lastEntry(), "bars", bars, "closest", closest, "lead", domain.lead());
+    }
+
+    /** Whether the loss of each step is its divergence, so that it need not be shown twice. */
+    private static boolean isLossDivergence(List<StepMetrics> steps) {
+        return steps.stream().filter(step -> Double.isFinite(step.divergence()))
+            .allMatch(step -> Figures.significant(step.loss()).equals(Figures.significant(step.divergence())))
+            && steps.stream().anyMatch(step -> Double.isFinite(step.divergence()));
     }
 
     /** A summary of the training; empty if nothing was trained. */

@@ -40,9 +40,6 @@ import kept.tokenizer.Tokenizer;
  * }</pre>
  */
 public final class ComparisonRun {
-    /** The name of the rounded teacher among the students. */
-    private static final String TEACHER = "teacher";
-
     private final Path teacher;
     private List<String> mappings = List.of("ones", "opm", "channel", "calibrated", "exact");
     private final SequencedMap<String, Path> students = new LinkedHashMap<>();
@@ -274,7 +271,7 @@ public final class ComparisonRun {
             for (DType dtype : dtypes) {
                 if (dtype != DType.F32) {
                     Decoder rounded = Decoder.create(config, new CheckpointWeights(checkpoint, dtype), target);
-                    compared.add(evaluator.evaluate(TEACHER, dtype.label(), original, rounded));
+                    compared.add(evaluator.evaluate(ComparedStudent.TEACHER, dtype.label(), original, rounded));
                 }
             }
             mapped.forEach(student -> dtypes.forEach(dtype ->

@@ -55,7 +55,8 @@
   // From zero, unless that would press the curve flat.
   const linearRange = (_, low, high) => uPlot.rangeNum(low > high / 3 ? low : Math.min(0, low), high, 0.1, true);
 
-  const curve = (name, label, inkName, noisy, steps = numbers.steps, key = name) => {
+  // scale: 'linear', 'log' where all values are positive, or 'auto', which is logarithmic where the values differ much. A curve of a linear scale is not noisy.
+  const curve = (name, label, inkName, scale, steps = numbers.steps, key = name) => {
     if (!steps) return;
     const values = steps[key];
     const positive = values.filter(value => value > 0);
@@ -65,9 +66,9 @@
       place.closest('figure').remove();
       return;
     }
-    const logarithmic = noisy && positive.length === values.filter(value => value != null).length
-      && Math.max(...positive) / Math.min(...positive) > 8;
-    const reach = noisy && values.length >= 80 ? Math.ceil(values.length / 100) : 0;
+    const logarithmic = scale !== 'linear' && positive.length === values.filter(value => value != null).length
+      && (scale === 'log' || Math.max(...positive) / Math.min(...positive) > 8);
+    const reach = scale !== 'linear' && values.length >= 80 ? Math.ceil(values.length / 100) : 0;
     // With the cursor elsewhere, a legend shows where the curve ended.
     const orLast = format => (plot, value, i) => format(value ?? plot?.data[i].at(-1));
     const series = [{ label: 'tokens', value: orLast(count) }];
@@ -168,21 +169,23 @@
   };
 
   (numbers.texts ?? []).forEach((text, index) => {
-    lines(`distances-${index}`, 'layer', text.places.map((_, i) => i / 2), value => Number.isInteger(value) ? String(value) : '',
-      i => text.places[i], [
-        { label: 'stream', values: text.stream },
-        { label: 'norm', values: text.norm },
-        { label: 'projections', values: text.projections }
-      ]);
+    // Attention and MLP differ in size, so each has a curve of its own; what comes after the last layer stands alone.
+    const kinds = text.places.map(place => /^layer \d+ (.*)$/.exec(place)?.[1] ?? 'at the end');
+    for (const quantity of ['stream', 'norm', 'projections']) {
+      lines(`${quantity}-${index}`, 'layer', text.places.map((_, i) => i / 2), value => Number.isInteger(value) ? String(value) : '',
+        i => text.places[i], [...new Set(kinds)].map(kind => ({
+          label: kind, values: text[quantity].map((value, i) => kinds[i] === kind ? value : null)
+        })));
+    }
     lines(`positions-${index}`, 'tokens before', text.position, shortCount, i => count(text.position[i]),
       [{ label: 'KL', values: text.divergence }]);
   });
 
-  curve('loss', 'loss', '--second', true);
-  curve('divergence', 'KL', '--first', true);
-  curve('held_out', 'KL', '--first', true, numbers.held_out, 'kl_mean');
-  curve('gradient_norm', 'norm', '--third', true);
-  curve('learning_rate', 'learning rate', '--muted', false);
+  curve('loss', 'loss', '--second', 'auto');
+  curve('divergence', 'KL', '--first', 'log');
+  curve('held_out', 'KL', '--first', 'log', numbers.held_out, 'kl_mean');
+  curve('gradient_norm', 'norm', '--third', 'auto');
+  curve('learning_rate', 'learning rate', '--muted', 'linear');
   bars('mean_over_rms');
   bars('bias_over_weight');
 

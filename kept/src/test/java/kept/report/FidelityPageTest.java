@@ -26,7 +26,7 @@ class FidelityPageTest {
 
     @Test
     void holdsTheNumbersInTables() {
-        assertThat(text(FidelityPage.of(SampleReport.provenance("teacher", "orion"), texts("prose", " the"))))
+        assertThat(PageText.visible(FidelityPage.of(SampleReport.provenance("teacher", "orion"), texts("prose", " the"))))
             .contains("prose 0.250 n/a 75.00% n/a 1.00 1.00 1.00 4")
             .contains("layer 0 attention 0.125 4.00 0.250 0.500")
             .contains("after layer 0 0 1.00 n/a n/a")
@@ -40,14 +40,12 @@ class FidelityPageTest {
     @Test
     void carriesTheNumbersOfTheCurves() throws IOException {
         String page = FidelityPage.of(new LinkedHashMap<>(), texts("prose", " the"));
-        String start = "<script type=\"application/json\" id=\"numbers\">";
-        int from = page.indexOf(start) + start.length();
-        JsonNode numbers = new ObjectMapper().readTree(page.substring(from, page.indexOf("</script>", from)));
+        JsonNode numbers = PageText.numbers(page);
         assertThat(numbers.at("/texts/0/stream")).hasToString("[0.125,0.0,null]");
         assertThat(numbers.at("/texts/0/projections")).hasToString("[0.5,null,0.0625]");
         assertThat(numbers.at("/texts/0/position")).hasToString("[0,1,2,3]");
         assertThat(numbers.at("/texts/0/divergence")).hasToString("[0.0,0.0,0.0,1.0]");
-        assertThat(page).contains("data-chart=\"distances-0\"").contains("data-chart=\"positions-0\"");
+        assertThat(page).contains("data-chart=\"stream-0\"").contains("data-chart=\"norm-0\"").contains("data-chart=\"projections-0\"").contains("data-chart=\"positions-0\"");
     }
 
     @Test
@@ -65,7 +63,7 @@ class FidelityPageTest {
         SequencedMap<String, FidelityDetails> plain = new LinkedHashMap<>();
         plain.put("prose", new FidelityDetails(scores(), Optional.empty(), List.of(), List.of()));
         assertThat(FidelityPage.of(new LinkedHashMap<>(), plain)).contains("data-chart=\"positions-0\"")
-            .doesNotContain("distances-0", "By class", "Worst tokens", "Provenance");
+            .doesNotContain("stream-0", "norm-0", "By class", "Worst tokens", "Provenance");
         assertThat(printed(out -> {
             DetailsReport.printLayers(plain, out);
             DetailsReport.printClasses(plain, out);
@@ -138,11 +136,5 @@ class FidelityPageTest {
 
     private static TokenScores scores() {
         return new TokenScores(4, new float[] {0, 0, 0, 1}, new float[4], new float[4], new float[] {1, 1, 1, 0});
-    }
-
-    /** What a reader sees: no scripts, no tags, one space for any white space. */
-    private static String text(String page) {
-        return page.replaceAll("(?s)<(script|style)\\b.*?</\\1>", " ").replaceAll("<[^>]*>", " ").replace("&amp;", "&").replace("&quot;", "\"")
-            .replace("&nbsp;", " ").replaceAll("\\s+", " ");
     }
 }

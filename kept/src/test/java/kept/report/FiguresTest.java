@@ -21,7 +21,7 @@ class FiguresTest {
 
     @ParameterizedTest
     @CsvSource({"0.0523412, 0.00287, 18.2x smaller", "0.25, 0.5, 2.0x larger", "0.25, 0.25, unchanged", "0.25, 0, to nothing",
-        "0, 0.25, from nothing", "NaN, 0.25, n/a", "0.5, 5e-7, 1.0e+06x smaller",
+        "0, 0.25, from nothing", "NaN, 0.25, n/a", "'0.5', '5e-7', '1,000,000x smaller'",
         "-5e-11, 3e-10, both negligible", "0.25, -5e-11, to nothing", "4e-10, 0.25, from nothing"})
     void changesInWords(double before, double after, String text) {
         assertThat(Figures.change(before, after)).isEqualTo(text);
