@@ -57,6 +57,7 @@ class RaisedTokensTest {
         byte[] uninterrupted = Files.readAllBytes(output.resolve("model.safetensors"));
         stop("--overwrite");
         assertThat(resume(RAISED, "--stop-after", 50).code()).isEqualTo(130);
+        assertThat(resume(RAISED - 20).errorLines()).last().asString().contains("steps was 80, is 60");
         ProgramRun again = resume(RAISED);
         assertThat(again.code()).as(again.err()).isZero();
         assertThat(output.resolve("model.safetensors")).hasBinaryContent(uninterrupted);
@@ -85,12 +86,12 @@ class RaisedTokensTest {
     @Test
     void theCommandThatIsPrintedGoesOnFromTheOutput() throws IOException, InterruptedException {
         Path quoted = directory.resolve("it's a llama");
-        ProgramRun run = tiny.run(tiny.teacher(), quoted, 4, "--learning-rate", "3e-3", "--mapping", "opm", "--seed", 5);
+        ProgramRun run = tiny.run(tiny.teacher(), quoted, 4, "--learning-rate", "3e-3", "--mapping", "opm", "--seed", 5, "--loss", "forward-kl");
         assertThat(run.out()).contains(": more tokens may bring more");
         String printed = run.out().lines().filter(line -> line.startsWith("more tokens: ")).findFirst().orElseThrow()
                 .replaceFirst("more tokens: +", "");
         assertThat(printed).startsWith("bin/kept distill --teacher ").contains("--seed 5", "--tokens 512", "it'\\''s a llama-more'")
-                .doesNotContain("--mapping");
+                .doesNotContain("--mapping", "--loss");
         List<String> words = words(printed);
         ProgramRun more = ProgramRun.of(words.subList(1, words.size()).toArray());
         assertThat(more.code()).as(more.err()).isZero();

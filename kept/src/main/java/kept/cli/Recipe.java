@@ -41,7 +41,7 @@ final class Recipe {
     }
 
     /**
-     * The command line of a program with some other options.
+     * The command line of a program with some other options; one with the value of its default is left out.
      *
      * @param program its command line read
      * @param changes the value of each option that changes, by its name; empty for a flag, null for an option to leave out
@@ -50,6 +50,7 @@ final class Recipe {
     static String with(CommandSpec program, SequencedMap<String, String> changes) {
         List<String> words = new ArrayList<>(List.of("kept", program.name()));
         program.commandLine().getParseResult().matchedOptions().stream().filter(option -> !changes.containsKey(option.longestName()))
+                .filter(option -> option.defaultValue() == null || !option.originalStringValues().equals(List.of(option.defaultValue())))
                 .forEach(option -> words.addAll(words(option)));
         changes.forEach((name, value) -> {
             if (value != null) {
