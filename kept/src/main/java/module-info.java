@@ -34,6 +34,7 @@ module kept {
     exports kept.io;
     exports kept.mapping;
     exports kept.model;
+    exports kept.recording;
     exports kept.report;
     exports kept.run;
     exports kept.safetensors;

@@ -28,6 +28,7 @@ import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.generation.LossTokens;
 import kept.model.DecoderConfig;
+import kept.recording.RecordedForm;
 import kept.report.ReportWriter;
 import kept.run.AdapterOutput;
 import kept.run.DistillationPlan;
@@ -37,6 +38,7 @@ import kept.run.MappingChoice;
 import kept.run.TokenLimit;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.Device;
+import kept.tensor.TensorException;
 import kept.training.ParameterSelection;
 import kept.training.Sharding;
 import kept.training.TrainingException;
@@ -56,12 +58,16 @@ import picocli.CommandLine.Option;
     "  kept distill --teacher orion-14b --corpus text.jsonl --output llama-14b",
     "  kept distill --teacher orion-14b --corpus text.jsonl --student llama-14b --output llama-14b-more",
     "  kept distill --teacher orion-14b --plan",
+    "  kept distill --teacher orion-14b --corpus text.jsonl --record logits",
+    "  kept distill --teacher orion-14b --corpus text.jsonl --recorded logits --output llama-14b",
     "",
     "Ctrl-C saves the training state; --resume continues from it with the same bits.",
     "--print-config prints all options as a file for --config."
 })
 public final class Distill extends Program {
     private static final long DEFAULT_TOKENS = 1_000_000;
+    /** The most likely tokens of which the probability is recorded. */
+    private static final int DEFAULT_TOP_K = 64;
 
     /** The models to distil: the demo's, or teacher and output. */
     static final class Source {
@@ -127,6 +133,26 @@ public final class Distill extends Program {
     @Option(names = "--output", paramLabel = "DIR", order = 5,
             description = "The Llama checkpoint to write; it appears complete or not at all (the demo's default: kept-demo).")
     private Path output;
+
+    @Writes(Writes.Kind.DIRECTORY)
+    @Option(names = "--record", paramLabel = "DIR", order = 6,
+            description = "Instead of training, record the teacher's logits on the text in DIR, for --recorded.")
+    private Path record;
+
+    @Option(names = "--record-top-k", paramLabel = "K", order = 6,
+            description = "With --record: for each token of text the K most likely next tokens and the probability of all others "
+                    + "(default: " + DEFAULT_TOP_K + ").")
+    private Integer recordTopK;
+
+    @Option(names = "--record-samples", paramLabel = "N", order = 6,
+            description = "With --record: instead, N samples of the teacher's distribution, an unbiased estimate of it, and its entropy.")
+    private Integer recordSamples;
+
+    @Reads
+    @Option(names = "--recorded", paramLabel = "DIR", order = 6,
+            description = "Train from what --record wrote to DIR, without the teacher in memory; its text, seed, lengths and temperature must be the "
+                    + "same, and the loss is forward-kl.")
+    private Path recorded;
 
     @Option(names = "--tokens", paramLabel = "N", order = 7, description = "Tokens to distil on (default: 1000000; the demo's: 245760).")
     private Long tokens;
@@ -250,9 +276,12 @@ public final class Distill extends Program {
     @Override
     protected void checkUsage() {
         if (!mode.demo && !plan && !config.isPrinted()) {
-            require("--output=DIR", output);
+            if (record == null) {
+                require("--output=DIR", output);
+            }
             require("--corpus=FILE", mode.source.corpus);
         }
+        checkRecording();
         try {
             objective();
             selection();
@@ -268,6 +297,35 @@ public final class Distill extends Program {
             throw wrongUsage(plan ? "--ranks must be 1 or more, not " + plannedRanks
                     : "--ranks belongs to --plan; a launcher such as mpirun starts ranks");
         }
+    }
+
+    private void checkRecording() {
+        if (record == null && (recordTopK != null || recordSamples != null)) {
+            throw wrongUsage("%s belongs to --record".formatted(recordTopK != null ? "--record-top-k" : "--record-samples"));
+        }
+        if (recordTopK != null && recordSamples != null) {
+            throw wrongUsage("--record-top-k and --record-samples are two forms of a recording: give one of them");
+        }
+        if (record != null && (recorded != null || output != null || plan)) {
+            throw wrongUsage("--record records instead of training: it does not go with %s".formatted(
+                    recorded != null ? "--recorded" : output != null ? "--output" : "--plan"));
+        }
+        if ((record != null || recorded != null) && loss != Loss.FORWARD_KL) {
+            throw wrongUsage("recorded logits allow --loss forward-kl only: the other divergences need the teacher's whole distribution");
+        }
+        if (record != null && sharding != null && sharding != Sharding.NONE) {
+            throw wrongUsage("--record needs the whole teacher in each rank: it does not go with --shard " + sharding);
+        }
+        try {
+            form();
+        } catch (TensorException e) {
+            throw wrongUsage(e.getMessage(), e);
+        }
+    }
+
+    /** What is kept of each distribution. */
+    private RecordedForm form() {
+        return recordSamples != null ? RecordedForm.samples(recordSamples) : RecordedForm.topK(recordTopK == null ? DEFAULT_TOP_K : recordTopK);
     }
 
     private void require(String option, Object value) {
@@ -317,11 +375,27 @@ public final class Distill extends Program {
     private void distil(DistillationRun run, Path teacher, Device target) {
         if (plan) {
             printPlan(run, teacher, target);
+        } else if (record != null) {
+            record(run);
         } else if (ranks().rank() > 0) {
             run.follow(progress());
         } else {
             print(run.run(progress(verbose.verbose())));
         }
+    }
+
+    private void record(DistillationRun run) {
+        if (ranks().rank() > 0) {
+            run.followRecording(form(), progress());
+            return;
+        }
+        long begun = System.nanoTime();
+        DistillationRun.Recorded made = run.record(form(), progress(verbose.verbose()));
+        double seconds = (System.nanoTime() - begun) / 1e9;
+        long tokens = made.layout().tokens();
+        out().println("recorded: %s of %,d tokens in %.1f s, %.1f bytes a token".formatted(
+                made.layout().form(), tokens, seconds, made.bytes() / (double) tokens));
+        out().println("next:     the same command with --recorded %s and --output in place of --record".formatted(made.output()));
     }
 
     private void printPlan(DistillationRun run, Path teacher, Device target) {
@@ -351,8 +425,9 @@ public final class Distill extends Program {
         }
         out().println("report:           " + result.output().resolve("report.html"));
         out().println("next:             bin/kept generate --model %s --prompt \"Returns the\"".formatted(result.output()));
-        // An adapter beside its base is no student to go on from.
-        if (result.report().isStillImproving() && result.failure().isEmpty() && lora.output() != AdapterOutput.ADAPTER) {
+        // An adapter beside its base is no student to go on from, and a recording has no more tokens.
+        boolean goesOn = lora.output() != AdapterOutput.ADAPTER && recorded == null;
+        if (goesOn && result.report().isStillImproving() && result.failure().isEmpty()) {
             out().println("more tokens:      " + moreTokens(result.output()));
         }
         result.failure().ifPresent(failure -> {
@@ -393,7 +468,8 @@ public final class Distill extends Program {
     }
 
     private DistillationRun settings(Path teacher, long count, Integer usualLength, OptimizerOptions.Passes passes) {
-        DistillationRun run = DistillationRun.of(teacher, output == null ? Path.of("kept-demo") : output).mapping(start()).tokens(count)
+        Path target = record != null ? record : output == null ? Path.of("kept-demo") : output;
+        DistillationRun run = DistillationRun.of(teacher, target).recorded(recorded).mapping(start()).tokens(count)
                 .train(selection()).adapterOutput(lora.output()).objective(objective()).training(optimizer.settings(usualLength, passes))
                 .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).maxShardSize(maxShardSize)
                 .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs()).ranks(plan ? ranks() : ranks(device.open()))

@@ -23,7 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * convert and distill, killed (SIGKILL) again and again wherever they are and taken up each time, come to the same bytes as undisturbed runs.
+ * convert, distill and distill --record, killed (SIGKILL) again and again wherever they are and taken up each time, come to the same bytes as
+ * undisturbed runs.
  * {@code -Dkept.thorough} kills each {@value #THOROUGH_KILLS} times instead of {@value #KILLS}; {@code -Dkept.kills=N} N times, with other seeds.
  */
 class KilledRunsTest {
@@ -104,6 +105,37 @@ class KilledRunsTest {
             assertNothingBeside(output);
         }
         assertThat(kills).isGreaterThanOrEqualTo(CHOSEN);
+    }
+
+    @Test
+    void aKilledRecordingGoesOnToTheSameBytes() {
+        Path undisturbed = directory.resolve("undisturbed");
+        ProgramRun run = ProgramRun.of(recording(undisturbed));
+        assertThat(run.code()).as(run.err()).isZero();
+        for (int chain = 0; kills < CHOSEN; chain++) {
+            Path output = directory.resolve("killed" + chain);
+            Path partial = directory.resolve("killed" + chain + ".partial");
+            while (!Files.exists(output) || Files.exists(partial)) {
+                killOrFinish(0, () -> count(partial.resolve("files"), ".safetensors"), 3,
+                        Files.exists(partial) ? recording(output, "--resume") : recording(output));
+            }
+            assertThat(withoutCommand(output)).as("chain %d", chain).isEqualTo(withoutCommand(undisturbed)).hasSize(4);
+            assertNothingBeside(output);
+        }
+        assertThat(kills).isGreaterThanOrEqualTo(CHOSEN);
+    }
+
+    /** More text than a file of the recording holds. */
+    private Object[] recording(Path output, Object... more) {
+        Path text = directory.resolve("text.txt");
+        return with(new Object[] {"distill", "--teacher", directory.resolve("orion"), "--corpus", text, "--held-out", "held-out=" + text,
+            "--evaluation-tokens", 64, "--record", output, "--record-top-k", 2, "--sequence-length", 16, "--tokens", 70_000}, more);
+    }
+
+    private static TreeMap<String, String> withoutCommand(Path recording) {
+        TreeMap<String, String> contents = contents(recording);
+        contents.remove("recording.json");
+        return contents;
     }
 
     @Test

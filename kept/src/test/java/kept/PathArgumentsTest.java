@@ -47,6 +47,7 @@ class PathArgumentsTest {
                 Map.entry("compare --html", Writes.Kind.FILE), Map.entry("compare --json", Writes.Kind.FILE),
                 Map.entry("convert --output", Writes.Kind.DIRECTORY),
                 Map.entry("convert --spill", Writes.Kind.TEMPORARY_FILES), Map.entry("distill --output", Writes.Kind.DIRECTORY),
+                Map.entry("distill --record", Writes.Kind.DIRECTORY),
                 Map.entry("distill --spill", Writes.Kind.TEMPORARY_FILES), Map.entry("distill --tensorboard", Writes.Kind.ADDED_FILES),
                 Map.entry("evaluate --json", Writes.Kind.FILE),
                 Map.entry("export --output", Writes.Kind.NEW_FILE), Map.entry("logits --output", Writes.Kind.FILE),

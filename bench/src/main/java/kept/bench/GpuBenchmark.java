@@ -242,7 +242,7 @@ final class GpuBenchmark implements Callable<Integer> {
             DecoderConfig teacher = orion(depth).config(Architecture.ORION);
             var plan = new StepPlan(teacher, ModelTensor.of(teacher).stream().mapToLong(tensor -> tensor.shape().elementCount() * DType.BF16.bytes())
                     .sum(), teacher.toLlama(), ParameterSelection.parse("all"), 1, 1, sequence, true, precision, GradientReduction.TREE,
-                StepPlan.Shares.ONE);
+                StepPlan.Shares.ONE, 0);
             if (plan.peakBytes() <= available) {
                 return depth;
             }

@@ -49,6 +49,6 @@ record RankedStep(XkdSteps.Size size, int passes, Sharding sharding) {
         DecoderConfig teacher = size.config(Architecture.ORION);
         return new StepPlan(teacher, DType.F32.bytes() * StepPlan.bytesByConfig(teacher) / teacher.dtype().bytes(), size.config(Architecture.LLAMA),
                 ParameterSelection.parse("all"), size.batch(), passes, size.sequence(), false, StepPlan.Precision.on(Device.cpu(), DType.F32, false),
-                GradientReduction.TREE, new StepPlan.Shares(ranks, sharding));
+                GradientReduction.TREE, new StepPlan.Shares(ranks, sharding), 0);
     }
 }

@@ -203,7 +203,7 @@ final class StepBenchmark implements Callable<Integer> {
         DecoderConfig teacher = size.config(Architecture.ORION);
         var plan = new StepPlan(teacher, StepPlan.bytesByConfig(teacher), size.config(Architecture.LLAMA), ParameterSelection.parse("all"), batch, 1,
                 tokens, checkpointing, StepPlan.Precision.on(RecordedDevice.of(model), DType.BF16, true), GradientReduction.TREE,
-                StepPlan.Shares.ONE);
+                StepPlan.Shares.ONE, 0);
         int from = plan.checkpointingPaysFrom();
         return String.format(Locale.ROOT, "--checkpoint-activations saves %.2f GiB at the peak and takes %.0f %% more operations; %s",
                 plan.savedByCheckpointing() / GIB, 100 * plan.addedByCheckpointing(), from == 0 ? "it does not pay" : "it pays from --batch "

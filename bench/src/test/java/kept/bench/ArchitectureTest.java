@@ -48,7 +48,7 @@ class ArchitectureTest {
                 "kept.linalg", "kept.distributed", "kept.distributed.mpi", "kept.distributed.tcp",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.nccl", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.corpus", "kept.training",
-                "kept.evaluation", "kept.report", "kept.run", "kept.cli", "kept.commandline",
+                "kept.recording", "kept.evaluation", "kept.report", "kept.run", "kept.cli", "kept.commandline",
                 "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text", "kept.template",
                 "kept.io", "kept.weights", "kept.safetensors", "kept.torch");
     }
@@ -84,7 +84,7 @@ class ArchitectureTest {
         holds(noClasses()
                 .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", "kept.distributed..", CUDA, "kept.io..",
                         "kept.weights..", "kept.safetensors..", "kept.torch..", "kept.checkpoint..", "kept.gguf..",
-                        "kept.model..", "kept.corpus..", BENCH)
+                        "kept.model..", "kept.corpus..", "kept.recording..", BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
     }
 
@@ -160,7 +160,7 @@ class ArchitectureTest {
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
         holds(slices().matching("kept.(text|io|weights|safetensors|torch|checkpoint|tokenizer|model|mapping|calibration|corpus|training|run|"
-                + "evaluation|generation|report|demo|gguf|template)..")
+                + "recording|evaluation|generation|report|demo|gguf|template)..")
                 .should().beFreeOfCycles());
     }
 

@@ -83,7 +83,7 @@ class StepBenchmarkTest {
         var teacher = size.config(Architecture.ORION);
         var plan = new StepPlan(teacher, 2 * StepPlan.bytesByConfig(teacher) / teacher.dtype().bytes(), teacher.toLlama(),
                 ParameterSelection.parse("all"), 1, 1, 4096, false, StepPlan.Precision.on(RecordedDevice.of(GPU), DType.BF16, true),
-                GradientReduction.TREE, StepPlan.Shares.ONE);
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         MemoryReplay memory = MemoryReplay.of(events.getLast());
         assertThat((double) memory.liveBytes()).isCloseTo(plan.peakBytes(), Percentage.withPercentage(1));
         assertFits(memory);

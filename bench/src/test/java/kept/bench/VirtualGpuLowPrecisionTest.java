@@ -53,7 +53,7 @@ class VirtualGpuLowPrecisionTest {
     private static void assertPlanned(Device device, int batch, int accumulation, Run run) {
         var precision = StepPlan.Precision.on(device, DType.BF16, true);
         var plan = new StepPlan(ORION, StepPlan.bytesByConfig(ORION), ORION.toLlama(), ParameterSelection.parse("all"), batch, accumulation, LENGTH,
-                true, precision, GradientReduction.TREE, StepPlan.Shares.ONE);
+                true, precision, GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         assertThat(plan.peakBytes() / (double) run.bytes).as("%,d bytes planned, %,d measured", plan.peakBytes(), run.bytes).isBetween(0.97, 1.03);
     }
 

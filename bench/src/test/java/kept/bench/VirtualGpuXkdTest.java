@@ -19,6 +19,7 @@ import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.training.Distillation;
+import kept.training.TrainingBatch;
 import kept.training.TrainingObjective;
 import kept.weights.TensorEntry;
 import org.assertj.core.data.Percentage;
@@ -90,7 +91,7 @@ class VirtualGpuXkdTest {
     private static Step step(Device device, SafetensorsFile golden, int number, Decoder student, TrainingObjective objective, AdamW optimizer) {
         double value;
         try (var _ = Scope.open(device)) {
-            TrainingObjective.Loss loss = objective.loss(student, tensor(golden, "input_ids." + number), null);
+            TrainingObjective.Loss loss = objective.loss(student, new TrainingBatch(tensor(golden, "input_ids." + number), null, 0));
             value = loss.value().item();
             loss.value().backward();
         }

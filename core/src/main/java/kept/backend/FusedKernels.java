@@ -9,6 +9,7 @@ import kept.backend.composition.LossComposition;
 import kept.backend.composition.NormComposition;
 import kept.backend.composition.RotaryComposition;
 import kept.backend.composition.SoftmaxComposition;
+import kept.backend.composition.SparseLossComposition;
 import kept.backend.composition.SumComposition;
 import kept.backend.composition.SwiGluComposition;
 import kept.tensor.Tensor;
@@ -347,6 +348,26 @@ public interface FusedKernels {
     default void distillationRows(
             DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses, Tensor divergences) {
         LossComposition.distillation(objective, teacher, student, labels, scale, losses, divergences);
+    }
+
+    /**
+     * As {@link #distillationRows}, against a teacher's distribution p of which some tokens K are known one by one, and the others by their sum r.
+     * With q the student's softmax at the temperature and s the sum of its other tokens, the divergence is
+     * {@code -sum over K of p log q - r log s - entropy}. The gradient by a logit over the temperature is {@code q - p} in K and
+     * {@code q (1 - r / s)} elsewhere.
+     *
+     * @param objective the formula of a row's loss; its divergence counts as {@link Divergence#FORWARD_KL}
+     * @param teacher the teacher's distributions, tensors of rows
+     * @param student rows {@code [n, vocabulary]}, F32; replaced by {@code scale * d loss / d logits}
+     * @param labels rows {@code [n]}, I64, the true next tokens; a negative one leaves the cross-entropy part out; null if its weight is 0
+     * @param scale a factor applied to gradients
+     * @param losses rows {@code [n]}, F32: the loss of each row
+     * @param divergences rows {@code [n]}, F32: the divergence of each row, without weight or temperature^2
+     * @throws kept.tensor.ShapeException if a token or a label that counts lies beyond the vocabulary; nothing is overwritten then
+     */
+    default void sparseDistillationRows(DistillationObjective objective, SparseDistribution teacher, Tensor student, Tensor labels, double scale,
+            Tensor losses, Tensor divergences) {
+        SparseLossComposition.distillation(objective, teacher, student, labels, scale, losses, divergences);
     }
 
     /**

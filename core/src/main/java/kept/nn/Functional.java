@@ -10,10 +10,12 @@ import kept.autograd.operation.GatedProjection;
 import kept.autograd.operation.LayerNormalization;
 import kept.autograd.operation.LinearCrossEntropy;
 import kept.autograd.operation.LinearDistillation;
+import kept.autograd.operation.LinearSparseDistillation;
 import kept.autograd.operation.RmsNormalization;
 import kept.autograd.operation.RotaryPositions;
 import kept.autograd.operation.SwiGluProduct;
 import kept.backend.DistillationObjective;
+import kept.backend.SparseDistribution;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.ShapeException;
@@ -324,6 +326,41 @@ public final class Functional {
     public static DistillationLoss distillationLoss(
             FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective, long chunkRows) {
         return LinearDistillation.apply(student, teacher, labels, objective, chunkRows);
+    }
+
+    /**
+     * The distillation loss of a student against a part of a teacher's distributions, such as the most likely tokens and the probability of the rest,
+     * averaged over rows and fused with the output head: logits are computed for one chunk of rows at a time. The forward pass also computes the
+     * gradients.
+     *
+     * @param student the student's hidden states and head; both receive gradients
+     * @param teacher the teacher's distributions, one for each row
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target; null if the objective has no cross-entropy
+     * @param objective the loss of a row, with the forward divergence
+     * @return the loss and the divergence
+     * @throws ShapeException if the shapes do not match, labels are missing, or a token lies beyond the vocabulary
+     * @throws kept.tensor.TensorException if the objective has another divergence
+     */
+    public static DistillationLoss sparseDistillationLoss(
+            FactoredLogits student, SparseDistribution teacher, Tensor labels, DistillationObjective objective) {
+        return LinearSparseDistillation.apply(student, teacher, labels, objective);
+    }
+
+    /**
+     * As {@link #sparseDistillationLoss(FactoredLogits, SparseDistribution, Tensor, DistillationObjective)}, in chunks of a given size.
+     *
+     * @param student the student's hidden states and head; both receive gradients
+     * @param teacher the teacher's distributions, one for each row
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target; null if the objective has no cross-entropy
+     * @param objective the loss of a row, with the forward divergence
+     * @param chunkRows the rows of logits computed at a time, at least 1
+     * @return the loss and the divergence
+     * @throws ShapeException if the shapes do not match, labels are missing, or a token lies beyond the vocabulary
+     * @throws kept.tensor.TensorException if the objective has another divergence
+     */
+    public static DistillationLoss sparseDistillationLoss(
+            FactoredLogits student, SparseDistribution teacher, Tensor labels, DistillationObjective objective, long chunkRows) {
+        return LinearSparseDistillation.apply(student, teacher, labels, objective, chunkRows);
     }
 
     /**

@@ -15,6 +15,7 @@ import kept.backend.LayerNormParameters;
 import kept.backend.LeastSquares;
 import kept.backend.MemoryUsage;
 import kept.backend.Reduction;
+import kept.backend.SparseDistribution;
 import kept.backend.Unary;
 
 /**
@@ -429,6 +430,17 @@ final class GuardedBackend implements Backend {
             call.writes(losses);
             call.writes(divergences);
             kernels.distillationRows(objective, call.reads(teacher), student, call.reads(labels), scale, losses, divergences);
+        }
+    }
+
+    @Override
+    public void sparseDistillationRows(DistillationObjective objective, SparseDistribution teacher, Tensor student, Tensor labels, double scale,
+            Tensor losses, Tensor divergences) {
+        try (var call = new KernelCall("sparseDistillationRows")) {
+            call.updates(student);
+            call.writes(losses);
+            call.writes(divergences);
+            kernels.sparseDistillationRows(objective, teacher.map(call::reads), student, call.reads(labels), scale, losses, divergences);
         }
     }
 

@@ -9,6 +9,7 @@ import kept.autograd.operation.LowRankLinear;
 import kept.autograd.operation.RotaryPositions;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
+import kept.backend.SparseDistribution;
 import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
@@ -31,6 +32,7 @@ final class FusedCases {
         table.crossEntropy();
         table.klDivergence();
         table.distillation();
+        table.sparseDistillation();
         return table.cases;
     }
 
@@ -335,6 +337,50 @@ final class FusedCases {
                         case 2 -> ofTeacher.at(at[0]);
                         default -> likeliest(student, at[0]) == likeliest(teacher, at[0]) ? 1 : 0;
                     });
+                });
+    }
+
+    private OperationCase distillingSparsely(String method) {
+        return of("Functional." + method, "linear sparse distillation", "logits", "sparse distribution", "sparseDistillationRows", "gather")
+                .value(2, 2, 3).value(3, 3).index(3, 2, 2).slack(4).type(FusedCases::scored);
+    }
+
+    /** Of four rows: a token and the rest, two tokens and the rest, all tokens, and a sample with a placeholder. */
+    private static SparseDistribution part() {
+        return new SparseDistribution(Tensor.of(new long[] {1, 0, 2, 0, 0, 1, 2, 2}, 4, 2),
+                Tensor.of(new float[] {0.5f, 0, 0.25f, 0.5f, 0.5f, 0.5f, 1, 0}, 4, 2), Tensor.of(new float[] {0.5f, 0.25f, 0, 0}, 4),
+                Tensor.of(new float[] {0.1f, 0.2f, 0.3f, 0.4f}, 4));
+    }
+
+    private static Reference distilledSparsely(Reference[] x) {
+        Reference student = logits(x[0], x[1]);
+        References.require(student.shape()[0] == 4 && student.shape()[1] >= 3);
+        Reference q = References.softmax(student.map(v -> v / OBJECTIVE.temperature()), 1, true);
+        int vocabulary = student.shape()[1];
+        Reference divergence = Reference.generate(new int[] {4}, at -> switch (at[0]) {
+            case 0 -> -0.5 * q.at(0, 1) - 0.5 * logOfOthers(q, 0, vocabulary, 1) - 0.1f;
+            case 1 -> -0.25 * q.at(1, 2) - 0.5 * q.at(1, 0) - 0.25 * logOfOthers(q, 1, vocabulary, 2, 0) - 0.2f;
+            case 2 -> -0.5 * q.at(2, 0) - 0.5 * q.at(2, 1) - 0.3f;
+            default -> -q.at(3, 2) - 0.4f;
+        });
+        double weight = OBJECTIVE.crossEntropyWeight();
+        double ofDivergence = (1 - weight) * OBJECTIVE.temperature() * OBJECTIVE.temperature();
+        return meanOf(References.zip(divergence, crossEntropies(student, x[2]), (d, c) -> ofDivergence * d + weight * c));
+    }
+
+    private static double logOfOthers(Reference logarithms, int row, int vocabulary, int... known) {
+        return Math.log(IntStream.range(0, vocabulary).filter(i -> Arrays.stream(known).noneMatch(k -> k == i))
+                .mapToDouble(i -> Math.exp(logarithms.at(row, i))).sum());
+    }
+
+    private void sparseDistillation() {
+        String in = "sparseDistillationLoss(FactoredLogits, SparseDistribution, Tensor, DistillationObjective";
+        distillingSparsely(in + ")").is((x, n) -> Functional.sparseDistillationLoss(student(x), part(), x[2], OBJECTIVE).loss(),
+                (x, n) -> distilledSparsely(x));
+        distillingSparsely(in + ", long)").whole(3)
+                .is((x, n) -> Functional.sparseDistillationLoss(student(x), part(), x[2], OBJECTIVE, (long) n[0]).loss(), (x, n) -> {
+                    References.require(n[0] >= 1);
+                    return distilledSparsely(x);
                 });
     }
 

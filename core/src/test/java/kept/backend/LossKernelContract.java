@@ -208,6 +208,97 @@ public abstract class LossKernelContract extends KernelContract {
         }
     }
 
+    /** Of four rows: some tokens and the rest, one token and the rest, tokens and placeholders for the whole, and all tokens if they are few. */
+    private static SparseDistribution part(int width, int known) {
+        long[] tokens = new long[ROWS * known];
+        float[] probabilities = new float[ROWS * known];
+        float[] rest = {known == width ? 0 : 0.25f, 0.4f, 0, known == width ? 0 : 0.5f};
+        for (int i = 0; i < tokens.length; i++) {
+            int row = i / known;
+            int place = i % known;
+            // Distinct, and spread over the row.
+            tokens[i] = (row + (long) place * (width / known)) % width;
+            boolean isPlaceholder = row == 1 && place > 0 || row == 2 && place > 0 && place == known - 1;
+            int count = row == 1 ? 1 : row == 2 ? Math.max(1, known - 1) : known;
+            probabilities[i] = isPlaceholder ? 0 : (1 - rest[row]) / count;
+            tokens[i] = isPlaceholder ? 0 : tokens[i];
+        }
+        if (width == 1) {
+            rest = new float[ROWS];
+            Arrays.fill(probabilities, 1);
+        }
+        return new SparseDistribution(Tensor.of(tokens, ROWS, known), Tensor.of(probabilities, ROWS, known), Tensor.of(rest),
+                Tensor.of(new float[] {1, 0.5f, 0.25f, 2}));
+    }
+
+    @Test
+    void sparseDistillationIsAsGoodAsThePlainComputationAndItsGradientThatOfTheReference() {
+        for (double[] setting : TEMPERATURES_AND_WEIGHTS) {
+            for (int width : WIDTHS) {
+                checkSparse(new DistillationObjective(Divergence.FORWARD_KL, setting[0], setting[1]), width, Math.min(5, width));
+            }
+        }
+        checkSparse(DistillationObjective.FORWARD_KL, 13, 13);
+    }
+
+    private void checkSparse(DistillationObjective objective, int width, int known) {
+        SparseDistribution teacher = part(width, known);
+        Tensor student = normal(DType.F32, 2L * width + 1, 3, ROWS, width);
+        double[] s = values(student);
+        long[] targets = labels(width).toLongArray();
+        Tensor losses = out(DType.F32, ROWS);
+        Tensor divergences = out(DType.F32, ROWS);
+        backend().sparseDistillationRows(objective, teacher, student, objective.crossEntropyWeight() > 0 ? labels(width) : null, SCALE, losses,
+                divergences);
+        double weight = objective.crossEntropyWeight();
+        double ofDivergence = (1 - weight) * objective.temperature() * objective.temperature();
+        double[][] exact = new double[2][ROWS];
+        double[][] plain = new double[2][ROWS];
+        String what = "sparse, %s, width %d".formatted(objective, width);
+        for (int i = 0; i < ROWS; i++) {
+            int row = i;
+            int[] tokens = Arrays.stream(teacher.tokens().toLongArray(), row * known, (row + 1) * known).mapToInt(Math::toIntExact).toArray();
+            double[] p = row(values(teacher.probabilities()), row, known);
+            double rest = values(teacher.rest())[row];
+            double entropy = values(teacher.entropies())[row];
+            double[] q = row(s, row, width);
+            exact[1][i] = RowReference.EXACT.sparseDivergence(objective.temperature(), q, tokens, p, rest, entropy);
+            plain[1][i] = RowReference.PLAIN.sparseDivergence(objective.temperature(), q, tokens, p, rest, entropy);
+            exact[0][i] = ofDivergence * exact[1][i] + weight * RowReference.EXACT.crossEntropy(q, targets[row]);
+            plain[0][i] = ofDivergence * plain[1][i] + weight * RowReference.PLAIN.crossEntropy(q, targets[row]);
+            if (width <= 127 || i == 3) {
+                assertGradient(what, row(student, i, width), q, v -> SCALE * (weight * RowReference.EXACT.crossEntropy(v, targets[row])
+                        + ofDivergence * RowReference.EXACT.sparseDivergence(objective.temperature(), v, tokens, p, rest, entropy)));
+            }
+        }
+        double size = 3 + 2 * largest(s) / objective.temperature();
+        assertAsGoodAsPlain(what, divergences, exact[1], plain[1], width, size);
+        assertAsGoodAsPlain(what, losses, exact[0], plain[0], width, ofDivergence * size + weight * (1 + 2 * largest(s)));
+    }
+
+    @Test
+    void sparseDistillationOfExtremeLogitsIsFinite() {
+        Tensor student = Tensor.of(new float[] {1e4f, -1e4f, -1e4f, -1e4f, -1e4f, 1e4f, -1e4f, Float.NEGATIVE_INFINITY}, 2, 4);
+        var teacher = new SparseDistribution(Tensor.of(new long[] {0, 0}, 2, 1), Tensor.of(new float[] {0.5f, 0.5f}, 2, 1),
+                Tensor.of(new float[] {0.5f, 0.5f}), Tensor.of(new float[] {0, 0}));
+        Tensor divergences = out(DType.F32, 2);
+        backend().sparseDistillationRows(DistillationObjective.FORWARD_KL, teacher, student, null, 1, out(DType.F32, 2), divergences);
+        assertThat(divergences.toFloatArray()).containsExactly(new float[] {1e4f - (float) (Math.log(3) / 2), 1e4f}, Offset.offset(0.01f));
+        float third = -0.5f / 3;
+        assertThat(student.toFloatArray()).containsExactly(new float[] {0.5f, third, third, third, -0.5f, 0.5f, 0, 0}, Offset.offset(1e-6f));
+    }
+
+    @Test
+    void aTokenBeyondTheVocabularyIsRefusedAndNothingOverwritten() {
+        Tensor student = Tensor.ones(2, 5);
+        for (long wrong : new long[] {5, -1}) {
+            var teacher = new SparseDistribution(Tensor.of(new long[] {0, wrong}, 2, 1), Tensor.ones(2, 1), Tensor.zeros(2), Tensor.zeros(2));
+            assertThatThrownBy(() -> backend().sparseDistillationRows(DistillationObjective.FORWARD_KL, teacher, student, null, 1,
+                    out(DType.F32, 2), out(DType.F32, 2))).isInstanceOf(ShapeException.class);
+        }
+        assertThat(student.toFloatArray()).containsOnly(1f);
+    }
+
     @Test
     void aLabelBeyondTheVocabularyIsRefusedAndNothingOverwritten() {
         Tensor logits = Tensor.ones(2, 5);

@@ -163,6 +163,10 @@ public abstract class OperandLayoutContract extends KernelContract {
                         new DistillationObjective(Divergence.FORWARD_KL, 1, 0.5), x[0], x[1], x[2], 0.5, x[3], x[4])),
                         rows(f, 4, 96), rows(f, 4, 96).of(i -> value(3 * i)).result(), indices(rows(DType.I64, 4), 96), rows(f, 4).result(),
                         rows(f, 4).result()),
+                new Case("sparseDistillationRows", (b, x) -> done(() -> b.sparseDistillationRows(new DistillationObjective(
+                        Divergence.FORWARD_KL, 1, 0.5), new SparseDistribution(x[0], x[1], x[2], x[2]), x[3], x[4], 0.5, x[5], x[6])),
+                        rows(DType.I64, 4, 3).of(i -> i), rows(f, 4, 3).of(i -> 0.25), rows(f, 4).of(i -> 0.25), rows(f, 4, 96).result(),
+                        indices(rows(DType.I64, 4), 96), rows(f, 4).result(), rows(f, 4).result()),
                 new Case("crossEntropyRows", (b, x) -> done(() -> b.crossEntropyRows(x[0], x[1], 0.5, x[2])), rows(f, 4, 96).result(),
                         indices(rows(DType.I64, 4), 96), rows(f, 4).result()),
                 new Case("sumOfSquares", (b, x) -> b.sumOfSquares(List.of(x[0], x[1])), rows(f, 5, 64), rows(DType.BF16, 3, 64)),

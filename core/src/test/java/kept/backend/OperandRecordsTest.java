@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -29,6 +30,20 @@ class OperandRecordsTest {
             }
             assertThatThrownBy(() -> new AttentionOperands(q, k, tensor(2, 6, 2, 8), 0.5)).isInstanceOf(ShapeException.class);
             assertThatThrownBy(() -> new AttentionOperands(q, k, k, Double.NaN)).isInstanceOf(TensorException.class).hasMessageContaining("scale");
+        }
+    }
+
+    @Test
+    void partsOfDistributionsFitTogether() {
+        try (var _ = Scope.open()) {
+            Tensor tokens = Tensor.empty(DType.I64, Shape.of(3, 2));
+            assertThat(new SparseDistribution(tokens, tensor(3, 2), tensor(3), tensor(3)).map(x -> x).tokens()).isSameAs(tokens);
+            assertThatThrownBy(() -> new SparseDistribution(tokens, tensor(3, 1), tensor(3), tensor(3))).isInstanceOf(ShapeException.class)
+                    .hasMessageStartingWith("[sparse distribution] needs tokens and probabilities [rows, k]");
+            assertThatThrownBy(() -> new SparseDistribution(tokens, tensor(3, 2), tensor(2), tensor(2))).isInstanceOf(ShapeException.class);
+            assertThatThrownBy(() -> new SparseDistribution(tokens, tensor(3, 2), tensor(3), tensor(3, 1))).isInstanceOf(ShapeException.class);
+            assertThatThrownBy(() -> new SparseDistribution(tensor(3, 2), tensor(3, 2), tensor(3), tensor(3))).isInstanceOf(DTypeException.class)
+                    .hasMessageStartingWith("[sparse distribution] needs tokens of i64");
         }
     }
 

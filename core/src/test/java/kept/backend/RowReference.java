@@ -195,6 +195,24 @@ final class RowReference {
         return sum(terms);
     }
 
+    /** The divergence from a distribution of which some tokens are known, and the probability of the rest. */
+    double sparseDivergence(double temperature, double[] student, int[] tokens, double[] probabilities, double rest, double entropy) {
+        double[] logQ = logSoftmaxRow(student, temperature);
+        boolean[] isKnown = new boolean[student.length];
+        double sum = -entropy;
+        for (int i = 0; i < tokens.length; i++) {
+            if (probabilities[i] != 0) {
+                isKnown[tokens[i]] = true;
+                sum = r(sum - r(probabilities[i] * logQ[tokens[i]]));
+            }
+        }
+        double others = 0;
+        for (int i = 0; i < student.length; i++) {
+            others = isKnown[i] ? others : r(others + r(Math.exp(logQ[i])));
+        }
+        return rest == 0 ? sum : r(sum - r(rest * r(Math.log(others))));
+    }
+
     double distillation(DistillationObjective objective, double[] teacher, double[] student, long label) {
         double t = objective.temperature();
         double w = objective.crossEntropyWeight();

@@ -30,7 +30,8 @@ final class OperandChecks implements InvocationHandler {
             Map.entry("rotaryAppendToEach", Set.of(0, 5, 6)), Map.entry("attentionOfEach", Set.of(1)),
             Map.entry("attention", Set.of(1, 2)), Map.entry("attentionGradient", Set.of(4, 5, 6)), Map.entry("swiGlu", Set.of(2)),
             Map.entry("swiGluGradient", Set.of(3, 4)),
-            Map.entry("distillationRows", Set.of(2, 5, 6)), Map.entry("crossEntropyRows", Set.of(0, 3)), Map.entry("adamW", Set.of(1, 3, 4)),
+            Map.entry("distillationRows", Set.of(2, 5, 6)), Map.entry("sparseDistillationRows", Set.of(2, 5, 6)),
+            Map.entry("crossEntropyRows", Set.of(0, 3)), Map.entry("adamW", Set.of(1, 3, 4)),
             Map.entry("sumOfSquares", Set.of()), Map.entry("squaresOfChunks", Set.of()));
 
     private final Backend backend;

@@ -22,7 +22,7 @@ enum OptionGroup {
             "shots-seed", "delimiter", "limit", "passkey", "passkey-depths", "passkey-trials", "max-length", "bos", "compare --seed",
             "evaluate --seed"),
     /** What training minimises. */
-    LOSS("Loss", "loss", "loss-on", "distill --temperature", "cross-entropy-weight"),
+    LOSS("Loss", "loss", "loss-on", "distill --temperature", "cross-entropy-weight", "record", "record-top-k", "record-samples", "recorded"),
     /** How training minimises it, and when it ends. */
     OPTIMIZER("Optimizer", "train", "lora-rank", "lora-alpha", "lora-target", "batch-size", "accumulation", "reduction", "optimizer",
             "learning-rate", "schedule", "warm-up", "weight-decay", "beta2", "max-gradient-norm", "train-dtype", "seed", "evaluate-every", "patience",

@@ -39,7 +39,8 @@ public final class PlanText {
             out.println("%,d ranks with --shard %s; memory is that of each".formatted(step.shares().ranks(), step.shares().sharding()));
         }
         var table = new TextTable("memory", "activations kept", "--checkpoint-activations");
-        row(table, "teacher's weights (%s)".formatted(plan.weightsRead() ? "as stored" : step.teacher().dtype().label() + ", by config.json"),
+        row(table, "%s (%s)".formatted(step.isRecorded() ? "teacher's weights that the student shares; its logits are recorded" : "teacher's weights",
+                plan.weightsRead() ? "as stored" : step.teacher().dtype().label() + ", by config.json"),
                 step.ownTeacherBytes(), step.ownTeacherBytes());
         String weights = step.precision().weights().label();
         row(table, "student's weights (%s)%s".formatted(weights, step.sharesWeights() ? "; the others are the teacher's" : ""),
@@ -120,7 +121,7 @@ public final class PlanText {
         out.println("it does not fit: as asked it takes %s".formatted(size(peak)));
         List<DistillationPlan.Alternative> alternatives = plan.alternatives(memory.total());
         if (alternatives.isEmpty()) {
-            long steady = step.teacherBytes() + Math.min(step.studentBytes(), plan.inBf16(step).studentBytes());
+            long steady = step.heldTeacherBytes() + Math.min(step.studentBytes(), plan.inBf16(step).studentBytes());
             out.println("no options make it fit: %s".formatted(steady > memory.total()
                     ? "the weights of teacher and student alone take " + size(steady) : "weights, moments and one short sequence take more"));
             return;

@@ -12,6 +12,7 @@ import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
 import kept.distributed.Communicator;
 import kept.distributed.SharedItems;
+import kept.io.Checksum;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
@@ -72,7 +73,21 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @return how faithful the student is
      */
     public Fidelity compare(Decoder teacher, Decoder student) {
-        return scores(teacher, student, _ -> { }).fidelity();
+        return compare(TeacherLogits.of(teacher), student);
+    }
+
+    /**
+     * Compares a student with its teacher's logits.
+     *
+     * @param teacher the teacher's logits on this text
+     * @param student the student
+     * @return how faithful the student is
+     */
+    public Fidelity compare(TeacherLogits teacher, Decoder student) {
+        try (TeacherLogits.Reading reading = teacher.open(this, student.device())) {
+            return scores(teacher::nonFinite, student, divided(Communicator.single()),
+                    (row, input) -> PairedLogits.of(reading.logits(row, input), student, student.hidden(input)), (_, _, _) -> { }).fidelity();
+        }
     }
 
     /**
@@ -125,6 +140,17 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @throws NonFiniteException if a score is not a finite number, naming the model and the first tensor at fault
      */
     TokenScores scores(Decoder teacher, Decoder student, SharedItems work, Function<Tensor, PairedLogits> reading, Scored observer) {
+        return scores(input -> NonFinite.in(teacher, input), student, work, (_, input) -> reading.apply(input), observer);
+    }
+
+    /** Computes the logits of both models on a sequence. */
+    @FunctionalInterface
+    private interface SequenceReading {
+        PairedLogits of(int row, Tensor input);
+    }
+
+    private TokenScores scores(Function<Tensor, Optional<String>> fault, Decoder student, SharedItems work, SequenceReading reading,
+            Scored observer) {
         Device device = student.device();
         int sequences = sequences();
         var scores = new TokenScores(length, new float[sequences * length], new float[sequences * length], new float[sequences * length],
@@ -134,14 +160,14 @@ public record TextEvaluation(String name, int[] ids, int length) {
             Autograd.withoutRecording(() -> {
                 try (var _ = Scope.open(device)) {
                     Tensor all = sequence(row * (length + 1));
-                    PairedLogits logits = reading.apply(input(all));
+                    PairedLogits logits = reading.of(row, input(all));
                     var rows = Functional.distillationScores(logits.student(), logits.teacher(), labels(all));
                     put(rows.divergences(), scores.divergences(), row * length);
                     put(rows.teacherCrossEntropies(), scores.teacherLosses(), row * length);
                     put(rows.studentCrossEntropies(), scores.studentLosses(), row * length);
                     put(rows.agreements().cast(DType.F32), scores.agreements(), row * length);
                     if (!scores.isFinite(row)) {
-                        throw nonFinite(teacher, student, input(all));
+                        throw nonFinite(fault, student, input(all));
                     }
                     observer.sequence(row, logits, scores);
                 }
@@ -152,8 +178,8 @@ public record TextEvaluation(String name, int[] ids, int length) {
         return scores;
     }
 
-    private NonFiniteException nonFinite(Decoder teacher, Decoder student, Tensor input) {
-        Optional<String> first = NonFinite.in(teacher, input);
+    private NonFiniteException nonFinite(Function<Tensor, Optional<String>> fault, Decoder student, Tensor input) {
+        Optional<String> first = fault.apply(input);
         return first.isPresent()
                 ? new NonFiniteException("[evaluation] the teacher gives no finite logits on %s: %s".formatted(name, first.get()), true)
                 : new NonFiniteException("[evaluation] the student gives no finite logits on %s: %s".formatted(
@@ -196,6 +222,15 @@ public record TextEvaluation(String name, int[] ids, int length) {
      */
     public int sequences() {
         return ids.length / (length + 1);
+    }
+
+    /**
+     * Identifies the sequences.
+     *
+     * @return a checksum of their ids
+     */
+    public String checksum() {
+        return Checksum.of(ids);
     }
 
     /**

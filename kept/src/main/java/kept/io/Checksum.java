@@ -33,6 +33,16 @@ public final class Checksum {
     }
 
     /**
+     * Computes the checksum of bytes.
+     *
+     * @param bytes the bytes
+     * @return {@value #DIGITS} hexadecimal digits
+     */
+    public static String of(byte[] bytes) {
+        return of(MemorySegment.ofArray(bytes));
+    }
+
+    /**
      * Computes the checksum of numbers.
      *
      * @param numbers the numbers

@@ -23,6 +23,7 @@ public final class OwnFiles {
     private static final String COMPANIONS = "(config|generation_config|tokenizer|tokenizer_config|special_tokens_map)\\.json"
         + "|(tokenizer|spiece)\\.model|chat_template\\.jinja";
     private static final String RECORDS = "(report|provenance)\\.json|report\\.html|metrics\\.jsonl";
+    private static final String RECORDING = "recording\\.json|logits-\\d{6}\\.safetensors|held-out-\\d{3}\\.safetensors";
     private static final String STATE = "(state|best)\\.safetensors|metrics\\.jsonl";
     private static final String MEASURED = "calibration\\.json"
         + "|model\\.(embed_tokens\\.anchor|(layers\\.\\d+\\.\\w+|norm)\\.correction|layers\\.\\d+\\.mlp\\.\\w+)\\.safetensors";
@@ -36,10 +37,10 @@ public final class OwnFiles {
     private static final OwnFiles ADAPTER = new OwnFiles("adapter_config\\.json|adapter_model\\.safetensors", Map.of());
     private static final Map<String, OwnFiles> FOLDERS = Map.of("additional_chat_templates", TEMPLATES, "adapter", ADAPTER);
 
-    /** A checkpoint with the records of how it was made: an output, or a snapshot during training. */
-    public static final OwnFiles CHECKPOINT = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS), FOLDERS, true);
+    /** A checkpoint with the records of how it was made: an output, or a snapshot during training; or a recording of a teacher's logits. */
+    public static final OwnFiles CHECKPOINT = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS, RECORDING), FOLDERS, true);
     /** A checkpoint that is being written or deleted, in a place of its own: cards and licences may be incomplete. */
-    static final OwnFiles PENDING = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS, SealedCard.NAMES), FOLDERS);
+    static final OwnFiles PENDING = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS, RECORDING, SealedCard.NAMES), FOLDERS);
     /** {@code OUTPUT.training}: the state of a training run. */
     public static final OwnFiles TRAINING = new OwnFiles(STATE, Map.of());
     /** {@code OUTPUT.calibration}: saved measurements. */
@@ -48,7 +49,7 @@ public final class OwnFiles {
     static final OwnFiles UNFINISHED = new OwnFiles("(journal|placing)\\.json", Map.of("files", PENDING));
     /** Hidden directories left by a killed run: any of the above. */
     static final OwnFiles LEFTOVERS = new OwnFiles(
-        String.join("|", WEIGHTS, COMPANIONS, RECORDS, STATE, MEASURED, "(journal|placing)\\.json", SealedCard.NAMES),
+        String.join("|", WEIGHTS, COMPANIONS, RECORDS, RECORDING, STATE, MEASURED, "(journal|placing)\\.json", SealedCard.NAMES),
         Map.of("files", PENDING, "additional_chat_templates", TEMPLATES, "adapter", ADAPTER));
 
     private final Pattern names;

@@ -1,8 +1,11 @@
 package kept.mapping;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 import kept.autograd.Autograd;
 import kept.distributed.Communicator;
 import kept.distributed.SharedItems;
@@ -81,19 +84,60 @@ public final class NormProbe {
             System.arraycopy(sums.get(i), 0, all, (observed.first() + i) * width, width);
         }
         observed.gather(all);
+        List<double[]> observations = new ArrayList<>();
+        for (int at = 0; at < all.length; at += width) {
+            observations.add(Arrays.copyOfRange(all, at, at + width));
+        }
+        return statistics(biasOverWeight(), observations);
+    }
+
+    /**
+     * Returns the observations so far.
+     *
+     * @return for each observed text and, in the order of the graph, each norm the sum of {@code |mean| / rms} over tokens, and their number
+     */
+    public List<double[]> observed() {
+        return List.copyOf(sums);
+    }
+
+    /**
+     * Compares the norms' biases with their weights.
+     *
+     * @return for each norm, in the order of the graph, the Euclidean norm of the bias over that of the weight
+     */
+    public SequencedMap<String, Double> biasOverWeight() {
         Map<String, LayerNorm> parameters = model.layerNorms();
-        List<NormStatistics> statistics = new ArrayList<>();
+        var ratios = new LinkedHashMap<String, Double>();
         try (var _ = Scope.open(model.device())) {
-            for (int norm = 0; norm < norms.size() && all.length > 0; norm++) {
-                double ratios = 0;
-                double tokens = 0;
-                for (int at = 2 * norm; at < all.length; at += width) {
-                    ratios += all[at];
-                    tokens += all[at + 1];
-                }
-                LayerNorm own = parameters.get(norms.get(norm));
-                statistics.add(new NormStatistics(norms.get(norm), ratios / tokens, length(own.bias().value()) / length(own.weight().value())));
+            for (String norm : norms) {
+                LayerNorm own = parameters.get(norm);
+                ratios.put(norm, length(own.bias().value()) / length(own.weight().value()));
             }
+        }
+        return ratios;
+    }
+
+    /**
+     * Returns the statistics of observations.
+     *
+     * @param biasOverWeight as of {@link #biasOverWeight()}
+     * @param observed as of {@link #observed()}
+     * @return one entry for each norm, in the order of the graph; none without observations
+     */
+    public static List<NormStatistics> statistics(SequencedMap<String, Double> biasOverWeight, List<double[]> observed) {
+        List<NormStatistics> statistics = new ArrayList<>();
+        int at = 0;
+        for (Map.Entry<String, Double> norm : biasOverWeight.entrySet()) {
+            double ratios = 0;
+            double tokens = 0;
+            for (double[] sum : observed) {
+                ratios += sum[at];
+                tokens += sum[at + 1];
+            }
+            if (!observed.isEmpty()) {
+                statistics.add(new NormStatistics(norm.getKey(), ratios / tokens, norm.getValue()));
+            }
+            at += 2;
         }
         return statistics;
     }

@@ -5,13 +5,12 @@ import kept.distributed.Communicator;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
-import kept.model.RecordedWeights;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Tensor;
-import kept.training.Distillation;
 import kept.training.Sharding;
 import kept.training.TrainingFollower;
+import kept.training.TrainingObjective;
 import kept.training.TrainingRanks;
 
 /** A rank other than 0 in a distillation: it has a teacher and a student, does its passes of each step, and neither reads text nor writes files. */
@@ -38,13 +37,13 @@ final class DistillationFollower {
             CheckpointWeights.requireTensors(checkpoint, task.mapping().source());
             measure(settings.mapping(), checkpoint);
             run.onJoin(number -> measure(settings.compared().get(number), checkpoint));
-            try (Decoder teacher = Decoder.create(task.mapping().source(), run.teacher(new RecordedWeights(checkpoint)), device);
+            try (DistillationTeacher teacher = DistillationTeacher.of(task, checkpoint, run);
                     // Rank 0 sends the values.
-                    Decoder student = Decoder.create(target, run.student((_, shape) -> Tensor.full(0, type, shape), task.shared(teacher)),
+                    Decoder student = Decoder.create(target, run.student((_, shape) -> Tensor.full(0, type, shape), teacher.shared()),
                             task.adapters(), device)) {
                 task.trained().apply(student);
                 student.setActivationCheckpointing(settings.training().checkpointActivations());
-                var objective = new Distillation(teacher, settings.objective());
+                TrainingObjective objective = teacher.objective(settings.objective());
                 // A signal that reaches this rank alone, or all, leaves rank 0 the time to end the step and to save.
                 try (var stop = progress.stop();
                         var follower = new TrainingFollower(student, objective, task.options(), run)) {

@@ -1,7 +1,6 @@
 package kept.run;
 
 import kept.model.Decoder;
-import kept.model.OrionModel;
 import kept.training.BestState;
 
 /**
@@ -12,7 +11,7 @@ import kept.training.BestState;
  * @param best the student's best state so far
  * @param seconds the time to create the student
  */
-record DistillationModels(OrionModel teacher, Decoder student, BestState best, double seconds) implements AutoCloseable {
+record DistillationModels(DistillationTeacher teacher, Decoder student, BestState best, double seconds) implements AutoCloseable {
     @Override
     public void close() {
         try (teacher) {

@@ -86,7 +86,7 @@ public final class DistillationPlan {
         var precision = new StepPlan.Precision(execution.weights, options.storage().codedMoments(),
                 execution.device.backend().productType(computed), execution.device.backend().chunkBytes());
         var step = new StepPlan(teacher, bytes, student, train, options.batchSize(), options.accumulation(), options.sequenceLength(),
-                execution.checkpointing, precision, options.reduction(), execution.shares);
+                execution.checkpointing, precision, options.reduction(), execution.shares, 0);
         return new DistillationPlan(step, options, weights, execution.device, stored);
     }
 
@@ -149,7 +149,14 @@ public final class DistillationPlan {
      * @return bytes
      */
     public long peakBytes(StepPlan plan) {
-        return plan.peakBytes() + bytesBesideTensors();
+        return Math.max(plan.peakBytes(), evaluationBytes(plan)) + bytesBesideTensors();
+    }
+
+    /** An evaluation with a recorded teacher has its head beside the student, whose trained parameters are there twice; else steps have the peak. */
+    private static long evaluationBytes(StepPlan plan) {
+        long head = (long) plan.teacher().vocabSize() * plan.teacher().hiddenSize() * plan.teacher().dtype().bytes();
+        return !plan.isRecorded() ? 0
+                : plan.steadyBytes() + plan.trainedParameters() * plan.precision().weights().bytes() + head + 2 * plan.lossBytes();
     }
 
     /**
@@ -239,6 +246,16 @@ public final class DistillationPlan {
      */
     public DistillationPlan withShares(StepPlan.Shares shares) {
         return new DistillationPlan(step.withShares(shares), options, weightsRead, device, stored);
+    }
+
+    /**
+     * The plan with a teacher whose logits were recorded.
+     *
+     * @param tokens the recorded tokens of a position; 0 for a teacher in memory
+     * @return the plan
+     */
+    DistillationPlan withRecorded(int tokens) {
+        return new DistillationPlan(step.withRecorded(tokens), options, weightsRead, device, stored);
     }
 
     /**

@@ -10,19 +10,13 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
-import kept.corpus.DocumentEncoder;
 import kept.evaluation.Fidelity;
-import kept.generation.ChatTemplates;
-import kept.generation.ConversationEncoder;
 import kept.generation.LossTokens;
 import kept.io.OutputDirectory;
 import kept.mapping.Mapping;
-import kept.mapping.NormProbe;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
-import kept.model.OrionModel;
-import kept.model.RecordedWeights;
 import kept.model.Weights;
 import kept.report.Figures;
 import kept.report.ReportWriter;
@@ -33,13 +27,13 @@ import kept.tensor.Tensor;
 import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 import kept.training.BestState;
-import kept.training.Distillation;
 import kept.training.ParameterSelection;
 import kept.training.RunInputs;
 import kept.training.Sharding;
 import kept.training.StepPlan;
 import kept.training.StoredRounding;
 import kept.training.Trainer;
+import kept.training.TrainingObjective;
 import kept.training.TrainingOptions;
 import kept.training.TrainingRanks;
 import kept.training.TrainingState;
@@ -77,6 +71,7 @@ final class DistillationProcess {
 
     DistillationRun.Result run() {
         measurement.requireNothingBegun(settings.isOverwriting());
+        Optional<RecordingUse> recorded = RecordingUse.of(task);
         Device device = settings.device();
         MachineMemory memory = MachineMemory.of(device, settings.ranks().localSize());
         sharding = task.sharding(memory);
@@ -100,9 +95,9 @@ final class DistillationProcess {
             LlamaDirectory.writeCompanions(mapping.target(), stored, settings.teacher(), directory.directory(), settings.tokenizer(), progress);
             resume(run);
             TrainingOptions read = options.withSteps(textSteps);
-            DocumentEncoder encoder = new ConversationEncoder(tokenizer, mapping.source().vocabSize(),
-                    new ChatTemplates(settings.teacher(), settings.tokenizer().chatTemplate()), settings.lossTokens());
-            try (var text = DistillationText.read(settings, read, settings.mapping().textTokens(mapping.source()), encoder, run)) {
+            long learnt = recorded.map(RecordingUse::textTokens).orElseGet(() -> DistillationText.learnt(task, read));
+            try (var text = DistillationText.read(settings, read, learnt, task.encoder(tokenizer), run::reportText)) {
+                recorded.ifPresent(use -> use.require(checkpoint, text, progress));
                 return distil(checkpoint, given, text, directory, run);
             }
         }
@@ -128,7 +123,7 @@ final class DistillationProcess {
                     .formatted(textSteps, options.steps()));
         }
         progress.note(device.backend().description());
-        text.report(options, run, progress);
+        text.report(options, run::reportText, progress);
         settings.training().noteDigits(stored, progress);
         var starts = new StudentStart(progress, settings.teacher(), settings.tokenizer().chatTemplate(), checkpoint, text.rests(), device,
                 settings.ranks(), given);
@@ -163,10 +158,9 @@ final class DistillationProcess {
     private DistillationModels models(Checkpoint checkpoint, StudentStart starts, DistillationText text, RunInputs inputs, TrainingRun run,
             TrainingRanks ranks) {
         Device device = settings.device();
-        var weights = new RecordedWeights(checkpoint);
-        var teacher = (OrionModel) Decoder.create(mapping.source(), ranks.teacher(weights), device);
+        DistillationTeacher teacher = DistillationTeacher.of(task, checkpoint, ranks);
         try {
-            inputs.addTeacher(weights.checksums());
+            inputs.addTeacher(teacher.checksums());
             run.require(fingerprint(inputs), device);
             long begun = System.nanoTime();
             Measurement.Measured measured = starts.measure(measurement, settings.mapping());
@@ -176,7 +170,7 @@ final class DistillationProcess {
                 run.require(fingerprint(inputs), device);
             }
             Weights start = task.withAdapters(starts.weights(measurement, measured, settings.training().weightType()));
-            Map<String, Tensor> shared = task.shared(teacher);
+            Map<String, Tensor> shared = teacher.shared();
             if (!shared.isEmpty()) {
                 progress.note("%,d of the student's %,d tensors are the teacher's own: not trained, and in memory once".formatted(
                         shared.size(), mapping.rows().size()));
@@ -184,7 +178,8 @@ final class DistillationProcess {
             Decoder student = Decoder.create(mapping.target(), ranks.student(start, shared), task.adapters(), device);
             double seconds = (System.nanoTime() - begun) / 1e9;
             StoredRounding rounding = rounding(student, ranks);
-            return new DistillationModels(teacher, student, new BestState(teacher, student, text.during(), rounding, start, run.best()), seconds);
+            var best = new BestState(teacher.logits(), student, text.during(), rounding, start, run.best());
+            return new DistillationModels(teacher, student, best, seconds);
         } catch (RuntimeException | Error e) {
             teacher.close();
             throw e;
@@ -212,23 +207,23 @@ final class DistillationProcess {
         String own = settings.mapping().name();
         List<MappingChoice> others = settings.compared();
         if (others.stream().noneMatch(other -> other.name().equals(own))) {
-            rounding.during(() -> stages.evaluate(others.isEmpty() ? first() : own, models.seconds(), models.teacher(), models.student()));
+            rounding.during(() -> stages.evaluate(others.isEmpty() ? first() : own, models.seconds(), models.teacher().logits(), models.student()));
         }
         for (MappingChoice other : others) {
             if (other.name().equals(own)) {
-                rounding.during(() -> stages.evaluate(own, models.seconds(), models.teacher(), models.student()));
+                rounding.during(() -> stages.evaluate(own, models.seconds(), models.teacher().logits(), models.student()));
             } else {
                 if (other.isCalibrated()) {
                     ranks.join(others.indexOf(other));
                 }
-                starts.evaluate(other, stored, models.teacher(), stages);
+                starts.evaluate(other, stored, models.teacher().logits(), stages);
             }
         }
     }
 
     private TrainingRun.Outcome train(DistillationModels models, DistillationText text, TrainingRun run, TrainingRanks ranks) {
         models.student().setActivationCheckpointing(settings.training().checkpointActivations());
-        var objective = new Distillation(models.teacher(), settings.objective());
+        TrainingObjective objective = models.teacher().objective(settings.objective());
         try (var trainer = new Trainer(models.student(), objective, text.sequences(), options, ranks)) {
             trainer.engineInWords().ifPresent(progress::note);
             var evaluation = new HeldOutEvaluation(models.best(),
@@ -243,16 +238,14 @@ final class DistillationProcess {
 
     private void evaluateTrained(DistillationModels models, TrainingRun.Outcome outcome, Stages stages) {
         boolean alone = stages.seconds().containsKey(first());
-        stages.evaluate(alone ? DISTILLED : "xkd from " + settings.mapping().name(), outcome.seconds(), models.teacher(), models.student());
+        stages.evaluate(alone ? DISTILLED : "xkd from " + settings.mapping().name(), outcome.seconds(), models.teacher().logits(), models.student());
     }
 
     private RunReport report(DistillationModels models, DistillationText text, TrainingRun.Outcome outcome, Stages stages, Provenance provenance,
             TrainingRun run) {
-        var probe = new NormProbe(models.teacher());
-        text.evaluations().forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
         String start = stages.seconds().containsKey(first()) ? first() : mapping.name();
-        return new RunReport(stages.results(start), outcome.steps(), models.best().curve(), probe.statistics(), mapping, provenance.facts(),
-                untrained(), run.texts());
+        return new RunReport(stages.results(start), outcome.steps(), models.best().curve(), models.teacher().norms(text.evaluations()), mapping,
+                provenance.facts(), untrained(), run.texts());
     }
 
     /** How the result was made: what determines it, and what else is known of the run. */
@@ -345,6 +338,7 @@ final class DistillationProcess {
         print.putAll(settings.mapping().inWords(mapping.source()));
         print.putAll(TrainingSettings.inWords(options));
         SavedSettings.put(print, "objective", settings.objective());
+        RecordingUse.of(task).ifPresent(use -> print.put("teacher's logits", use.inWords()));
         print.put("trained", trained.toString());
         trained.adapters().ifPresent(adapters -> SavedSettings.put(print, "lora", adapters));
         print.put("judged", "every %d steps, patience %d".formatted(evaluationInterval(), settings.patience()));

@@ -13,6 +13,8 @@ import kept.backend.Divergence;
 import kept.corpus.Corpus;
 import kept.distributed.Communicator;
 import kept.generation.LossTokens;
+import kept.recording.RecordedForm;
+import kept.recording.RecordingLayout;
 import kept.report.RunReport;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
@@ -55,6 +57,8 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     private Communicator ranks = Communicator.single();
     /** Null for as little as the memory allows. */
     private Sharding sharding;
+    /** Null for a teacher in memory. */
+    private Path recorded;
 
     private DistillationRun(Path teacher, Path output) {
         this.teacher = teacher;
@@ -75,6 +79,15 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
      * @param failure how the training met NaN or infinity, and what to do: the output is then the best state before that; empty if training completed
      */
     public record Result(Path output, RunReport report, SequencedMap<String, Double> seconds, Optional<String> failure) {}
+
+    /**
+     * A finished recording of a teacher's logits.
+     *
+     * @param output its directory
+     * @param layout what was recorded
+     * @param bytes the size of what was recorded of the training text
+     */
+    public record Recorded(Path output, RecordingLayout layout, long bytes) {}
 
     /**
      * A distillation.
@@ -362,6 +375,58 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
         new DistillationFollower(DistillationTask.of(this), progress, ranks).run();
     }
 
+    /**
+     * Sets a recording of the teacher's logits, from which the run trains without the teacher in memory. Texts, seed, sequence length and temperature
+     * must be those of the recording, and it must have as many tokens; the loss is the forward divergence.
+     *
+     * @param directory what {@link #record} wrote; null, the default, for a teacher in memory
+     * @return this
+     */
+    public DistillationRun recorded(Path directory) {
+        recorded = directory;
+        return this;
+    }
+
+    /**
+     * Records the teacher's logits on the training text, in the order of training, and on the held-out texts, instead of training. The output is then
+     * the recording's directory. The files are the same for any number of ranks.
+     *
+     * @param form what is kept of each distribution
+     * @param progress receives the progress
+     * @return the recording
+     * @throws RunException if it cannot be done; the message names the remedy
+     * @throws StoppedException if {@code progress} stopped it; {@link #resume} continues
+     * @throws kept.tensor.TensorException other errors of files, models and numbers
+     */
+    public Recorded record(RecordedForm form, Progress progress) {
+        if (corpora.isEmpty()) {
+            throw new RunException("[record] there is no text to record the teacher's logits on: give a corpus");
+        }
+        if (ranks.rank() > 0) {
+            throw new RunException("[record] rank %d follows rank 0 (DistillationRun.followRecording)".formatted(ranks.rank()));
+        }
+        return new RecordingProcess(DistillationTask.of(this), form, progress).run();
+    }
+
+    /**
+     * Does the part of a rank other than 0 in {@link #record}: it computes the logits of its files, and writes them to the same directory.
+     *
+     * @param form what is kept of each distribution
+     * @param progress may stop the recording
+     * @throws RunException in rank 0
+     * @throws kept.distributed.RankException if another rank fails
+     */
+    public void followRecording(RecordedForm form, Progress progress) {
+        if (ranks.rank() == 0) {
+            throw new RunException("[record] rank 0 leads the recording (DistillationRun.record)");
+        }
+        new RecordingProcess(DistillationTask.of(this), form, progress).follow();
+    }
+
+    Path recorded() {
+        return recorded;
+    }
+
     Communicator ranks() {
         return ranks;
     }
@@ -457,6 +522,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
 
     /** All inputs, which the output must not replace. */
     Path[] inputs() {
-        return inputs(Stream.of(Stream.of(teacher), mapping.text().stream(), Stream.ofNullable(mapping.student())).flatMap(Function.identity()));
+        return inputs(Stream.of(Stream.of(teacher), mapping.text().stream(), Stream.ofNullable(mapping.student()), Stream.ofNullable(recorded))
+                .flatMap(Function.identity()));
     }
 }

@@ -4,20 +4,25 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import kept.corpus.DocumentEncoder;
+import kept.generation.ChatTemplates;
+import kept.generation.ConversationEncoder;
 import kept.mapping.Mapping;
 import kept.mapping.NamedMapping;
 import kept.mapping.TensorMapping;
 import kept.model.AdaptedWeights;
-import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.Lora;
 import kept.model.ModelTensor;
 import kept.model.Weights;
+import kept.recording.Recording;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 import kept.text.Counts;
+import kept.tokenizer.Tokenizer;
 import kept.training.ParameterSelection;
 import kept.training.Sharding;
 import kept.training.StepPlan;
@@ -53,6 +58,16 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
             throw new RunException("[lora] the target '%s' matches no projection; their names are like %s".formatted(
                     adapters.target(), Lora.USUAL.adapted(student).getFirst().id().module()));
         }
+    }
+
+    /**
+     * Turns documents and conversations into tokens.
+     *
+     * @param tokenizer the teacher's
+     */
+    DocumentEncoder encoder(Tokenizer tokenizer) {
+        return new ConversationEncoder(tokenizer, mapping.source().vocabSize(),
+                new ChatTemplates(settings.teacher(), settings.tokenizer().chatTemplate()), settings.lossTokens());
     }
 
     /** The student's adapters; null for none. */
@@ -92,20 +107,33 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
     /**
      * The teacher's tensors that are the student's parameters too: not trained, and with the same values.
      *
-     * @param teacher the teacher
+     * @param types the types of the teacher's tensors, by its names
+     * @param values the teacher's tensors, by its names; called in the order of the graph
      * @return its tensors by the student's names
      */
-    Map<String, Tensor> shared(Decoder teacher) {
+    Map<String, Tensor> shared(Function<String, DType> types, Function<String, Tensor> values) {
         Map<String, Tensor> shared = new HashMap<>();
         for (TensorMapping row : mapping.rows()) {
-            if (trained.shares(row.target())) {
-                Tensor value = teacher.parameters().get(row.sources().getFirst()).value();
-                if (!StoredRounding.isRounded(value.dtype(), stored)) {
-                    shared.put(row.target(), value);
-                }
+            if (trained.shares(row.target()) && !StoredRounding.isRounded(types.apply(row.sources().getFirst()), stored)) {
+                shared.put(row.target(), values.apply(row.sources().getFirst()));
             }
         }
         return shared;
+    }
+
+    /** Whether no parameter of the student is a tensor of the teacher's. */
+    boolean sharesNothing() {
+        return mapping.rows().stream().noneMatch(row -> trained.shares(row.target()));
+    }
+
+    /** The tokens of a position that a recording has; 0 without a recording. */
+    private int recordedTokens() {
+        if (settings.recorded() == null) {
+            return 0;
+        }
+        try (Recording recording = Recording.open(settings.recorded())) {
+            return Math.min(recording.layout().form().count(), mapping.source().vocabSize());
+        }
     }
 
     /**
@@ -132,7 +160,8 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
     DistillationPlan plan(StepPlan.Shares shares) {
         TrainingSettings training = settings.training();
         var execution = new DistillationPlan.Execution(settings.device(), training.weightType(), training.checkpointActivations(), shares);
-        return DistillationPlan.of(settings.teacher(), mapping.source(), mapping.target(), trained, options, execution, stored);
+        return DistillationPlan.of(settings.teacher(), mapping.source(), mapping.target(), trained, options, execution, stored)
+                .withRecorded(recordedTokens());
     }
 
     /** What lies divided over the ranks: what the user has chosen, or as little as the memory of this rank allows. */

@@ -3,11 +3,13 @@ package kept.run;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SequencedMap;
+import java.util.function.BiConsumer;
 import kept.calibration.CalibrationSequences;
 import kept.corpus.Corpus;
 import kept.corpus.CorpusException;
 import kept.corpus.DocumentEncoder;
 import kept.corpus.PackedTokens;
+import kept.corpus.TextCoverage;
 import kept.corpus.TokenSequences;
 import kept.evaluation.TextEvaluation;
 import kept.training.RunInputs;
@@ -25,26 +27,36 @@ final class DistillationText implements AutoCloseable {
     private DistillationText() {}
 
     /**
+     * The number of tokens that suffice for training and for a mapping that measures.
+     *
+     * @param task the run
+     * @param options those of the training, with the steps for which text is read
+     */
+    static long learnt(DistillationTask task, TrainingOptions options) {
+        return Math.max(options.steps() * options.tokensPerStep(), task.settings().mapping().textTokens(task.mapping().source()));
+    }
+
+    /**
      * Reads the texts.
      *
      * @param settings name the texts
      * @param options the options of the training
-     * @param measured the number of tokens from which a mapping samples calibration sequences
+     * @param learnt the number of tokens of all texts that suffice for training and calibration, from which follows how much of each is read
      * @param encoder turns documents into the teacher's tokens
-     * @param run receives the parts of separate texts that were read
+     * @param report receives the parts of separate texts that were read, by their names
      */
-    static DistillationText read(DistillationRun settings, TrainingOptions options, long measured, DocumentEncoder encoder, TrainingRun run) {
+    static DistillationText read(DistillationRun settings, TrainingOptions options, long learnt, DocumentEncoder encoder,
+            BiConsumer<String, TextCoverage> report) {
         int length = options.sequenceLength();
         var read = new DistillationText();
         try {
             double[] shares = TokenSequences.shares(settings.corpora().stream().mapToDouble(TrainingCorpus::weight).toArray());
-            long learnt = Math.max(options.steps() * options.tokensPerStep(), measured);
             for (int i = 0; i < shares.length; i++) {
                 read.add(settings, settings.corpora().get(i), shares[i], learnt, encoder, length);
             }
             read.during = TrainingText.during(length, read.texts.stream().map(TrainingText::idsDuring).toArray(int[][]::new));
             read.evaluations = settings.heldOut().isEmpty() ? read.texts.stream().map(TrainingText::forReport).toList()
-                    : evaluations(settings.heldOut(), settings.evaluationTokens(), encoder, length, run);
+                    : evaluations(settings.heldOut(), settings.evaluationTokens(), encoder, length, report);
             return read;
         } catch (RuntimeException | Error e) {
             read.close();
@@ -71,13 +83,13 @@ final class DistillationText implements AutoCloseable {
     }
 
     private static List<TextEvaluation> evaluations(SequencedMap<String, Corpus> texts, long most, DocumentEncoder encoder, int length,
-            TrainingRun run) {
+            BiConsumer<String, TextCoverage> report) {
         List<TextEvaluation> evaluations = new ArrayList<>();
         texts.forEach((name, text) -> {
             try (PackedTokens tokens = PackedTokens.of(text, encoder, most + length + 1)) {
                 var evaluation = TextEvaluation.of(name, tokens, length, most);
                 evaluations.add(evaluation);
-                run.reportText("held-out text " + name, tokens.coverage().using(evaluation.tokens()));
+                report.accept("held-out text " + name, tokens.coverage().using(evaluation.tokens()));
             } catch (CorpusException e) {
                 throw new RunException("[evaluation] too little text to evaluate the student on as '%s': %s; name some with --held-out NAME=FILE"
                         .formatted(name, e.getMessage()), e);
@@ -96,13 +108,13 @@ final class DistillationText implements AutoCloseable {
         return inputs;
     }
 
-    /** Reports how much of the texts the training uses. */
-    void report(TrainingOptions options, TrainingRun run, Progress progress) {
+    /** Reports how much of the texts the training uses; what was read of each goes to {@code read}. */
+    void report(TrainingOptions options, BiConsumer<String, TextCoverage> read, Progress progress) {
         double[] shares = TokenSequences.shares(texts.stream().mapToDouble(TrainingText::weight).toArray());
         for (int i = 0; i < shares.length; i++) {
             TrainingText text = texts.get(i);
             String name = shares.length == 1 ? "" : " " + text.name();
-            run.reportText("training text" + name, text.packed().coverage());
+            read.accept("training text" + name, text.packed().coverage());
             long wanted = Math.round(options.steps() * options.tokensPerStep() * shares[i]);
             progress.note("of these %,d tokens the first %,d are held out; training learns from %,d of the others%s".formatted(
                     text.packed().size(), text.heldOut(), Math.min(wanted, text.sequences().tokens()),
@@ -121,6 +133,11 @@ final class DistillationText implements AutoCloseable {
     /** The parts that are not held out, to measure on. */
     List<CalibrationSequences.Rest> rests() {
         return texts.stream().map(text -> new CalibrationSequences.Rest(text.packed(), text.heldOut(), text.weight())).toList();
+    }
+
+    /** The number of tokens of all texts that are not trained on. */
+    long heldOut() {
+        return texts.stream().mapToLong(TrainingText::heldOut).sum();
     }
 
     /** The text on which the best state is chosen. */

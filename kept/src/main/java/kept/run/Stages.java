@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 import kept.evaluation.Fidelity;
+import kept.evaluation.TeacherLogits;
 import kept.evaluation.TextEvaluation;
 import kept.model.Decoder;
 import kept.report.DomainResult;
@@ -25,11 +26,11 @@ final class Stages {
      *
      * @param stage its name in tables
      * @param took its duration in seconds
-     * @param teacher the teacher
+     * @param teacher the teacher's logits
      * @param student the student with its stored values
      * @return this
      */
-    Stages evaluate(String stage, double took, Decoder teacher, Decoder student) {
+    Stages evaluate(String stage, double took, TeacherLogits teacher, Decoder student) {
         for (TextEvaluation evaluation : evaluations) {
             fidelity.computeIfAbsent(evaluation.name(), _ -> new LinkedHashMap<>()).put(stage, evaluation.compare(teacher, student));
         }

@@ -6,6 +6,7 @@ import java.util.Optional;
 import kept.calibration.CalibrationSequences;
 import kept.checkpoint.Checkpoint;
 import kept.distributed.Communicator;
+import kept.evaluation.TeacherLogits;
 import kept.mapping.MappedWeights;
 import kept.mapping.Mapping;
 import kept.model.Decoder;
@@ -78,10 +79,10 @@ final class StudentStart {
      *
      * @param choice the mapping
      * @param stored the type to which its weights are rounded; null for the teacher's
-     * @param teaching whom it is to follow
+     * @param teaching the logits of the one whom it is to follow
      * @param stages takes the result
      */
-    void evaluate(MappingChoice choice, DType stored, Decoder teaching, Stages stages) {
+    void evaluate(MappingChoice choice, DType stored, TeacherLogits teaching, Stages stages) {
         try (var directory = new TemporaryDirectory("kept-calibration")) {
             var measurement = new Measurement(choice, DecoderConfig.read(teacher), directory.path(), Resume.NO, progress,
                     ranks);

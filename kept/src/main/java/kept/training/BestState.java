@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
 import kept.evaluation.Fidelity;
+import kept.evaluation.TeacherLogits;
 import kept.evaluation.TextEvaluation;
 import kept.io.FileException;
 import kept.model.Decoder;
@@ -31,7 +32,7 @@ import kept.weights.TensorSpec;
 public final class BestState {
     private static final String STEP = "kept.step";
 
-    private final Decoder teacher;
+    private final TeacherLogits teacher;
     private final Decoder student;
     private final TextEvaluation text;
     private final StoredRounding rounding;
@@ -42,14 +43,14 @@ public final class BestState {
     /**
      * Creates an evaluation without results.
      *
-     * @param teacher the teacher
+     * @param teacher the teacher's logits on the text
      * @param student the student; the parameters to train are trainable
      * @param text the text for the evaluation; neither trained on nor part of the report
      * @param rounding rounds the student to the type in which it will be stored
      * @param start the initial parameters, in the types of the student's
      * @param file the best state's file
      */
-    public BestState(Decoder teacher, Decoder student, TextEvaluation text, StoredRounding rounding, Weights start, Path file) {
+    public BestState(TeacherLogits teacher, Decoder student, TextEvaluation text, StoredRounding rounding, Weights start, Path file) {
         this.teacher = teacher;
         this.student = student;
         this.text = text;

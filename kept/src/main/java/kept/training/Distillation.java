@@ -33,13 +33,13 @@ public final class Distillation implements TrainingObjective {
     }
 
     @Override
-    public Loss loss(Decoder model, Tensor ids, Tensor labels) {
-        return loss(model, ids, labels, UnaryOperator.identity());
+    public Loss loss(Decoder model, TrainingBatch batch) {
+        return loss(model, batch.ids(), batch.labels(), UnaryOperator.identity());
     }
 
     @Override
-    public Loss loss(Decoder model, Tensor ids, Tensor labels, Tensor rows) {
-        return loss(model, ids, labels.indexSelect(0, rows), hidden -> LossRows.of(hidden, rows));
+    public Loss loss(Decoder model, TrainingBatch batch, Tensor rows) {
+        return loss(model, batch.ids(), batch.labels().indexSelect(0, rows), hidden -> LossRows.of(hidden, rows));
     }
 
     private Loss loss(Decoder model, Tensor ids, Tensor labels, UnaryOperator<Tensor> rows) {

@@ -11,13 +11,13 @@ public final class LanguageModelling implements TrainingObjective {
     public LanguageModelling() {}
 
     @Override
-    public Loss loss(Decoder model, Tensor ids, Tensor labels) {
-        return new Loss(Functional.crossEntropy(new FactoredLogits(model.hidden(ids), model.headWeight()), labels), Double.NaN);
+    public Loss loss(Decoder model, TrainingBatch batch) {
+        return new Loss(Functional.crossEntropy(new FactoredLogits(model.hidden(batch.ids()), model.headWeight()), batch.labels()), Double.NaN);
     }
 
     @Override
-    public Loss loss(Decoder model, Tensor ids, Tensor labels, Tensor rows) {
-        var logits = new FactoredLogits(LossRows.of(model.hidden(ids), rows), model.headWeight());
-        return new Loss(Functional.crossEntropy(logits, labels.indexSelect(0, rows)), Double.NaN);
+    public Loss loss(Decoder model, TrainingBatch batch, Tensor rows) {
+        var logits = new FactoredLogits(LossRows.of(model.hidden(batch.ids()), rows), model.headWeight());
+        return new Loss(Functional.crossEntropy(logits, batch.labels().indexSelect(0, rows)), Double.NaN);
     }
 }

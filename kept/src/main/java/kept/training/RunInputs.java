@@ -6,7 +6,6 @@ import java.util.SequencedMap;
 import java.util.TreeMap;
 import kept.corpus.PackedTokens;
 import kept.evaluation.TextEvaluation;
-import kept.io.Checksum;
 
 /**
  * The inputs on which a run's result depends, as checksums of tokens and tensors, not of files. So a text or a checkpoint may be moved, copied,
@@ -59,9 +58,8 @@ public final class RunInputs {
      * @param text the text
      */
     public void addHeldOut(TextEvaluation text) {
-        String checksum = Checksum.of(text.ids());
-        inputs.put(HELD_OUT + text.name(), "%,d sequences of %,d tokens, checksum %s".formatted(text.sequences(), text.length(), checksum));
-        texts.put(HELD_OUT + text.name(), details("sequences", text.sequences(), "sequence_length", text.length(), "checksum", checksum));
+        inputs.put(HELD_OUT + text.name(), "%,d sequences of %,d tokens, checksum %s".formatted(text.sequences(), text.length(), text.checksum()));
+        texts.put(HELD_OUT + text.name(), details("sequences", text.sequences(), "sequence_length", text.length(), "checksum", text.checksum()));
     }
 
     /** An object of alternating keys and values, in their order. */

@@ -35,11 +35,12 @@ final class SharedTraining {
      * Does the passes of a step in all ranks. If they fail here, the others are told why, since they wait for these passes.
      *
      * @param before the number of steps done
+     * @param position the number of sequences before those of the step
      * @param sequences token ids of each pass
      */
-    TrainingStep.Passes passes(long before, int[]... sequences) {
+    TrainingStep.Passes passes(long before, long position, int[]... sequences) {
         if (ranks.communicator().size() == 1) {
-            return work.run(sequences);
+            return work.run(position, sequences);
         }
         try {
             if (!isKnown && isWhole()) {
@@ -49,13 +50,13 @@ final class SharedTraining {
             isKnown = true;
             // What this rank has written alone has to reach the others before they begin.
             ranks.alone();
-            ranks.order(Kind.PASSES);
+            ranks.order(Kind.PASSES, position);
             try (var _ = Scope.open(Device.cpu())) {
                 for (int[] ids : sequences) {
                     ranks.communicator().broadcast(Tensor.of(ids, ids.length), 0);
                 }
             }
-            return work.run(sequences);
+            return work.run(position, sequences);
         } catch (RuntimeException | Error e) {
             ranks.fail(e);
             throw e;

@@ -1,8 +1,5 @@
 package kept.training;
 
-import static kept.training.StepTensors.largestNeighbours;
-import static kept.training.StepTensors.lastGroup;
-import static kept.training.StepTensors.layerGroup;
 import static kept.training.StepTensors.parameters;
 
 import java.util.List;
@@ -33,13 +30,14 @@ import kept.tensor.Shape;
  * @param precision the types of numbers
  * @param reduction the order in which the gradients of passes are added
  * @param shares how ranks share the step; bytes are those of a rank, and operations those of all
+ * @param recordedTokens the tokens of a position of which the teacher's probabilities were recorded in advance, so that the teacher is not in memory
+ *     but for what the student shares; 0 if the teacher computes its logits
  */
 public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
-        int length, boolean checkpointing, Precision precision, GradientReduction reduction, Shares shares) {
+        int length, boolean checkpointing, Precision precision, GradientReduction reduction, Shares shares, int recordedTokens) {
     private static final long FLOAT = Float.BYTES;
     /** More than any machine has, and small enough that sums of parts do not exceed 64 bits. */
     private static final double MAX_BYTES = 1L << 58;
-    private static final int MAX_SEQUENCES = 1024;
 
     /**
      * Refuses a step that no machine could hold, because its bytes would exceed a {@code long}.
@@ -77,7 +75,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
             return ranks > 1 && sharding != Sharding.NONE;
         }
 
-        private boolean dividesParameters() {
+        boolean dividesParameters() {
             return ranks > 1 && sharding == Sharding.ALL;
         }
     }
@@ -126,7 +124,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withBatch(int sequences, int passes) {
-        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, precision, reduction, shares);
+        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, precision, reduction, shares,
+                recordedTokens);
     }
 
     /**
@@ -136,7 +135,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withLength(int tokens) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, precision, reduction, shares);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, precision, reduction, shares,
+                recordedTokens);
     }
 
     /**
@@ -146,7 +146,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withCheckpointing(boolean wanted) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, precision, reduction, shares);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, precision, reduction, shares,
+                recordedTokens);
     }
 
     /**
@@ -156,7 +157,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withReduction(GradientReduction order) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, order, shares);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, order, shares,
+                recordedTokens);
     }
 
     /**
@@ -166,7 +168,28 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withShares(Shares other) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, reduction, other);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, reduction, other,
+                recordedTokens);
+    }
+
+    /**
+     * The plan with a teacher whose logits were recorded in advance.
+     *
+     * @param tokens the recorded tokens of a position; 0 for a teacher that computes its logits
+     * @return the plan
+     */
+    public StepPlan withRecorded(int tokens) {
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing, precision, reduction, shares,
+                tokens);
+    }
+
+    /**
+     * Whether the teacher's logits were recorded in advance.
+     *
+     * @return true if the teacher is not in memory
+     */
+    public boolean isRecorded() {
+        return recordedTokens > 0;
     }
 
     /**
@@ -176,7 +199,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withTrained(ParameterSelection selection) {
-        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, precision, reduction, shares);
+        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, precision, reduction, shares,
+                recordedTokens);
     }
 
     /**
@@ -189,16 +213,30 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      */
     public StepPlan withPrecision(DType weights, DType activations, boolean codedMoments) {
         return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing,
-                new Precision(weights, codedMoments, activations, precision.chunkBytes), reduction, shares);
+                new Precision(weights, codedMoments, activations, precision.chunkBytes), reduction, shares, recordedTokens);
     }
 
     /**
-     * The teacher's weights in a rank.
+     * The teacher's weights in a rank: all of them, or of a recorded teacher those that the student shares.
      *
      * @return bytes
      */
     public long ownTeacherBytes() {
-        return Math.round(teacherBytes * shareOf(ModelTensor.of(teacher), shares.dividesParameters()));
+        return Math.round(heldTeacherBytes() * shareOf(held(), shares.dividesParameters()));
+    }
+
+    /**
+     * The teacher's weights in memory.
+     *
+     * @return bytes of all ranks
+     */
+    public long heldTeacherBytes() {
+        return isRecorded() ? teacherGroup(parameters(held())) : teacherBytes;
+    }
+
+    /** The teacher's tensors in memory. */
+    List<ModelTensor> held() {
+        return isRecorded() ? ModelTensor.of(student).stream().filter(tensor -> train.shares(tensor.name())).toList() : ModelTensor.of(teacher);
     }
 
     /**
@@ -221,7 +259,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return new StepTensors(student, train);
     }
 
-    private List<ModelTensor> own() {
+    List<ModelTensor> own() {
         return tensors().own();
     }
 
@@ -250,36 +288,20 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes, 0 if the weights are not divided
      */
     public long gatheredBytes() {
-        if (!shares.dividesParameters()) {
-            return 0;
-        }
-        List<ModelTensor> source = ModelTensor.of(teacher);
-        // The student's first layer is left from the pass before.
-        long layer = layerGroup(own());
-        return Math.max(teacherGroup(largestNeighbours(source)) + precision.weights.bytes() * layer,
-                gatheredOfTeacher() + precision.weights.bytes() * (sharesWeights() ? layer : largestNeighbours(own())));
+        return new StepGathering(this).bytes();
     }
 
-    /** The teacher's head stays while the student computes, unless it uses the teacher's layers itself: then one of them comes, or one of its own. */
-    private long gatheredOfTeacher() {
-        List<ModelTensor> source = ModelTensor.of(teacher);
-        return teacherGroup(sharesWeights() ? largestNeighbours(source) : lastGroup(source));
-    }
-
-    /** In the backward pass: what is of the teacher, a layer of the student, and another one or the head. */
-    private long gatheredBackward(long others) {
-        if (!shares.dividesParameters()) {
-            return 0;
-        }
-        long layer = layerGroup(own());
-        if (sharesWeights() && others == 0) {
-            return teacherGroup(layerGroup(ModelTensor.of(teacher))) + precision.weights.bytes() * layer;
-        }
-        return gatheredOfTeacher() + precision.weights.bytes() * (sharesWeights() ? Math.max(layer, others) : layer + others);
+    /**
+     * What a rank sends in a step, on average: the weights that other ranks gather, and its gradients.
+     *
+     * @return bytes
+     */
+    public long sentBytes() {
+        return new StepGathering(this).sentBytes();
     }
 
     /** The bytes of some of the teacher's numbers as they are stored. */
-    private long teacherGroup(long numbers) {
+    long teacherGroup(long numbers) {
         return Math.round(numbers * ((double) teacherBytes / parameters(ModelTensor.of(teacher))));
     }
 
@@ -357,8 +379,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The logits of both models for a chunk of rows, their gradient in the type of the products if that differs, and the gradient of the hidden
-     * states.
+     * The logits of both models, or of the student alone, for a chunk of rows, their gradient in the type of the products if that differs, and the
+     * gradient of the hidden states.
      *
      * @return bytes
      */
@@ -366,7 +388,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long chunkRows = Math.min(rows(), Math.clamp(precision.chunkBytes / FLOAT / student.vocabSize(), 64, 2048));
         long logits = chunkRows * student.vocabSize();
         long converted = precision.isConverted() ? (logits + 2 * rows() * student.hiddenSize()) * precision.activations.bytes() : 0;
-        return FLOAT * (2 * logits + rows() * student.hiddenSize()) + converted;
+        return FLOAT * ((isRecorded() ? 1 : 2) * logits + rows() * student.hiddenSize()) + converted;
     }
 
     /**
@@ -393,9 +415,10 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long head = gradientBytes(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? gradientBytes(trained(TensorRole.EMBEDDING)) : 0);
         // Summed over chunks in F32, whatever type it is stored in.
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
-        long streams = 2 * streamBytes();                       // the teacher's hidden states, and the gradient that goes down the student's layers
+        long taught = taughtBytes();
+        long streams = taught + streamBytes();                  // and the gradient that goes down the student's layers
         long kept = keptBytes();
-        long loss = kept + streamBytes() + headSum + lossBytes();
+        long loss = kept + taught + headSum + lossBytes();
         // Its stored gradient, and a copy in F32 if there is one already.
         long headDone = kept + streams + headSum + (!isShort ? 0 : addsUp ? headSum : head);
         long layers = student.layers();
@@ -416,9 +439,10 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         boolean isShort = precision.weights != DType.F32;
         long head = gradientBytes(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? gradientBytes(trained(TensorRole.EMBEDDING)) : 0);
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
-        long streams = 2 * streamBytes();
+        long taught = taughtBytes();
+        long streams = taught + streamBytes();
         long kept = keptBytes();
-        long loss = kept + streamBytes() + headSum + lossBytes();
+        long loss = kept + taught + headSum + lossBytes();
         long headDone = kept + streams + headSum + (isShort ? head : 0);
         long embedding = gradientBytes(trained(TensorRole.EMBEDDING));
         long layer = (gradientBytes() - gradientBytes(trained(TensorRole.HEAD)) - embedding) / student.layers();
@@ -431,15 +455,16 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         // The backward pass ends with the first layer, whose part of the sums is to come; only to the second one another comes.
         long toCome = ownPasses() == 1 ? shares.of(layer, true) : 0;
         List<ModelTensor> target = own();
+        var gathering = new StepGathering(this);
         return steadyBytes() + LongStream.of(early + gatheredBytes() + streams + layerBytes(),
-                early + gatheredBackward(lastGroup(target)) + Math.max(loss, headDone),
-                late - 2 * toCome + gatheredBackward(layerGroup(target)) + layers,
-                late - toCome + gatheredBackward(0) + layers,
-                late + gatheredBackward(0) + end).max().getAsLong();
+                early + gathering.backwardBytes(StepTensors.lastGroup(target)) + Math.max(loss, headDone),
+                late - 2 * toCome + gathering.backwardBytes(StepTensors.layerGroup(target)) + layers,
+                late - toCome + gathering.backwardBytes(0) + layers,
+                late + gathering.backwardBytes(0) + end).max().getAsLong();
     }
 
     /** The most passes that a rank does. */
-    private int ownPasses() {
+    int ownPasses() {
         return Math.ceilDiv(accumulation, shares.ranks);
     }
 
@@ -457,25 +482,6 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * What a rank sends in a step, on average: the weights that other ranks gather, and its gradients.
-     *
-     * @return bytes
-     */
-    public long sentBytes() {
-        long gradients = gradientBytes();
-        long layers = student.layers() * precision.weights.bytes() * layerGroup(own());
-        // The student gathers what it shares as the teacher does.
-        long again = sharesWeights() ? teacherBytes + teacher.layers() * teacherGroup(layerGroup(ModelTensor.of(teacher))) : 0;
-        double whole = switch (shares.sharding) {
-            case NONE -> 2.0 * gradients;
-            case OPTIMIZER -> (double) ownPasses() * gradients + studentBytes();
-            // The student's layers once more in the backward pass.
-            case ALL -> (double) ownPasses() * (teacherBytes + studentBytes() + layers + again + gradients);
-        };
-        return Math.round(whole * (shares.ranks - 1) / shares.ranks);
-    }
-
-    /**
      * The part of the peak that recomputing activations saves. If a pass has few tokens, the peak is that of the gradients, and it saves nothing.
      *
      * @return bytes, 0 or more
@@ -490,13 +496,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return a number of sequences, or 0 if there is none up to 1,024
      */
     public int checkpointingPaysFrom() {
-        for (int sequences = 1; sequences <= MAX_SEQUENCES; sequences += sequences < 64 ? 1 : sequences / 8) {
-            StepPlan plan = withBatch(sequences, accumulation);
-            if (20.0 * plan.savedByCheckpointing() >= plan.withCheckpointing(false).peakBytes()) {
-                return sequences;
-            }
-        }
-        return 0;
+        return StepArithmetic.checkpointingPaysFrom(this);
     }
 
     /**
@@ -511,20 +511,12 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     /**
      * The arithmetic of an optimizer step: a multiplication and an addition for each matrix element and token in the forward passes of teacher and
      * student, in the gradient of the student's inputs, and in that of each trained matrix; also adapters, attention, and with checkpointing the
-     * student's layers once more.
+     * student's layers once more. A recorded teacher computes nothing.
      *
      * @return floating-point operations
      */
     public double operations() {
-        double tokens = (double) rows() * accumulation;
-        double matrices = tensors().matrixElements(ModelTensor.of(student));
-        // All of a layer but the projection that ends it.
-        double ends = (double) student.layers() * student.hiddenSize() * student.intermediateSize();
-        double again = checkpointing ? matrices - (double) student.vocabSize() * student.hiddenSize() - ends : 0;
-        double products = 2 * (3 * matrices + tensors().matrixElements(trained()) + again + tensors().adapterProducts(checkpointing));
-        // Scores and weighted sums for half of all pairs of tokens; the backward pass takes two and a half times as much.
-        double attention = 2.0 * length * student.heads() * student.headDimension() * student.layers() * (checkpointing ? 5.5 : 4.5);
-        return tokens * (products + attention);
+        return StepArithmetic.operations(this);
     }
 
     /**
@@ -539,6 +531,11 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     /** Tokens of a pass. */
     private long rows() {
         return (long) batchSize * length;
+    }
+
+    /** What there is of the teacher during the student's passes: its hidden states, or the recorded tokens with their probabilities. */
+    private long taughtBytes() {
+        return isRecorded() ? rows() * (recordedTokens * (Long.BYTES + FLOAT) + 2 * FLOAT) : streamBytes();
     }
 
     private long streamBytes() {

@@ -115,11 +115,12 @@ public final class Trainer implements AutoCloseable {
      */
     public StepMetrics next(Runnable beforeUpdate) {
         long start = System.nanoTime();
+        long first = data.position();
         int[][] sequences = new int[options.accumulation()][];
         for (int pass = 0; pass < sequences.length; pass++) {
             sequences[pass] = data.next(options.batchSize());
         }
-        TrainingStep.Passes passes = shared.passes(step, sequences);
+        TrainingStep.Passes passes = shared.passes(step, first, sequences);
         stopWanted |= passes.losses().isStopWanted();
         if (!passes.areFinite()) {
             shared.drop();

@@ -60,7 +60,7 @@ public final class TrainingFollower implements AutoCloseable {
                     return;
                 }
                 case STATE -> SharedTraining.shareState(ranks, work);
-                case PASSES -> passes = work.run(sequences());
+                case PASSES -> passes = work.run(order.numbers()[0], sequences());
                 case UPDATE -> work.update(order.numbers()[0], Double.longBitsToDouble(order.numbers()[1]), passes);
                 case DROP -> work.drop();
                 case CLEAR -> work.clearMoments(order.numbers()[0]);

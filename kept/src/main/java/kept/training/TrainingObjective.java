@@ -10,23 +10,21 @@ public interface TrainingObjective {
      * Computes the loss of a batch, recorded for differentiation with respect to the model's trainable parameters.
      *
      * @param model the model in training
-     * @param ids token ids {@code [batch, sequence]}, I64
-     * @param labels the token after each of them {@code [batch * sequence]}, I64
+     * @param batch the sequences
      * @return the loss
      */
-    Loss loss(Decoder model, Tensor ids, Tensor labels);
+    Loss loss(Decoder model, TrainingBatch batch);
 
     /**
      * Computes the loss of some tokens of a batch. The model still reads all tokens.
      *
      * @param model the model in training
-     * @param ids token ids {@code [batch, sequence]}, I64
-     * @param labels the token after each of them {@code [batch * sequence]}, I64
+     * @param batch the sequences
      * @param rows the indices of the labels to predict {@code [n]}, I64
      * @return the loss, a mean over these
      * @throws TrainingException if this objective takes the loss of all tokens
      */
-    default Loss loss(Decoder model, Tensor ids, Tensor labels, Tensor rows) {
+    default Loss loss(Decoder model, TrainingBatch batch, Tensor rows) {
         throw new TrainingException("[training] this loss is on all tokens, not on the assistant's only: use --loss-on all");
     }
 

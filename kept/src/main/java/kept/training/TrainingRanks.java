@@ -57,7 +57,7 @@ public final class TrainingRanks implements AutoCloseable {
         END,
         /** Take the whole state, after the given number of steps. */
         STATE,
-        /** Do the passes of a step, whose token ids follow. */
+        /** Do the passes of a step, whose token ids follow; the number of sequences before them. */
         PASSES,
         /** Update the parameters; the given step, at the learning rate of the given bits. */
         UPDATE,

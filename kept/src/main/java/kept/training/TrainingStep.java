@@ -72,14 +72,15 @@ final class TrainingStep implements AutoCloseable {
     /**
      * Does this rank's passes and takes the results of the others.
      *
+     * @param position the number of sequences before those of the step
      * @param sequences token ids of each pass of the step, those that are not learnt from marked
      */
-    Passes run(int[]... sequences) {
+    Passes run(long position, int[]... sequences) {
         PassTokens[] tokens = PassTokens.of(options.sequenceLength(), sequences);
         var losses = new PassLosses(sequences.length);
         ranks.together();
         for (StepGradients.Turn turn : gradients.turns()) {
-            accumulate(losses, turn, tokens[turn.pass()]);
+            accumulate(losses, turn, position + (long) turn.pass() * options.batchSize(), tokens[turn.pass()]);
             gradients.add(turn);
         }
         if (ranks.isStopWanted()) {
@@ -93,16 +94,15 @@ final class TrainingStep implements AutoCloseable {
     }
 
     /** One forward and backward pass, which adds its gradients to those there are. */
-    private void accumulate(PassLosses losses, StepGradients.Turn turn, PassTokens tokens) {
-        long batch = options.batchSize();
+    private void accumulate(PassLosses losses, StepGradients.Turn turn, long position, PassTokens tokens) {
         long length = options.sequenceLength();
         ranks.beginPass();
         try (var _ = Scope.open(model.device())) {
             Tensor all = ids(tokens.ids());
             Tensor ids = all.slice(1, 0, length).contiguous();
-            Tensor labels = all.slice(1, 1, length + 1).reshape(batch * length);
-            TrainingObjective.Loss loss = tokens.areAll() ? objective.loss(model, ids, labels)
-                    : objective.loss(model, ids, labels, Tensor.of(tokens.rows()));
+            Tensor labels = all.slice(1, 1, length + 1).reshape(options.batchSize() * length);
+            var batch = new TrainingBatch(ids, labels, position);
+            TrainingObjective.Loss loss = tokens.areAll() ? objective.loss(model, batch) : objective.loss(model, batch, Tensor.of(tokens.rows()));
             gradients.backward(turn);
             Autograd.backwardOnce(loss.value(), Tensor.scalar(tokens.share(), DType.F32));
             if (turn.isOwn()) {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
+import kept.evaluation.TeacherLogits;
 import kept.evaluation.TextEvaluation;
 import kept.io.FileException;
 import kept.model.Architecture;
@@ -56,7 +57,7 @@ class BestStateTest {
 
     private BestState state(DType stored) {
         int[] ids = new SplittableRandom(3).ints(4 * (LENGTH + 1), 0, CONFIG.vocabSize()).toArray();
-        return new BestState(teacher, student, new TextEvaluation("text", ids, LENGTH), new StoredRounding(student, stored), start,
+        return new BestState(TeacherLogits.of(teacher), student, new TextEvaluation("text", ids, LENGTH), new StoredRounding(student, stored), start,
                 directory.resolve("best.safetensors"));
     }
 

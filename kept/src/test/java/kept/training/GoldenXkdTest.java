@@ -45,7 +45,7 @@ class GoldenXkdTest {
 
     private static void step(int step, SafetensorsFile golden, Decoder student, Distillation objective, AdamW optimizer) {
         try (var _ = Scope.open()) {
-            TrainingObjective.Loss loss = objective.loss(student, tensor(golden, "input_ids." + step), null);
+            TrainingObjective.Loss loss = objective.loss(student, new TrainingBatch(tensor(golden, "input_ids." + step), null, 0));
             assertRelative(loss.value().item(), floats(golden, "loss." + step)[0], 1e-5);
             assertThat(loss.divergence()).isEqualTo(loss.value().item());
             loss.value().backward();

@@ -17,6 +17,7 @@ import kept.corpus.Corpus;
 import kept.corpus.LetterTokenizer;
 import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
+import kept.evaluation.TeacherLogits;
 import kept.evaluation.TextEvaluation;
 import kept.model.Architecture;
 import kept.model.Decoder;
@@ -77,7 +78,7 @@ class LongRunTest {
             student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             student.setActivationCheckpointing(checkpointing);
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
-            var best = new BestState(teacher, student, TextEvaluation.of("text", tokens, LENGTH, 64),
+            var best = new BestState(TeacherLogits.of(teacher), student, TextEvaluation.of("text", tokens, LENGTH, 64),
                     new StoredRounding(student, DType.BF16), new RandomWeights(llama, 2),
                     directory.resolve("best.safetensors"));
             try (var trainer = new Trainer(student, objective, new PackedSequences(tokens, 64, LENGTH, 1, 0), options)) {

@@ -89,7 +89,7 @@ class LossMaskTest {
     @Test
     void aLossOfAllTokensRefusesAMask() {
         TrainingObjective all = new LanguageModelling();
-        TrainingObjective other = (model, ids, labels) -> all.loss(model, ids, labels);
+        TrainingObjective other = (model, batch) -> all.loss(model, batch);
         try (Decoder model = student(); Trainer trainer = new Trainer(model, other, new Masked(), options(1, 4, 1))) {
             assertThatThrownBy(trainer::next).isInstanceOf(TrainingException.class).hasMessageContaining("--loss-on all");
         }

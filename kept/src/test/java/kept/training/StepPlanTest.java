@@ -2,6 +2,8 @@ package kept.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -19,11 +21,17 @@ import kept.model.ModelTensor;
 import kept.model.Weights;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
+import kept.recording.RandomRecording;
+import kept.recording.RecordedForm;
+import kept.recording.Recording;
+import kept.recording.RecordingLayout;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -35,6 +43,9 @@ class StepPlanTest {
     /** Parts are alike but for blocks, and the ranks' peaks are not at the same moment. */
     private static final double TOLERANCE_OF_RANKS = 0.04;
     private static final StepPlan.Precision FULL = StepPlan.Precision.on(Device.cpu(), DType.F32, false);
+
+    @TempDir
+    private Path directory;
 
     /** Where activations count most, where gradients do, and where both do alike; in one pass, and in two, where gradients lie beside activations. */
     @ParameterizedTest
@@ -61,35 +72,36 @@ class StepPlanTest {
         DecoderConfig llama = orion.toLlama().toBuilder().tieWordEmbeddings(tied).build();
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), llama, selection, batch, accumulation, length, checkpointing,
                 StepPlan.Precision.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")),
-                GradientReduction.valueOf(order.toUpperCase(Locale.ROOT)), StepPlan.Shares.ONE);
-        long measured = MemoryPeak.of(Device.cpu(), () -> run(orion, selection, plan));
+                GradientReduction.valueOf(order.toUpperCase(Locale.ROOT)), StepPlan.Shares.ONE, 0);
+        long measured = MemoryPeak.of(Device.cpu(), () -> run(plan, Communicator.single()));
         assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
                 .isCloseTo(1, Offset.offset(numbers.equals("8 bits") ? TOLERANCE_OF_CODES : TOLERANCE));
     }
 
-    private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan) {
-        run(orion, selection, plan, Communicator.single());
+    private static void run(StepPlan plan, Communicator communicator) {
+        DecoderConfig orion = plan.teacher();
+        try (var ranks = new TrainingRanks(communicator, plan.shares().sharding(), Device.cpu());
+                Decoder teacher = Decoder.create(orion, ranks.teacher(weights(orion.dtype())), Device.cpu())) {
+            run(plan, communicator, ranks, shared(plan, teacher), new Distillation(teacher, DistillationObjective.FORWARD_KL));
+        }
     }
 
-    private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan, Communicator communicator) {
+    private static void run(StepPlan plan, Communicator communicator, TrainingRanks ranks, Map<String, Tensor> shared, TrainingObjective objective) {
         DecoderConfig llama = plan.student();
         var options = new TrainingOptions(2, plan.batchSize(), plan.accumulation(), plan.length(), new LearningRateSchedule.Constant(1e-4, 0),
                 AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.precision().codedMoments(), plan.precision().weights() == DType.BF16, 0),
                 plan.reduction());
-        try (var ranks = new TrainingRanks(communicator, plan.shares().sharding(), Device.cpu());
-                Decoder teacher = Decoder.create(orion, ranks.teacher(weights(orion.dtype())), Device.cpu());
-                Decoder student = Decoder.create(llama, ranks.student(weights(plan.precision().weights()), shared(plan, teacher)),
-                        selection.adapters().orElse(null), Device.cpu())) {
-            selection.apply(student);
+        try (Decoder student = Decoder.create(llama, ranks.student(weights(plan.precision().weights()), shared),
+                plan.train().adapters().orElse(null), Device.cpu())) {
+            plan.train().apply(student);
             student.setActivationCheckpointing(plan.checkpointing());
-            var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
             if (communicator.rank() > 0) {
                 try (var follower = new TrainingFollower(student, objective, options, ranks)) {
                     follower.run();
                 }
                 return;
             }
-            try (var trainer = new Trainer(student, objective, new RandomTokens(orion.vocabSize(), plan.length() + 1), options, ranks)) {
+            try (var trainer = new Trainer(student, objective, new RandomTokens(llama.vocabSize(), plan.length() + 1), options, ranks)) {
                 trainer.next();
                 trainer.next();
             }
@@ -115,7 +127,7 @@ class StepPlanTest {
     private static void requirePeak(StepPlan plan) {
         int ranks = plan.shares().ranks();
         long measured = MemoryPeak.of(Device.cpu(), () -> ThreadRanks.run(ranks, communicator -> {
-            run(plan.teacher(), plan.train(), plan, communicator);
+            run(plan, communicator);
             return null;
         }));
         assertThat(plan.peakBytes() / (measured / (double) ranks)).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured / ranks)
@@ -135,8 +147,56 @@ class StepPlanTest {
         ParameterSelection selection = isDivided ? chosen.withAdapters(new Lora(256, 1, Lora.ALL)) : chosen;
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, 1, ranks, 32, false,
                 StepPlan.Precision.on(Device.cpu(), DType.F32, false), GradientReduction.TREE,
-                new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))));
+                new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))), 0);
         requirePeak(plan);
+    }
+
+    /** Of a teacher whose logits are recorded there is nothing in memory but the tokens, and what the student shares of it. */
+    @ParameterizedTest
+    @CsvSource({"all,f32,1,none,8", "all,f32,1,none,300", "norms,f32,1,none,8", "norms,bf16,1,none,8", "all,f32,2,all,8", "norms,f32,2,all,8"})
+    void thePeakWithARecordedTeacherIsThatOfTheRealStep(String train, String stored, int ranks, String sharding, int tokens) {
+        DecoderConfig orion = smallOrion(stored.equals("f32") ? DType.F32 : DType.BF16);
+        Set<String> names = ModelTensor.of(orion.toLlama()).stream().map(ModelTensor::name).collect(Collectors.toSet());
+        ParameterSelection selection = ParameterSelection.parse(train);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), train.equals("norms") ? selection.sharing(names) : selection,
+                1, ranks, 32, false, StepPlan.Precision.on(Device.cpu(), DType.F32, false), GradientReduction.TREE,
+                new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))), tokens);
+        RandomRecording.write(directory, new RecordingLayout(RecordedForm.topK(tokens), 2048, 32, 2L * ranks)).close();
+        long measured = MemoryPeak.of(Device.cpu(), () -> ThreadRanks.run(ranks, communicator -> {
+            runRecorded(plan, communicator);
+            return null;
+        }));
+        assertThat(plan.peakBytes() / (measured / (double) ranks)).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured / ranks)
+                .isCloseTo(1, Offset.offset(TOLERANCE_OF_RANKS));
+        assertThat(plan.withRecorded(0).peakBytes()).as("with the teacher").isGreaterThan(plan.peakBytes());
+    }
+
+    private void runRecorded(StepPlan plan, Communicator communicator) {
+        try (var ranks = new TrainingRanks(communicator, plan.shares().sharding(), Device.cpu()); var recording = Recording.open(directory);
+                var _ = Scope.open()) {
+            Map<String, Tensor> shared = new LinkedHashMap<>();
+            Weights random = weights(plan.teacher().dtype());
+            Weights stored = plan.train().shares("model.embed_tokens.weight") ? ranks.teacher(random) : random;
+            ModelTensor.of(plan.student()).stream().filter(tensor -> plan.train().shares(tensor.name()))
+                    .forEach(tensor -> shared.put(tensor.name(), stored.get(tensor.name(), tensor.shape())));
+            run(plan, communicator, ranks, shared, new RecordedDistillation(recording, DistillationObjective.FORWARD_KL));
+        }
+    }
+
+    @Test
+    void aRecordedTeacherOfFourteenBillionTakesNoMemoryAndNoOperations() {
+        DecoderConfig orion = orion14();
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 1, 4096, true,
+                new StepPlan.Precision(DType.BF16, true, DType.BF16, 544L << 20), GradientReduction.TREE, StepPlan.Shares.ONE, 0);
+        StepPlan recorded = plan.withRecorded(64);
+        assertThat(plan.peakBytes() - recorded.peakBytes()).isBetween(29_000_000_000L, 30_000_000_000L);
+        assertThat(recorded.ownTeacherBytes()).isZero();
+        assertThat(recorded.operations() / plan.operations()).isBetween(0.78, 0.82);
+        Set<String> names = ModelTensor.of(orion.toLlama()).stream().map(ModelTensor::name).collect(Collectors.toSet());
+        StepPlan norms = recorded.withTrained(ParameterSelection.parse("norms").sharing(names));
+        assertThat(norms.ownTeacherBytes()).isEqualTo(2L * (14_498_288_640L - 81 * 5120));
+        StepPlan eight = plan.withBatch(1, 8).withShares(new StepPlan.Shares(8, Sharding.ALL));
+        assertThat(eight.sentBytes() - eight.withRecorded(64).sentBytes()).isEqualTo(Math.round(plan.teacherBytes() * 7.0 / 8));
     }
 
     @Test
@@ -144,7 +204,7 @@ class StepPlanTest {
         DecoderConfig orion = orion14();
         Set<String> names = ModelTensor.of(orion.toLlama()).stream().map(ModelTensor::name).collect(Collectors.toSet());
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("norms"), 1, 1, 2048, true, FULL,
-                GradientReduction.TREE, StepPlan.Shares.ONE);
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         assertThat(plan.peakBytes()).isGreaterThan(86_000_000_000L);
         StepPlan shared = plan.withTrained(plan.train().sharing(names));
         assertThat(shared.studentBytes()).isEqualTo(4L * 81 * 5120);
@@ -160,7 +220,7 @@ class StepPlanTest {
         Set<String> names = ModelTensor.of(orion.toLlama()).stream().map(ModelTensor::name).collect(Collectors.toSet());
         ParameterSelection selection = ParameterSelection.parse("norms,lora").sharing(names);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, 1, 1, 2048, true, FULL,
-                GradientReduction.TREE, StepPlan.Shares.ONE);
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         long factors = 40L * 16 * (4 * (5120 + 5120) + 3 * (5120 + 15_360));
         assertThat(plan.trainedParameters()).isEqualTo(factors + 81 * 5120);
         assertThat(plan.studentBytes()).isEqualTo(4 * plan.trainedParameters());
@@ -182,7 +242,7 @@ class StepPlanTest {
         ParameterSelection selection = ParameterSelection.parse("all");
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, 1, accumulation, 32, false,
                 StepPlan.Precision.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")),
-                GradientReduction.TREE, new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))));
+                GradientReduction.TREE, new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))), 0);
         requirePeak(plan);
     }
 
@@ -191,7 +251,7 @@ class StepPlanTest {
         DecoderConfig orion = orion14();
         var numbers = new StepPlan.Precision(DType.BF16, true, DType.BF16, 544L << 20);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 8, 4096, true, numbers,
-                GradientReduction.TREE, StepPlan.Shares.ONE);
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         double whole = 2.0 * 14_498_288_640L;
         // Four times the weights of a model less what is gathered once, for each of a rank's passes.
         StepPlan eight = plan.withShares(new StepPlan.Shares(8, Sharding.ALL));
@@ -210,7 +270,7 @@ class StepPlanTest {
         DecoderConfig orion = orion14();
         assertThat(StepPlan.bytesByConfig(orion)).isEqualTo(2L * 14_498_703_360L);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 8, 1, 512, false, FULL,
-                GradientReduction.TREE, StepPlan.Shares.ONE);
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         assertThat(plan.studentBytes()).isEqualTo(4L * 14_498_288_640L);
         assertThat(plan.momentBytes()).isEqualTo(2 * plan.gradientBytes()).isEqualTo(8L * 14_498_288_640L);
         assertThat(plan.peakBytes()).isGreaterThan(18L * 14_498_288_640L);
@@ -219,7 +279,7 @@ class StepPlanTest {
         assertThat(plan.withBatch(1, 8).activationBytes()).isEqualTo(plan.activationBytes() / 8);
         assertThat(plan.withLength(64)).isEqualTo(
                 new StepPlan(plan.teacher(), plan.teacherBytes(), plan.student(), plan.train(), 8, 1, 64, false, FULL, GradientReduction.TREE,
-                        StepPlan.Shares.ONE));
+                        StepPlan.Shares.ONE, 0));
     }
 
     /** As the CUDA backend has it: what docs/cuda.md says of one H200. */
@@ -229,7 +289,7 @@ class StepPlanTest {
         long chunk = 544L << 20;
         var numbers = new StepPlan.Precision(DType.BF16, true, DType.BF16, chunk);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 1, 4096, true, numbers,
-                GradientReduction.TREE, StepPlan.Shares.ONE);
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         assertThat(plan.studentBytes()).isEqualTo(2L * 14_498_288_640L);
         assertThat(plan.gradientBytes()).isEqualTo(2L * 14_498_288_640L + 2L * 81 * 5120);
         assertThat(plan.momentBytes() / (2.0 * 14_498_288_640L)).isBetween(65.0 / 64, 65.1 / 64);
@@ -253,7 +313,7 @@ class StepPlanTest {
     void workIsThatOfFourProductsForEachMatrix() {
         DecoderConfig orion = orion14();
         var plan = new StepPlan(orion, 0, orion.toLlama(), ParameterSelection.parse("all"), 8, 2, 512, false, FULL,
-                GradientReduction.TREE, StepPlan.Shares.ONE);
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         long matrices = ModelTensor.of(orion.toLlama()).stream().filter(tensor -> tensor.shape().rank() == 2).mapToLong(
                 tensor -> tensor.shape().elementCount()).sum() - 84_608L * 5120;
         double tokens = 8 * 2 * 512;
@@ -271,7 +331,7 @@ class StepPlanTest {
     void checkpointingPaysWhereActivationsAreMoreThanGradients() {
         DecoderConfig orion = orion14();
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 1, 4096, false,
-                new StepPlan.Precision(DType.BF16, true, DType.BF16, 544L << 20), GradientReduction.TREE, StepPlan.Shares.ONE);
+                new StepPlan.Precision(DType.BF16, true, DType.BF16, 544L << 20), GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         assertThat(gibibytes(plan)).isBetween(109.5, 111.5);
         assertThat(plan.savedByCheckpointing() / (double) (1L << 30)).isBetween(0.0, 0.5);
         assertThat(plan.checkpointingPaysFrom()).isEqualTo(2);
@@ -284,7 +344,7 @@ class StepPlanTest {
         DecoderConfig wide = DecoderConfig.builder(Architecture.ORION).vocabSize(1_000_000).hiddenSize(512).intermediateSize(512).layers(1).heads(4)
                 .keyValueHeads(4).headDimension(128).maxPositions(64).dtype(DType.F32).build();
         var plan = new StepPlan(wide, StepPlan.bytesByConfig(wide), wide.toLlama(), ParameterSelection.parse("all"), 1, 1, 1, false, FULL,
-                GradientReduction.TREE, StepPlan.Shares.ONE);
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0);
         assertThat(plan.checkpointingPaysFrom()).isZero();
     }
 

@@ -293,8 +293,8 @@ class TrainerTest {
             try (Decoder student = communicator.rank() == 0 ? student() : otherStudent(); Decoder teacher = teacher()) {
                 if (communicator.rank() > 0) {
                     var failing = new boolean[] {communicator.rank() == 1};
-                    TrainingObjective objective = (model, ids, labels) -> {
-                        TrainingObjective.Loss loss = objective(teacher).loss(model, ids, labels);
+                    TrainingObjective objective = (model, batch) -> {
+                        TrainingObjective.Loss loss = objective(teacher).loss(model, batch);
                         boolean fails = failing[0];
                         failing[0] = false;
                         return fails ? new TrainingObjective.Loss(loss.value().mul(Double.NaN), loss.divergence()) : loss;
@@ -327,7 +327,7 @@ class TrainerTest {
                     return message(() -> follow(student, teacher, options(2, 1, 5), communicator));
                 }
                 student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
-                TrainingObjective failing = (_, _, _) -> {
+                TrainingObjective failing = (_, _) -> {
                     throw new IllegalStateException("the disk is full");
                 };
                 return message(() -> {
@@ -356,7 +356,7 @@ class TrainerTest {
         for (int failing = 0; failing < 3; failing++) {
             int rank = failing;
             assertThatThrownBy(() -> ThreadRanks.run(3, communicator -> {
-                TrainingObjective objective = (model, ids, labels) -> {
+                TrainingObjective objective = (model, batch) -> {
                     throw new IllegalStateException("the disk is full");
                 };
                 try (Decoder student = student(); Decoder teacher = teacher()) {

@@ -33,7 +33,7 @@ public final class LossComposition {
     }
 
     /** The losses of rows, {@code [n]}, and their gradient, {@code [n, vocabulary]}; both 0 where the label is negative. */
-    private record CrossEntropy(Tensor losses, Tensor gradient) {
+    record CrossEntropy(Tensor losses, Tensor gradient) {
         static CrossEntropy of(Tensor logits, Tensor labels) {
             Tensor isLabel = Tensor.arange(Math.toIntExact(logits.size(1))).cast(DType.I64).eq(labels.unsqueeze(1));
             Tensor counts = labels.ge(0);
@@ -47,7 +47,7 @@ public final class LossComposition {
         }
     }
 
-    private static void checkLabels(String operation, Tensor labels, long vocabulary) {
+    static void checkLabels(String operation, Tensor labels, long vocabulary) {
         long[] values = labels.toLongArray();
         Arrays.stream(values).filter(label -> label >= vocabulary).findFirst().ifPresent(label -> {
             throw new ShapeException("[%s] label %d lies outside the vocabulary of %d".formatted(operation, label, vocabulary));

@@ -12,6 +12,7 @@ import kept.backend.Distribution;
 import kept.backend.LayerNormParameters;
 import kept.backend.MemoryUsage;
 import kept.backend.Reduction;
+import kept.backend.SparseDistribution;
 import kept.backend.Unary;
 import kept.tensor.Tensor;
 
@@ -278,6 +279,17 @@ final class CpuBackend implements Backend {
     public void distillationRows(DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses,
             Tensor divergences) {
         DistillationKernel.rows(objective, teacher, student, labels, scale, losses, divergences);
+    }
+
+    @Override
+    public void sparseDistillationRows(DistillationObjective objective, SparseDistribution teacher, Tensor student, Tensor labels, double scale,
+            Tensor losses, Tensor divergences) {
+        if (objective.crossEntropyWeight() > 0 && objective.temperature() != 1) {
+            // Two softmaxes of one row, which is rare.
+            Backend.super.sparseDistillationRows(objective, teacher, student, labels, scale, losses, divergences);
+        } else {
+            SparseDistillationKernel.rows(objective, teacher, student, labels, scale, losses, divergences);
+        }
     }
 
     @Override

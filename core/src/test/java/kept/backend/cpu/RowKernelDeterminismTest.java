@@ -10,6 +10,7 @@ import kept.backend.Backend;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
 import kept.backend.LayerNormParameters;
+import kept.backend.SparseDistribution;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -117,6 +118,12 @@ class RowKernelDeterminismTest {
                     losses, divergences);
             results.addAll(List.of(student, losses, divergences));
         }
+        Tensor sparse = Tensor.normal(2, 4, ROWS, WIDTH);
+        Tensor ofSparse = out(ROWS);
+        var part = new SparseDistribution(Tensor.of(labels, ROWS, 1), Tensor.full(0.25, DType.F32, Shape.of(ROWS, 1)),
+                Tensor.full(0.75, DType.F32, Shape.of(ROWS)), Tensor.zeros(ROWS));
+        backend.sparseDistillationRows(DistillationObjective.FORWARD_KL, part, sparse, null, 1, ofSparse, out(ROWS));
+        results.addAll(List.of(sparse, ofSparse));
         Tensor logits = Tensor.normal(2, 3, ROWS, WIDTH);
         Tensor losses = out(ROWS);
         backend.crossEntropyRows(logits, Tensor.of(labels), 1, losses);

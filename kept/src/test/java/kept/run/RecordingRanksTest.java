@@ -1,0 +1,216 @@
+package kept.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+import kept.TinyTeacher;
+import kept.distributed.Communicator;
+import kept.distributed.ThreadRanks;
+import kept.recording.RecordedForm;
+import kept.tensor.TensorException;
+import kept.training.ParameterSelection;
+import kept.training.Sharding;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Recordings of a teacher's logits, and distillation from them, on any number of ranks, which are threads of this process. */
+class RecordingRanksTest {
+    private static final int STEPS = 6;
+    /** So many that a recording has three files. */
+    private static final int LONG_STEPS = 1100;
+
+    @TempDir
+    private Path directory;
+    private Path orion;
+    private Path text;
+    private Sharding divided = Sharding.NONE;
+    private String trained = "all";
+
+    @BeforeEach
+    void prepare() throws IOException {
+        orion = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
+        text = TinyTeacher.text(directory.resolve("text.txt"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2,false", "3,true", "5,false"})
+    void theFilesOfARecordingAreThoseOfOneRank(int ranks, boolean isSampled) throws IOException {
+        RecordedForm form = isSampled ? RecordedForm.samples(4) : RecordedForm.topK(2);
+        record(1, "one", form, LONG_STEPS, false, Progress.NONE);
+        record(ranks, "several", form, LONG_STEPS, false, Progress.NONE);
+        assertThat(names("one")).containsExactly("held-out-000.safetensors", "held-out-001.safetensors", "logits-000000.safetensors",
+                "logits-000001.safetensors", "logits-000002.safetensors", "recording.json");
+        assertSameFiles();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2,none,all", "3,all,all", "2,all,norms", "3,optimizer,norms"})
+    void theStudentOfARecordingIsThatOfOneRank(int ranks, String sharding, String train) throws IOException {
+        record(1, "logits", RecordedForm.topK(8), STEPS, false, Progress.NONE);
+        trained = train;
+        distil(1, "one", false, Long.MAX_VALUE);
+        divided = Sharding.valueOf(sharding.toUpperCase(Locale.ROOT));
+        distil(ranks, "several", false, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    @Test
+    void aTrainingFromARecordingResumesWithTheSameBitsOnOtherRanks() throws IOException {
+        record(1, "logits", RecordedForm.samples(8), STEPS, false, Progress.NONE);
+        distil(1, "one", false, Long.MAX_VALUE);
+        assertThatThrownBy(() -> distil(2, "several", false, 2)).hasRootCauseInstanceOf(StoppedException.class);
+        distil(4, "several", true, Long.MAX_VALUE);
+        assertSameFiles();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,70000", "2,140000"})
+    void aRecordingThatIsStoppedContinues(int ranks, long tokens) throws IOException {
+        RecordedForm form = RecordedForm.topK(2);
+        record(1, "one", form, LONG_STEPS, false, Progress.NONE);
+        // In a file after the first round.
+        assertThatThrownBy(() -> record(ranks, "several", form, LONG_STEPS, false, stoppedAfter(tokens))).satisfiesAnyOf(
+                error -> assertThat(error).isInstanceOf(StoppedException.class),
+                error -> assertThat(error).hasRootCauseInstanceOf(StoppedException.class));
+        assertThat(directory.resolve("several")).doesNotExist();
+        assertThat(names("several.partial/files")).contains("logits-000000.safetensors").doesNotContain("logits-000002.safetensors");
+        record(3, "several", form, LONG_STEPS, true, Progress.NONE);
+        assertSameFiles();
+    }
+
+    /** A file that a crash has left damaged is written again. */
+    @Test
+    void aDamagedFileOfAnUnfinishedRecordingIsWrittenAgain() throws IOException {
+        RecordedForm form = RecordedForm.topK(2);
+        record(1, "one", form, LONG_STEPS, false, Progress.NONE);
+        assertThatThrownBy(() -> record(1, "several", form, LONG_STEPS, false, stoppedAfter(70_000))).isInstanceOf(StoppedException.class);
+        Path first = directory.resolve("several.partial/files/logits-000000.safetensors");
+        byte[] bytes = Files.readAllBytes(first);
+        bytes[bytes.length / 2] ^= 4;
+        Files.write(first, bytes);
+        record(1, "several", form, LONG_STEPS, true, Progress.NONE);
+        assertSameFiles();
+    }
+
+    @Test
+    void aRankThatIsAskedToStopStopsAll() {
+        assertThatThrownBy(() -> ThreadRanks.run(2, communicator -> {
+            DistillationRun run = recording("several", LONG_STEPS, communicator);
+            if (communicator.rank() == 0) {
+                run.record(RecordedForm.topK(2), Progress.NONE);
+            } else {
+                run.followRecording(RecordedForm.topK(2), stopped());
+            }
+            return null;
+        })).hasRootCauseInstanceOf(StoppedException.class);
+        assertThat(directory.resolve("several.partial/files/logits-000000.safetensors")).exists();
+        assertThat(directory.resolve("several.partial/files/logits-000001.safetensors")).as("what it was at is given up").doesNotExist();
+    }
+
+    /** The others end with the reason of the one that cannot go on. */
+    @Test
+    void aRankThatFailsEndsAll() throws IOException {
+        Files.createDirectories(directory.resolve("several.partial").resolve("files"));
+        Files.createFile(directory.resolve("several.partial").resolve("files").resolve("mine"));
+        assertThatThrownBy(() -> record(2, "several", RecordedForm.topK(2), STEPS, false, Progress.NONE)).isInstanceOf(TensorException.class);
+    }
+
+    @Test
+    void ranksAboveTheFirstFollow() {
+        ThreadRanks.run(2, communicator -> {
+            DistillationRun run = recording("several", STEPS, communicator);
+            if (communicator.rank() == 0) {
+                assertThatThrownBy(() -> run.followRecording(RecordedForm.topK(2), Progress.NONE)).isInstanceOf(RunException.class);
+            } else {
+                assertThatThrownBy(() -> run.record(RecordedForm.topK(2), Progress.NONE)).isInstanceOf(RunException.class);
+            }
+            return null;
+        });
+    }
+
+    /** Asked to stop when some tokens are recorded. */
+    private static Progress stoppedAfter(long tokens) {
+        var recorded = new AtomicLong();
+        return new Progress() {
+            @Override
+            public void done(long amount) {
+                recorded.set(amount);
+            }
+
+            @Override
+            public Stop stop() {
+                return () -> recorded.get() >= tokens;
+            }
+        };
+    }
+
+    private static Progress stopped() {
+        return new Progress() {
+            @Override
+            public Stop stop() {
+                return () -> true;
+            }
+        };
+    }
+
+    private void record(int ranks, String output, RecordedForm form, long steps, boolean resume, Progress progress) {
+        if (ranks == 1) {
+            recording(output, steps, Communicator.single()).resume(resume ? Resume.SAME_BITS : Resume.NO).record(form, progress);
+            return;
+        }
+        ThreadRanks.run(ranks, communicator -> {
+            DistillationRun run = recording(output, steps, communicator).resume(resume ? Resume.SAME_BITS : Resume.NO);
+            if (communicator.rank() == 0) {
+                run.record(form, progress);
+            } else {
+                run.followRecording(form, Progress.NONE);
+            }
+            return null;
+        });
+    }
+
+    private DistillationRun recording(String output, long steps, Communicator communicator) {
+        return DistillationRun.of(orion, directory.resolve(output)).corpus(text).tokens(steps * 8 * 16).evaluationTokens(64)
+                .training(training(Long.MAX_VALUE)).ranks(communicator);
+    }
+
+    private void distil(int ranks, String output, boolean resume, long stopAfter) {
+        ThreadRanks.run(ranks, communicator -> {
+            DistillationRun run = recording(output, STEPS, communicator).training(training(stopAfter)).resume(resume ? Resume.SAME_BITS : Resume.NO)
+                    .recorded(directory.resolve("logits")).sharding(divided).train(ParameterSelection.parse(trained));
+            if (communicator.rank() == 0) {
+                run.run(Progress.NONE);
+            } else {
+                run.follow(Progress.NONE);
+            }
+            return null;
+        });
+    }
+
+    private static TrainingSettings training(long stopAfter) {
+        return new TrainingSettings().sequenceLength(16).batchSize(2).accumulation(4).saveEvery(1).stopAfter(stopAfter).learningRate(3e-3);
+    }
+
+    private List<String> names(String output) throws IOException {
+        try (Stream<Path> files = Files.list(directory.resolve(output))) {
+            return files.map(path -> path.getFileName().toString()).filter(name -> !name.matches("report\\..*|metrics\\.jsonl")).sorted().toList();
+        }
+    }
+
+    private void assertSameFiles() throws IOException {
+        assertThat(names("several")).isEqualTo(names("one"));
+        for (String name : names("one")) {
+            assertThat(directory.resolve("several").resolve(name)).hasSameBinaryContentAs(directory.resolve("one").resolve(name));
+        }
+    }
+}
