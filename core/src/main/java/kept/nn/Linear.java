@@ -1,6 +1,7 @@
 package kept.nn;
 
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import kept.autograd.Autograd;
 import kept.autograd.LowRankUpdate;
 import kept.autograd.operation.LowRankLinear;
@@ -69,8 +70,7 @@ public final class Linear extends Layer {
         if (isBeside()) {
             return x.rank() == 1 ? forward(x.unsqueeze(0)).squeeze(-2) : LowRankLinear.apply(x, weight.value(), biasValue(), factors());
         }
-        Tensor matrix = matrix();
-        return bias == null ? x.linear(matrix) : x.linear(matrix, bias.value());
+        return withWeight(matrix -> bias == null ? x.linear(matrix) : x.linear(matrix, bias.value()));
     }
 
     /** Applies the map to {@code silu(gate) * up}, bit-identically to {@link #forward}. */
@@ -78,16 +78,24 @@ public final class Linear extends Layer {
         if (isBeside()) {
             return LowRankLinear.applyGated(gate, up, weight.value(), biasValue(), factors());
         }
-        Tensor matrix = matrix();
-        return bias == null ? Functional.swiGluLinear(gate, up, matrix) : Functional.swiGluLinear(gate, up, matrix, bias.value());
+        return withWeight(matrix ->
+                bias == null ? Functional.swiGluLinear(gate, up, matrix) : Functional.swiGluLinear(gate, up, matrix, bias.value()));
     }
 
     private boolean isBeside() {
         return a != null && merged == null;
     }
 
-    private Tensor matrix() {
-        return merged == null ? weight.value() : mergedWeight(merged);
+    /** A product with the weight, or with the merged one, which is freed at once. */
+    private Tensor withWeight(UnaryOperator<Tensor> product) {
+        if (merged == null) {
+            return product.apply(weight.value());
+        }
+        return Autograd.withoutRecording(() -> {
+            try (var scope = Scope.open(weight.value().device())) {
+                return scope.keep(product.apply(mergedWeight(merged)));
+            }
+        });
     }
 
     private Tensor biasValue() {

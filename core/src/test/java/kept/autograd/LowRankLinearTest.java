@@ -114,6 +114,21 @@ class LowRankLinearTest {
         }
     }
 
+    /** The gradient of the gated product, which is rounded where those of gate and up are BF16, has the terms of the weight and of the update. */
+    @Test
+    void gradientsOfGateAndUpInBf16AreThoseOfF32WithinItsRounding() {
+        assertClose(gradientsOfGated(DType.BF16), gradientsOfGated(DType.F32), 0x1p-6, "gradients in bf16");
+    }
+
+    private static List<float[]> gradientsOfGated(DType ofGateAndUp) {
+        Tensor[] in = operands(0, DType.BF16);
+        Tensor gate = in[0].requireGradient(ofGateAndUp);
+        Tensor up = in[1].requireGradient(ofGateAndUp);
+        Tensor y = LowRankLinear.applyGated(gate, up, in[2], null, update(in)).cast(DType.F32);
+        Autograd.backward(y, Tensor.normal(6, 0, y.shape().toArray()));
+        return List.of(gate.gradient().toFloatArray(), up.gradient().toFloatArray());
+    }
+
     @Test
     void aMapThatEndsASegmentNeedsNotBeComputedAgain() {
         assertThat(gradientsOfSegment(true)).containsExactlyElementsOf(gradientsOfSegment(false));

@@ -91,6 +91,20 @@ class LayersTest {
     }
 
     @Test
+    void aMergedWeightIsFreedAfterItsProduct() {
+        try (var _ = Scope.open()) {
+            var map = new Linear(Tensor.zeros(256, 256), null, new LowRankUpdate(Tensor.ones(1, 256).requireGradient(), Tensor.ones(256, 1), 1));
+            map.setMerging(DType.BF16);
+            Tensor x = Tensor.ones(1, 256);
+            long before = x.device().memoryUsage().inUse();
+            Tensor result = map.forward(x);
+            assertThat(x.device().memoryUsage().inUse() - before).isLessThan(256 * 256 * 2);
+            assertThat(result.toFloatArray()).containsOnly(256);
+            assertThat(result.requiresGradient()).isFalse();
+        }
+    }
+
+    @Test
     void aFrozenWeightHasNoGradientBesideItsUpdate() {
         try (var _ = Scope.open()) {
             var update = new LowRankUpdate(Tensor.normal(9, 3, 2, 6).requireGradient(), Tensor.zeros(4, 2).requireGradient(), 2);
