@@ -75,6 +75,19 @@ class RunRecordsTest {
         assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [output] " + file).contains("--tensorboard cannot be written");
     }
 
+    @Test
+    void anEventFolderInTheOutputOrInTheStateIsRefusedBeforeTheRun() {
+        Path state = directory.resolve("llama.training");
+        for (Path events : List.of(directory, output, state)) {
+            ProgramRun run = tiny.run(tiny.teacher(), output, STEPS, "--tensorboard", events);
+            assertThat(run.code()).as(run.out()).isEqualTo(1);
+            assertThat(run.err()).contains("kept: [output] the event files of --tensorboard would lie in " + events.resolve("llama"))
+                    .doesNotContain("step 0");
+            assertThat(output).doesNotExist();
+            assertThat(state).doesNotExist();
+        }
+    }
+
     private static List<String> names(Path folder) throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
             return files.map(path -> path.getFileName().toString()).sorted().toList();

@@ -91,6 +91,7 @@ final class DistillationProcess {
             Notes.report(progress, settings.teacher(), checkpoint);
             tokenizer.requireVocabulary(mapping.source().vocabSize());
             run.requireRoom(task.disk());
+            run.requireApart(settings.training());
             // Before the training, so that a tokenizer that cannot be copied does not waste it.
             LlamaDirectory.writeCompanions(mapping.target(), stored, settings.teacher(), directory.directory(), settings.tokenizer(), progress);
             resume(run);

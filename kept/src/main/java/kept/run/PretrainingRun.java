@@ -200,6 +200,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
     private Decoder create(TrainingRun run, DecoderConfig config, Weights start, TrainingOptions options, Snapshots snapshots, Device target) {
         List<ModelTensor> tensors = ModelTensor.of(config);
         long result = TrainingDisk.bytes(tensors, dtype);
+        run.requireApart(training);
         run.requireRoom(new TrainingDisk(TrainingDisk.stateBytes(tensors, training.weightType(), training.codedMoments()), 0, result,
                 snapshots.count() * result, resume().isWanted() || training.isSavedAgain(options.steps())));
         return Decoder.create(config, start, target);

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import kept.corpus.TextCoverage;
 import kept.distributed.RankException;
 import kept.io.FileException;
@@ -147,6 +148,15 @@ final class TrainingRun implements AutoCloseable {
     /** Refuses a run for which the disk has no room. */
     void requireRoom(TrainingDisk disk) {
         disk.requireRoom(target.getParent(), target, directory);
+    }
+
+    /** Refuses TensorBoard's event files in the output, which then could not be moved into place at the end, and in the directory of the state. */
+    void requireApart(TrainingSettings training) {
+        Path events = training.eventFolder(target);
+        if (events != null && Stream.of(target, directory).anyMatch(OutputDirectory.resolve(events)::startsWith)) {
+            throw new RunException("[output] the event files of --tensorboard would lie in %s, where the run writes; name another directory"
+                    .formatted(events));
+        }
     }
 
     /** The settings of the run that is resumed, as far as it had gone; empty if none is. */

@@ -250,10 +250,15 @@ public final class TrainingSettings {
         return this;
     }
 
+    /** The folder of the event files of a run for an output; null if none are wanted. */
+    Path eventFolder(Path output) {
+        return tensorboard == null ? null : tensorboard.resolve(output.getFileName());
+    }
+
     /** Begins an event file of a run for an output, whose steps so far are known; null if none is wanted. */
     TensorBoardLog events(Path output, List<StepMetrics> before, HeldOutCurve heldOut) {
         return tensorboard == null ? null
-                : TensorBoardLog.open(tensorboard.resolve(output.getFileName()), before, heldOut, InstantSource.system());
+                : TensorBoardLog.open(eventFolder(output), before, heldOut, InstantSource.system());
     }
 
     long seed() {
