@@ -10,6 +10,8 @@ module kept {
     requires com.google.gson;
     requires com.github.luben.zstd_jni;
     requires dev.hardwood.core;
+    // Of the Parquet reader, an automatic module.
+    requires jdk.jfr;
     requires java.management;
     requires jdk.management;
     requires io.pebbletemplates;
