@@ -18,7 +18,8 @@ final class FactGroups {
     private FactGroups() { }
 
     /**
-     * Groups facts. A value that is a map is a group of its own, under its name; so are values whose names begin alike up to {@code ", "} or {@code ": "}.
+     * Groups facts. A value that is a map is a group of its own, under its name; so are values whose names begin alike up to {@code ", "} or
+     * {@code ": "}.
      *
      * @param facts the facts by name, in order
      * @return the facts as texts, by name, by heading; those that stand alone come first

@@ -15,7 +15,8 @@ class ComparisonPageTest {
 
     @Test
     void leadsWithTheClosestStudentThatIsNotTheTeacher() {
-        assertThat(page("prose", "exact")).contains("Closest to the teacher is exact bf16, with a mean KL divergence of 0.0125 nats per token on prose.")
+        assertThat(page("prose", "exact"))
+            .contains("Closest to the teacher is exact bf16, with a mean KL divergence of 0.0125 nats per token on prose.")
             .contains("opm f32 0.250").contains("teacher bf16 0.00100").contains("KL with its 95 % interval on a logarithmic scale, 1e-4 to 1");
     }
 

@@ -22,7 +22,8 @@ class FactGroupsTest {
         facts.put("learning rate, warmUpSteps", 1);
         facts.put("endTokens", Arrays.asList(2, null));
         facts.put("held-out text prose", "1 file: all of it, 2 KL");
-        assertThat(FactGroups.of(facts)).hasToString("{run={steps=10, learning rate=cosine, end tokens=2, n/a, held-out text prose=1 file: all of it, 2 KL}, "
+        assertThat(FactGroups.of(facts)).hasToString(
+            "{run={steps=10, learning rate=cosine, end tokens=2, n/a, held-out text prose=1 file: all of it, 2 KL}, "
             + "teacher={vocab size=2048, architecture=orion}, objective={divergence=forward kl}, seconds to make={opm=0.7}, "
             + "learning rate={warm up steps=1}}");
     }

@@ -45,7 +45,8 @@ class FidelityPageTest {
         assertThat(numbers.at("/texts/0/projections")).hasToString("[0.5,null,0.0625]");
         assertThat(numbers.at("/texts/0/position")).hasToString("[0,1,2,3]");
         assertThat(numbers.at("/texts/0/divergence")).hasToString("[0.0,0.0,0.0,1.0]");
-        assertThat(page).contains("data-chart=\"stream-0\"").contains("data-chart=\"norm-0\"").contains("data-chart=\"projections-0\"").contains("data-chart=\"positions-0\"");
+        assertThat(page).contains("data-chart=\"stream-0\"", "data-chart=\"norm-0\"", "data-chart=\"projections-0\"",
+            "data-chart=\"positions-0\"");
     }
 
     @Test

@@ -49,8 +49,8 @@ class ReportPageTest {
         stages.put("opm", new Fidelity(1000, 0.5, 1.5, 0.75, 8, 9));
         stages.put("calibrated", new Fidelity(1000, before, 1.5, 0.75, 8, 8));
         stages.put("xkd", new Fidelity(1000, after, 1.5, 0.75, 8, 8));
-        return PageText.visible(ReportPage.of(new RunReport(List.of(new DomainResult("text", stages, "calibrated")), SampleReport.steps(3), HeldOutCurve.EMPTY,
-            List.of(), SampleReport.MAPPING, new LinkedHashMap<>())));
+        return PageText.visible(ReportPage.of(new RunReport(List.of(new DomainResult("text", stages, "calibrated")), SampleReport.steps(3),
+            HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING, new LinkedHashMap<>())));
     }
 
     /** The run's own result may be the worst of all: the page does not praise it. */
@@ -65,8 +65,8 @@ class ReportPageTest {
         code.put("distilled", new Fidelity(1000, Double.NaN, 1.5, 0.75, 8, 9));
         var domains = List.of(SampleReport.domains("prose", "code").getFirst(), new DomainResult("code", code, "mapped"));
         assertThat(PageText.visible(ReportPage.of(new RunReport(domains, SampleReport.steps(3), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
-            new LinkedHashMap<>())))).as("each text has its own").contains("Closest to the teacher is distilled, with a mean KL divergence of 0.00287 nats "
-                + "per token on prose and mapped, with 0.250 on code.");
+            new LinkedHashMap<>())))).as("each text has its own").contains("Closest to the teacher is distilled, with a mean KL divergence of 0.00287 "
+                + "nats per token on prose and mapped, with 0.250 on code.");
     }
 
     @Test
@@ -85,8 +85,10 @@ class ReportPageTest {
         stages.put("mapped", new Fidelity(1000, 0.25, 1.5, 0.75, 7.875, 9.5));
         String page = ReportPage.of(new RunReport(List.of(new DomainResult("text", stages, "mapped")), List.of(), HeldOutCurve.EMPTY, List.of(),
             SampleReport.MAPPING, new LinkedHashMap<>()));
-        assertThat(PageText.visible(page)).contains("Measured on held-out text, its mean KL divergence from the teacher is 0.250 nats per token on text.")
-            .contains("75.00% top-1 agreement of mapped").doesNotContain("Closest to the teacher").doesNotContain("Steps as a table").doesNotContain("Norms as a table").doesNotContain("Provenance");
+        assertThat(PageText.visible(page))
+            .contains("Measured on held-out text, its mean KL divergence from the teacher is 0.250 nats per token on text.")
+            .contains("75.00% top-1 agreement of mapped")
+            .doesNotContain("Closest to the teacher", "Steps as a table", "Norms as a table", "Provenance");
     }
 
     @Test
