@@ -65,8 +65,8 @@ class ReportPageTest {
         code.put("distilled", new Fidelity(1000, Double.NaN, 1.5, 0.75, 8, 9));
         var domains = List.of(SampleReport.domains("prose", "code").getFirst(), new DomainResult("code", code, "mapped"));
         assertThat(PageText.visible(ReportPage.of(new RunReport(domains, SampleReport.steps(3), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
-            new LinkedHashMap<>())))).as("each text has its own").contains("Closest to the teacher is distilled, with a mean KL divergence of 0.00287 "
-                + "nats per token on prose and mapped, with 0.250 on code.");
+            new LinkedHashMap<>())))).as("each text has its own").contains("Closest to the teacher is distilled, with a mean KL divergence of "
+                + "0.00287 nats per token on prose and mapped, with 0.250 on code.");
     }
 
     @Test
