@@ -159,7 +159,7 @@ public final class Distill extends Program {
 
     @Option(names = "--train", paramLabel = "WHICH", defaultValue = "all", order = 8,
             description = "Parameters to train: all, norms, a regular expression for their names, or lora, low-rank adapters of matrices that stay "
-                    + "as they are; norms,lora trains both (default: ${DEFAULT-VALUE}).")
+                    + "as they are; norms,lora trains both, as opm needs it (default: ${DEFAULT-VALUE}).")
     private String train;
 
     @Option(names = "--loss", paramLabel = "NAME", defaultValue = "forward-kl", order = 9,
@@ -424,7 +424,9 @@ public final class Distill extends Program {
             out().println("adapter for PEFT: %s; the checkpoint is its base, without it".formatted(result.output().resolve("adapter")));
         }
         out().println("report:           " + result.output().resolve("report.html"));
-        out().println("next:             bin/kept generate --model %s --prompt \"Returns the\"".formatted(result.output()));
+        out().println("next:             " + (lora.output() == AdapterOutput.ADAPTER
+                ? "in Python, PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\"%1$s\"), \"%1$s/adapter\")".formatted(result.output())
+                : "bin/kept generate --model %s --prompt \"Returns the\"".formatted(result.output())));
         // An adapter beside its base is no student to go on from, and a recording has no more tokens.
         boolean goesOn = lora.output() != AdapterOutput.ADAPTER && recorded == null;
         if (goesOn && result.report().isStillImproving() && result.failure().isEmpty()) {

@@ -105,7 +105,7 @@ class GivenStudentTest {
 
     @Test
     void aModelThatDoesNotFitIsRefusedInALineThatNamesWhatDiffers() throws IOException {
-        assertRefused(tiny.teacher(), "[student] it is a OrionForCausalLM, not a Llama");
+        assertRefused(tiny.teacher(), "[student] its architecture is OrionForCausalLM, not Llama's");
         Path small = directory.resolve("small");
         write(small, 16, 2, false, DType.F32, 100);
         assertRefused(small, "[student] its vocab_size is 100, the teacher's ", "a student predicts the teacher's tokens");

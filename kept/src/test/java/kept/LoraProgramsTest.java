@@ -144,6 +144,20 @@ class LoraProgramsTest {
                 .contains("lora of rank 3, alpha 4.5, on all-linear; in the folder adapter, for PEFT");
     }
 
+    /** A reader of the base alone, such as an export or a student to go on from, would lose the training without a word. */
+    @Test
+    void whoReadsABaseHearsThatItsAdapterIsMissing() {
+        ProgramRun run = run("base", "--lora-rank", 2, "--lora-output", "adapter");
+        Path base = directory.resolve("base");
+        assertThat(run.err()).contains("14 adapters of rank 2 are trained: 992 parameters");
+        assertThat(run.out()).contains("next:             in Python, PeftModel.from_pretrained(").doesNotContain("kept generate");
+        String note = "note: " + base + " is the base of an adapter, which is not read: what was trained is missing";
+        assertThat(ProgramRun.of("export", "--model", base, "--output", directory.resolve("base.gguf"), "--type", "f32").err()).contains(note);
+        assertThat(ProgramRun.of("generate", "--model", base, "--prompt", "a", "--max-tokens", 1).err()).contains(note);
+        assertThat(run("on", "--student", base, "--train", "norms").err()).contains(note);
+        assertThat(ProgramRun.of("generate", "--model", mapped, "--prompt", "a", "--max-tokens", 1).err()).doesNotContain("adapter");
+    }
+
     private static float[] sum(SafetensorsFile adapter, String module, float[] weight, double scale) {
         try (var _ = Scope.open()) {
             Tensor a = factor(adapter, module + "lora_A.weight");

@@ -31,7 +31,7 @@ public final class GivenStudent {
     public static Mapping of(DecoderConfig teacher, DecoderConfig student) {
         Mapping.requireOrion(teacher);
         if (student.architecture() != Architecture.LLAMA) {
-            throw new MappingException("[student] it is a %s, not a Llama".formatted(student.architecture().className()));
+            throw new MappingException("[student] its architecture is %s, not Llama's".formatted(student.architecture().className()));
         }
         if (student.vocabSize() != teacher.vocabSize()) {
             throw new MappingException("[student] its vocab_size is %,d, the teacher's %,d: a student predicts the teacher's tokens".formatted(

@@ -33,6 +33,11 @@ final class AdapterFiles {
 
     private AdapterFiles() {}
 
+    /** Whether a directory is the base of an adapter that lies in it. */
+    static boolean areIn(Path base) {
+        return Files.exists(base.resolve(FOLDER).resolve(CONFIG));
+    }
+
     /**
      * Writes the files.
      *

@@ -17,6 +17,7 @@ import kept.mapping.Mapping;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
 import kept.model.Weights;
 import kept.report.Figures;
 import kept.report.ReportWriter;
@@ -175,6 +176,11 @@ final class DistillationProcess {
             if (!shared.isEmpty()) {
                 progress.note("%,d of the student's %,d tensors are the teacher's own: not trained, and in memory once".formatted(
                         shared.size(), mapping.rows().size()));
+            }
+            if (task.adapters() != null) {
+                List<ModelTensor> factors = task.adapters().factors(mapping.target());
+                progress.note("%,d adapters of rank %d are trained: %,d parameters".formatted(factors.size() / 2, task.adapters().rank(),
+                        factors.stream().mapToLong(factor -> factor.shape().elementCount()).sum()));
             }
             Decoder student = Decoder.create(mapping.target(), ranks.student(start, shared), task.adapters(), device);
             double seconds = (System.nanoTime() - begun) / 1e9;

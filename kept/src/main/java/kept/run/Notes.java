@@ -20,8 +20,12 @@ public final class Notes {
         report(progress, checkpoint);
     }
 
-    /** Reports on its weights alone. */
+    /** Reports on its weights alone, and on an adapter that lies beside them. */
     static void report(Progress progress, Checkpoint checkpoint) {
         checkpoint.notes().forEach(note -> progress.note("note: " + note));
+        if (AdapterFiles.areIn(checkpoint.directory())) {
+            progress.note(("note: %s is the base of an adapter, which is not read: what was trained is missing; "
+                    + "distill --lora-output merged writes both as one").formatted(checkpoint.directory()));
+        }
     }
 }
