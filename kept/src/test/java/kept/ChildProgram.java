@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 final class ChildProgram implements AutoCloseable {
     private static final List<String> NATIVE_ACCESS =
             List.of("--enable-native-access=ALL-UNNAMED,kept,kept.core,kept.cuda,ai.djl.sentencepiece,ai.djl.tokenizers,"
-                    + "com.github.luben.zstd_jni,dev.hardwood.core,org.xerial.snappy");
+                    + "com.github.luben.zstd_jni,dev.hardwood.core");
 
     private final Process process;
     private final Path errors;

@@ -249,14 +249,14 @@ class ProgramsTest {
         assertThat(lines.at("/layers/4/projections").doubleValue()).isBetween(1e-4, 1.0);
         assertThat(lines.path("classes").valueStream().mapToLong(scores -> scores.path("tokens").asLong()).sum()).isEqualTo(256);
         assertThat(lines.path("worst")).hasSize(3);
-        assertThat(Files.readString(html)).contains("data-chart=\"distances-0\"", "Worst tokens", "--details --worst 3");
+        assertThat(Files.readString(html)).contains("data-chart=\"stream-0\"", "Worst tokens", "--details --worst 3");
 
         ProgramRun page = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text,
                 "--evaluation-tokens", 256,
                 "--html", html);
         assertThat(page.code()).as(page.err()).isZero();
         assertThat(page.out().lines()).as("what the page holds is not printed").hasSize(2);
-        assertThat(Files.readString(html)).contains("data-chart=\"distances-0\"", "Worst tokens");
+        assertThat(Files.readString(html)).contains("data-chart=\"stream-0\"", "Worst tokens");
     }
 
     @Test

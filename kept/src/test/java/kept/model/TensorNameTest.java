@@ -22,9 +22,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TensorNameTest {
     private static final DecoderConfig CONFIG = DecoderConfig.builder(Architecture.LLAMA).vocabSize(8).hiddenSize(8).intermediateSize(8).layers(1)
             .heads(2).keyValueHeads(2).headDimension(4).build();
-    /** The roles, what files may call them, the graph's own registrations, the files of a calibration, and a message. */
+    /** The roles, what files may call them, the graph's own registrations, the files of a calibration, a message and an option's help. */
     private static final Set<String> KNOW_NAMES = Set.of("TensorRole.java", "TensorNames.java", "DecoderLayer.java", "OwnFiles.java",
-            "ConfigNotes.java");
+            "ConfigNotes.java", "LoraOptions.java");
 
     @ParameterizedTest
     @CsvSource({
