@@ -38,6 +38,8 @@ final class MpiTransport implements Transport {
     static final long MOVING_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     static final long LONGEST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final long FAREWELL_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** A rank that leaves an engine that is merely slow makes the launchers of the others fail. */
+    private static final long SHORTEST_END_NANOS = TimeUnit.SECONDS.toNanos(15);
     private static final long LONGEST_END_NANOS = TimeUnit.SECONDS.toNanos(60);
     /** A rank says so many times within the timeout that it lives, but not more often than every few milliseconds. */
     private static final int BEATS = 10;
@@ -361,7 +363,7 @@ final class MpiTransport implements Transport {
                 return;
             }
             // All that was to be sent has come. An engine that does not end ends with the process.
-            if (mpi.end(Math.min(timeoutNanos / BEATS, LONGEST_END_NANOS))) {
+            if (mpi.end(Math.clamp(timeoutNanos / BEATS, SHORTEST_END_NANOS, LONGEST_END_NANOS))) {
                 sums.close();
                 arena.close();
             }
