@@ -100,10 +100,9 @@ public final class LinearCrossEntropy extends Operation {
         logitGradients = new LogitGradients(logits, hidden, wantHidden, wantHead);
         try (var _ = Scope.open(hidden.device())) {
             Tensor targets = RowChunks.labels(NAME, labels, logits);
-            Tensor buffer = RowChunks.buffer(logits, Math.min(chunkRows, rows));
+            var chunks = new LogitChunks(logits, hidden, Math.min(chunkRows, rows));
             RowChunks.forEach(rows, chunkRows, (first, count) -> {
-                Tensor chunk = Rows.range(buffer, 0, count);
-                RowChunks.multiply(logits, hidden, first, chunk);
+                Tensor chunk = chunks.compute(first, count);
                 losses.backend().crossEntropyRows(chunk, Rows.range(targets, first, count), scale, Rows.range(losses, first, count));
                 logitGradients.add(chunk, first);
             });

@@ -1,11 +1,8 @@
 package kept.autograd.operation;
 
-import kept.autograd.Autograd;
 import kept.autograd.DistillationLoss;
 import kept.autograd.DistillationScores;
 import kept.autograd.FactoredLogits;
-import kept.autograd.Gradients;
-import kept.autograd.Operation;
 import kept.backend.Backend;
 import kept.backend.Binary;
 import kept.backend.DistillationObjective;
@@ -18,34 +15,21 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * The distillation loss of a student against a teacher, averaged over rows and fused with both output heads: logits are computed for one chunk of
- * rows at a time, never for all tokens. Only the student's hidden states and head receive gradients, which the forward pass computes chunk by chunk.
+ * The distillation loss of a student against a teacher, fused with both output heads: the teacher's logits too are computed for one chunk of rows at
+ * a time.
  */
-public final class LinearDistillation extends Operation {
+public final class LinearDistillation extends DistillationOperation {
     private static final String NAME = "linear distillation";
 
     /** The objective of {@link #evaluate}: the loss is the student's cross-entropy, and the divergence is a separate result. */
     private static final DistillationObjective BOTH = new DistillationObjective(Divergence.FORWARD_KL, 1, 1);
 
-    private final FactoredLogits student;
     private final FactoredLogits teacher;
-    private final Tensor labels;
-    private final DistillationObjective objective;
-    private final long chunkRows;
-    private final boolean wantHidden;
-    private final boolean wantHead;
-    private LogitGradients logitGradients;
-    private Tensor divergence;
 
     private LinearDistillation(
             FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective, long chunkRows) {
-        this.student = student;
+        super(student, labels, objective, chunkRows);
         this.teacher = teacher;
-        this.labels = labels;
-        this.objective = objective;
-        this.chunkRows = chunkRows;
-        wantHidden = Autograd.isRecording() && student.hidden().requiresGradient();
-        wantHead = Autograd.isRecording() && student.head().requiresGradient();
     }
 
     /**
@@ -79,9 +63,7 @@ public final class LinearDistillation extends Operation {
         if (Arguments.present(NAME, "the objective", objective).crossEntropyWeight() > 0 && labels == null) {
             throw new ShapeException("[%s] the objective's cross-entropy needs labels".formatted(NAME));
         }
-        var operation = new LinearDistillation(student, teacher, labels, objective, RowChunks.check(NAME, chunkRows));
-        Tensor loss = Autograd.apply(operation, student.hidden(), student.head());
-        return new DistillationLoss(loss, operation.divergence);
+        return new LinearDistillation(student, teacher, labels, objective, RowChunks.check(NAME, chunkRows)).apply();
     }
 
     private static void check(FactoredLogits student, FactoredLogits teacher, Tensor labels) {
@@ -108,27 +90,10 @@ public final class LinearDistillation extends Operation {
     }
 
     @Override
-    protected Tensor forward(Tensor... inputs) {
-        long rows = student.rowCount();
-        Tensor losses = Tensor.empty(DType.F32, Shape.of(rows));
-        Tensor divergences = Tensor.empty(DType.F32, Shape.of(rows));
-        Tensor studentRows = RowChunks.hidden(student);
-        logitGradients = new LogitGradients(student, studentRows, wantHidden, wantHead);
-        try (var _ = Scope.open(student.hidden().device())) {
-            Tensor targets = labels == null || objective.crossEntropyWeight() == 0 ? null : RowChunks.labels(NAME, labels, student);
-            forEachChunk(teacher, student, studentRows, chunkRows, (teacherLogits, studentLogits, first, count) -> {
-                losses.backend().distillationRows(objective, teacherLogits, studentLogits, targets == null ? null : Rows.range(targets, first, count),
-                        1.0 / rows, Rows.range(losses, first, count), Rows.range(divergences, first, count));
-                logitGradients.add(studentLogits, first);
-            });
-        }
-        divergence = Rows.mean(divergences, rows);
-        return Rows.mean(losses, rows);
-    }
-
-    @Override
-    protected void backward(Tensor gradient, Gradients gradients) {
-        logitGradients.deliver(NAME, gradient, gradients);
+    RowLosses rowLosses(DistillationObjective objective, long mostRows) {
+        var chunks = new LogitChunks(teacher, RowChunks.hidden(teacher), mostRows);
+        return (first, logits, targets, scale, losses, divergences) -> losses.backend().distillationRows(
+                objective, chunks.compute(first, logits.size(0)), logits, targets, scale, losses, divergences);
     }
 
     /**
@@ -147,8 +112,12 @@ public final class LinearDistillation extends Operation {
                 Tensor.empty(DType.F32, shape), Tensor.empty(DType.F32, shape), Tensor.empty(DType.F32, shape), Tensor.empty(DType.I32, shape));
         try (var _ = Scope.open(student.hidden().device())) {
             Tensor targets = RowChunks.labels(NAME, labels, student);
-            forEachChunk(teacher, student, RowChunks.hidden(student), student.defaultChunkRows(), (teacherLogits, studentLogits, first, count) ->
-                    score(scores, teacherLogits, studentLogits, Rows.range(targets, first, count), first));
+            long chunkRows = student.defaultChunkRows();
+            long mostRows = Math.min(chunkRows, student.rowCount());
+            var ofTeacher = new LogitChunks(teacher, RowChunks.hidden(teacher), mostRows);
+            var ofStudent = new LogitChunks(student, RowChunks.hidden(student), mostRows);
+            RowChunks.forEach(student.rowCount(), chunkRows, (first, count) ->
+                    score(scores, ofTeacher.compute(first, count), ofStudent.compute(first, count), Rows.range(targets, first, count), first));
         }
         return scores;
     }
@@ -165,27 +134,5 @@ public final class LinearDistillation extends Operation {
         backend.distillationRows(BOTH, teacher, student, labels, 0, Rows.range(scores.studentCrossEntropies(), first, count),
                 Rows.range(scores.divergences(), first, count));
         backend.crossEntropyRows(teacher, labels, 0, Rows.range(scores.teacherCrossEntropies(), first, count));
-    }
-
-    /** Processes both models' logits, {@code [count, vocabulary]}, of the rows from {@code first} on. */
-    @FunctionalInterface
-    private interface ChunkBody {
-        void accept(Tensor teacherLogits, Tensor studentLogits, long first, long count);
-    }
-
-    /** Computes the logits chunk by chunk in the same two buffers. The buffers belong to the current scope; the body may overwrite them. */
-    private static void forEachChunk(FactoredLogits teacher, FactoredLogits student, Tensor studentRows, long chunkRows, ChunkBody body) {
-        long rows = student.rowCount();
-        Tensor teacherRows = RowChunks.hidden(teacher);
-        long longest = Math.min(chunkRows, rows);
-        Tensor teacherBuffer = RowChunks.buffer(teacher, longest);
-        Tensor studentBuffer = RowChunks.buffer(student, longest);
-        RowChunks.forEach(rows, chunkRows, (first, count) -> {
-            Tensor teacherLogits = Rows.range(teacherBuffer, 0, count);
-            Tensor studentLogits = Rows.range(studentBuffer, 0, count);
-            RowChunks.multiply(teacher, teacherRows, first, teacherLogits);
-            RowChunks.multiply(student, studentRows, first, studentLogits);
-            body.accept(teacherLogits, studentLogits, first, count);
-        });
     }
 }

@@ -1,48 +1,27 @@
 package kept.autograd.operation;
 
-import kept.autograd.Autograd;
 import kept.autograd.DistillationLoss;
 import kept.autograd.FactoredLogits;
-import kept.autograd.Gradients;
-import kept.autograd.Operation;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
 import kept.backend.SparseDistribution;
-import kept.tensor.DType;
-import kept.tensor.Scope;
-import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
- * The distillation loss of a student against a part of a teacher's distributions, averaged over rows and fused with the output head: logits are
- * computed for one chunk of rows at a time. Only the student's hidden states and head receive gradients, which the forward pass computes chunk by
- * chunk.
+ * The distillation loss of a student against a part of a teacher's distributions, such as the most likely tokens and the probability of the rest.
  */
-public final class LinearSparseDistillation extends Operation {
+public final class LinearSparseDistillation extends DistillationOperation {
     private static final String NAME = "linear sparse distillation";
 
-    private final FactoredLogits student;
     private final SparseDistribution teacher;
-    private final Tensor labels;
-    private final DistillationObjective objective;
-    private final long chunkRows;
-    private final boolean wantHidden;
-    private final boolean wantHead;
-    private LogitGradients logitGradients;
-    private Tensor divergence;
 
     private LinearSparseDistillation(FactoredLogits student, SparseDistribution teacher, Tensor labels, DistillationObjective objective,
             long chunkRows) {
-        this.student = student;
+        super(student, labels, objective, chunkRows);
         this.teacher = teacher;
-        this.labels = labels;
-        this.objective = objective;
-        this.chunkRows = chunkRows;
-        wantHidden = Autograd.isRecording() && student.hidden().requiresGradient();
-        wantHead = Autograd.isRecording() && student.head().requiresGradient();
     }
 
     /**
@@ -91,9 +70,7 @@ public final class LinearSparseDistillation extends Operation {
             throw new ShapeException("[%s] student and teacher have different rows: hidden states %s and %d distributions"
                     .formatted(NAME, student.hidden().shape(), teacher.rest().size(0)));
         }
-        var operation = new LinearSparseDistillation(student, teacher.map(Operands::rows), labels, objective, RowChunks.check(NAME, chunkRows));
-        Tensor loss = Autograd.apply(operation, student.hidden(), student.head());
-        return new DistillationLoss(loss, operation.divergence);
+        return new LinearSparseDistillation(student, teacher.map(Operands::rows), labels, objective, RowChunks.check(NAME, chunkRows)).apply();
     }
 
     @Override
@@ -102,30 +79,8 @@ public final class LinearSparseDistillation extends Operation {
     }
 
     @Override
-    protected Tensor forward(Tensor... inputs) {
-        long rows = student.rowCount();
-        Tensor losses = Tensor.empty(DType.F32, Shape.of(rows));
-        Tensor divergences = Tensor.empty(DType.F32, Shape.of(rows));
-        Tensor hidden = RowChunks.hidden(student);
-        logitGradients = new LogitGradients(student, hidden, wantHidden, wantHead);
-        try (var _ = Scope.open(hidden.device())) {
-            Tensor targets = labels == null || objective.crossEntropyWeight() == 0 ? null : RowChunks.labels(NAME, labels, student);
-            Tensor buffer = RowChunks.buffer(student, Math.min(chunkRows, rows));
-            RowChunks.forEach(rows, chunkRows, (first, count) -> {
-                Tensor chunk = Rows.range(buffer, 0, count);
-                RowChunks.multiply(student, hidden, first, chunk);
-                losses.backend().sparseDistillationRows(objective, teacher.map(tensor -> Rows.range(tensor, first, count)), chunk,
-                        targets == null ? null : Rows.range(targets, first, count), 1.0 / rows, Rows.range(losses, first, count),
-                        Rows.range(divergences, first, count));
-                logitGradients.add(chunk, first);
-            });
-        }
-        divergence = Rows.mean(divergences, rows);
-        return Rows.mean(losses, rows);
-    }
-
-    @Override
-    protected void backward(Tensor gradient, Gradients gradients) {
-        logitGradients.deliver(NAME, gradient, gradients);
+    RowLosses rowLosses(DistillationObjective objective, long mostRows) {
+        return (first, logits, targets, scale, losses, divergences) -> losses.backend().sparseDistillationRows(objective,
+                teacher.map(tensor -> Rows.range(tensor, first, logits.size(0))), logits, targets, scale, losses, divergences);
     }
 }

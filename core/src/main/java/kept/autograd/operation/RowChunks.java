@@ -30,16 +30,6 @@ final class RowChunks {
         return rows.dtype() == DType.F32 && type != DType.F32 ? Operands.copy(type, rows) : rows;
     }
 
-    /** Allocates the logits of some rows, {@code [rows, vocabulary]}, F32. */
-    static Tensor buffer(FactoredLogits factors, long rows) {
-        return Tensor.empty(DType.F32, Shape.of(rows, factors.vocabulary()));
-    }
-
-    /** Computes the logits of some rows, {@code [count, vocabulary]}. */
-    static void multiply(FactoredLogits factors, Tensor hiddenRows, long first, Tensor logits) {
-        logits.backend().matmul(Rows.range(hiddenRows, first, logits.size(0)), Operands.transposed(factors.head()), logits, false);
-    }
-
     /** Checks a chunk size. */
     static long check(String operation, long chunkRows) {
         if (chunkRows < 1) {
