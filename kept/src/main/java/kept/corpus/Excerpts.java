@@ -35,7 +35,7 @@ final class Excerpts implements DocumentReader {
 
     /** The key of the document that was read last. */
     int key() {
-        return (int) (SequenceOrder.mix(SequenceOrder.mix(seed + 0x9e3779b97f4a7c15L) + number) >>> (Long.SIZE - KEY_BITS));
+        return (int) (Seeds.of(seed, number) >>> (Long.SIZE - KEY_BITS));
     }
 
     @Override

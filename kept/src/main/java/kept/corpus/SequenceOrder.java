@@ -13,7 +13,7 @@ final class SequenceOrder {
 
     SequenceOrder(long count, long seed, long epoch) {
         this.count = count;
-        this.key = mix(mix(seed + 0x9e3779b97f4a7c15L) + epoch);
+        this.key = Seeds.of(seed, epoch);
         this.halfBits = Math.max(1, (65 - Long.numberOfLeadingZeros(count - 1)) / 2);
     }
 
@@ -31,18 +31,10 @@ final class SequenceOrder {
         long left = value >>> halfBits;
         long right = value & mask;
         for (int round = 0; round < ROUNDS; round++) {
-            long next = left ^ (mix(key + round * 0x9e3779b97f4a7c15L + right) & mask);
+            long next = left ^ (Seeds.mix(key + round * 0x9e3779b97f4a7c15L + right) & mask);
             left = right;
             right = next;
         }
         return left << halfBits | right;
-    }
-
-    /** The finaliser of SplitMix64. */
-    static long mix(long value) {
-        long z = value;
-        z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;
-        z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
-        return z ^ (z >>> 31);
     }
 }

@@ -6,6 +6,7 @@ import java.util.stream.IntStream;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
 import kept.backend.Backend;
+import kept.corpus.Seeds;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -18,7 +19,6 @@ import kept.tensor.Tensor;
 public final class LogitRecorder {
     /** Added to a logarithm, it leaves a probability of 0. */
     private static final float REMOVED = -1e30f;
-    private static final long GOLDEN = 0x9e3779b97f4a7c15L;
 
     private final RecordedForm form;
     private final double temperature;
@@ -135,7 +135,7 @@ public final class LogitRecorder {
             total += values[from + token];
             last = values[from + token] > 0 ? token : last;
         }
-        var random = new SplittableRandom(mix(mix(seed + GOLDEN) + row));
+        var random = new SplittableRandom(Seeds.of(seed, row));
         double[] at = new double[form.count()];
         for (int i = 0; i < at.length; i++) {
             at[i] = random.nextDouble() * total;
@@ -151,13 +151,6 @@ public final class LogitRecorder {
             }
         }
         return drawn;
-    }
-
-    /** The finaliser of SplitMix64: rows that follow one another get unrelated numbers. */
-    private static long mix(long value) {
-        long z = (value ^ (value >>> 30)) * 0xbf58476d1ce4e5b9L;
-        z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
-        return z ^ (z >>> 31);
     }
 
     private static void requireFinite(float[] values, int from, int count, long row) {
