@@ -37,17 +37,17 @@ public final class NormProbe {
     /**
      * Runs the model on some text.
      *
-     * @param ids {@code [batch, sequence]}, I64
+     * @param ids {@code [batch, sequence]}, I32 or I64
+     * @return the final norm's output {@code [batch, sequence, hidden]}, in the current scope
      */
-    public void observe(Tensor ids) {
+    public Tensor observe(Tensor ids) {
         var sum = new double[2 * norms.size()];
         sums.add(sum);
         StreamObserver observer = (norm, stream) -> add(stream, sum, 2 * norms.indexOf(norm));
-        Autograd.withoutRecording(() -> {
-            try (var _ = Scope.open(model.device())) {
-                model.hidden(ids, null, observer);
+        return Autograd.withoutRecording(() -> {
+            try (var scope = Scope.open(model.device())) {
+                return scope.keep(model.hidden(ids, null, observer));
             }
-            return null;
         });
     }
 

@@ -102,13 +102,8 @@ public final class RecordingWriter {
         List<TensorSpec> specs = List.of(new TensorSpec(Recording.HIDDEN, type, shape),
                 new TensorSpec(Recording.NORMS, DType.F64, Shape.of(text.sequences(), norms)));
         try (var writer = SafetensorsWriter.createWithChecksums(directory.resolve(RecordingLayout.heldOutName(number)), specs, Map.of())) {
-            text.forEachInput(teacher.device(), ids -> {
-                probe.observe(ids);
-                Autograd.withoutRecording(() -> {
-                    HostCopy.with(teacher.hidden(ids), type, bytes -> writer.append(Recording.HIDDEN, bytes));
-                    return null;
-                });
-            });
+            text.forEachInput(teacher.device(), ids ->
+                    HostCopy.with(probe.observe(ids), type, bytes -> writer.append(Recording.HIDDEN, bytes)));
             try (var _ = Scope.open(Device.cpu())) {
                 probe.observed().forEach(sums -> HostCopy.with(Tensor.of(sums), DType.F64, bytes -> writer.append(Recording.NORMS, bytes)));
             }
