@@ -2,6 +2,7 @@ package kept.evaluation;
 
 import java.util.ArrayList;
 import java.util.List;
+import kept.autograd.FactoredLogits;
 import kept.distributed.SharedItems;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -82,7 +83,8 @@ final class PairedPass {
         inChunks(taught, learnt, teacher.config().hiddenSize(), end::addStreams);
         taught = hidden(teacher, teacherNorms, taught);
         learnt = hidden(student, studentNorms, learnt);
-        PairedLogits logits = PairedLogits.of(teacher, taught, student, learnt);
+        PairedLogits logits = PairedLogits.of(
+                new FactoredLogits(taught, teacher.headWeight()), new FactoredLogits(learnt, student.headWeight()));
         inChunks(taught, learnt, logits.teacher().vocabulary(), (t, s) -> {
             last.addNorms(t, s);
             last.addLogits(t.linear(logits.teacher().head()), s.linear(logits.student().head()));

@@ -86,7 +86,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
     public Fidelity compare(TeacherLogits teacher, Decoder student) {
         try (TeacherLogits.Reading reading = teacher.open(this, student.device())) {
             return scores(teacher::nonFinite, student, divided(Communicator.single()),
-                    (row, input) -> PairedLogits.of(reading.logits(row, input), student, student.hidden(input)), (_, _, _) -> { }).fidelity();
+                    (row, input) -> PairedLogits.of(reading.logits(row, input), logits(student, input)), (_, _, _) -> { }).fidelity();
         }
     }
 
@@ -318,7 +318,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     static PairedLogits logits(Decoder teacher, Decoder student, Tensor input) {
-        return PairedLogits.of(teacher, teacher.hidden(input), student, student.hidden(input));
+        return PairedLogits.of(logits(teacher, input), logits(student, input));
     }
 
     private static FactoredLogits logits(Decoder model, Tensor input) {

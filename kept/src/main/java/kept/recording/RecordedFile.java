@@ -51,20 +51,29 @@ final class RecordedFile implements AutoCloseable {
 
     /** Writes a file, completely or not at all. */
     static void write(Path path, RecordedForm form, int vocabulary, TokenRows rows) {
+        if (form.kind() == RecordedForm.Kind.TOP_K) {
+            writeMostLikely(path, vocabulary, rows);
+        } else {
+            writeSamples(path, form, vocabulary, rows);
+        }
+    }
+
+    private static void writeMostLikely(Path path, int vocabulary, TokenRows rows) {
+        int id = RecordedForm.idBytes(vocabulary);
+        var tokens = new Bytes(rows.rows() * rows.width(), id);
+        var probabilities = new Bytes(rows.rows() * rows.width(), Short.BYTES);
+        for (int i = 0; i < rows.tokens().length; i++) {
+            tokens.add(rows.tokens()[i]);
+            probabilities.add(Float.floatToFloat16(rows.probabilities()[i]));
+        }
+        var specs = List.of(new TensorSpec(TOKENS, DType.U8, Shape.of(rows.rows(), rows.width(), id)),
+                new TensorSpec(PROBABILITIES, DType.F16, Shape.of(rows.rows(), rows.width())), floats(REST, rows.rows()));
+        write(path, specs, Map.of(TOKENS, tokens.segment(), PROBABILITIES, probabilities.segment(), REST, bytes(rows.rest())));
+    }
+
+    private static void writeSamples(Path path, RecordedForm form, int vocabulary, TokenRows rows) {
         int id = RecordedForm.idBytes(vocabulary);
         int count = form.countBytes();
-        if (form.kind() == RecordedForm.Kind.TOP_K) {
-            var tokens = new Bytes(rows.rows() * rows.width(), id);
-            var probabilities = new Bytes(rows.rows() * rows.width(), Short.BYTES);
-            for (int i = 0; i < rows.tokens().length; i++) {
-                tokens.add(rows.tokens()[i]);
-                probabilities.add(Float.floatToFloat16(rows.probabilities()[i]));
-            }
-            var specs = List.of(new TensorSpec(TOKENS, DType.U8, Shape.of(rows.rows(), rows.width(), id)),
-                    new TensorSpec(PROBABILITIES, DType.F16, Shape.of(rows.rows(), rows.width())), floats(REST, rows.rows()));
-            write(path, specs, Map.of(TOKENS, tokens.segment(), PROBABILITIES, probabilities.segment(), REST, bytes(rows.rest())));
-            return;
-        }
         int drawn = 0;
         for (float probability : rows.probabilities()) {
             drawn += probability > 0 ? 1 : 0;

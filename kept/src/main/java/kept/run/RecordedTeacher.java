@@ -11,6 +11,7 @@ import kept.evaluation.TextEvaluation;
 import kept.mapping.NormStatistics;
 import kept.model.CheckpointWeights;
 import kept.model.ModelTensor;
+import kept.model.TensorName;
 import kept.model.TensorRole;
 import kept.model.Weights;
 import kept.recording.Recording;
@@ -48,8 +49,7 @@ final class RecordedTeacher implements DistillationTeacher {
     }
 
     private Tensor head() {
-        TensorRole role = task.mapping().source().tieWordEmbeddings() ? TensorRole.EMBEDDING : TensorRole.HEAD;
-        String name = ModelTensor.of(task.mapping().source()).stream().filter(tensor -> tensor.role() == role).findFirst().orElseThrow().name();
+        String name = TensorName.of(task.mapping().source().tieWordEmbeddings() ? TensorRole.EMBEDDING : TensorRole.HEAD).toString();
         return new CheckpointWeights(checkpoint).get(name, shapes.get(name));
     }
 
