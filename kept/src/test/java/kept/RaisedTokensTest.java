@@ -81,6 +81,8 @@ class RaisedTokensTest {
         assertThat(resume(RAISED, "--warm-up", 7).errorLines()).last().asString()
                 .contains("learning rate, warmUpSteps was 2, is 7").doesNotContain("steps was 40");
         assertThat(resume(RAISED, "--seed", 7).errorLines()).last().asString().contains("seed was 0, is 7").doesNotContain("steps was");
+        assertThat(resume(RAISED, "--patience", 7).errorLines()).last().asString().contains("patience 0, is every", "patience 7")
+                .doesNotContain("steps was");
     }
 
     @Test

@@ -50,7 +50,9 @@ public final class TrainingState {
     /** The setting with a run's total of steps. */
     public static final String STEPS = "steps";
     /** The settings that follow from the total of steps. */
-    private static final Set<String> OF_STEPS = Set.of(STEPS, "learning rate, totalSteps", "judged");
+    private static final Set<String> OF_STEPS = Set.of(STEPS, "learning rate, totalSteps");
+    /** The setting with the steps between evaluations, which follow from the total too unless they are given, and the patience. */
+    private static final String EVALUATIONS = "judged";
 
     private final Path file;
     private final Map<String, String> metadata;
@@ -182,7 +184,7 @@ public final class TrainingState {
         List<String> changed = names.stream().filter(name -> metadata.containsKey(NOT_FINITE) && isChangeable(name)).toList();
         names.removeAll(changed);
         if (isRaised(before, now)) {
-            names.removeAll(OF_STEPS);
+            names.removeIf(name -> OF_STEPS.contains(name) || name.equals(EVALUATIONS) && patience(before).equals(patience(now)));
         }
         if (!names.isEmpty()) {
             String kind = names.stream().allMatch(RunInputs::isInput) ? "content" : "settings";
@@ -195,6 +197,10 @@ public final class TrainingState {
     private static boolean isRaised(Map<String, String> before, Map<String, String> now) {
         return now.containsKey(TEXT_STEPS) && before.getOrDefault(STEPS, "").matches("\\d{1,18}")
                 && Long.parseLong(before.get(STEPS)) < Long.parseLong(now.get(STEPS));
+    }
+
+    private static String patience(Map<String, String> settings) {
+        return settings.getOrDefault(EVALUATIONS, "").replaceFirst("every \\d+ steps", "");
     }
 
     /** Whether a run that met NaN or infinity may resume with another value of a setting, or of a part of one. */
