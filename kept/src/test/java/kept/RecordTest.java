@@ -11,6 +11,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.BeforeEach;
@@ -85,6 +87,23 @@ class RecordTest {
         assertThat(found.findValue("mapped")).as("evaluated by hidden states").isNotNull().isEqualTo(expected.findValue("mapped"));
         assertThat(found.get("held_out").get("kl_mean").get(0)).isEqualTo(expected.get("held_out").get("kl_mean").get(0));
         assertThat(found.get("norms")).isEqualTo(expected.get("norms"));
+    }
+
+    /** The recorded distributions of the assistant's tokens belong to these tokens. */
+    @Test
+    void withEveryTokenTheLossOnTheAssistantIsThatOfTheTeacher() throws IOException {
+        Path chats = Files.writeString(directory.resolve("chats.jsonl"), IntStream.range(0, 60).mapToObj(i -> ("{\"messages\": [{\"role\": \"user\", "
+                + "\"content\": \"What is the square of %d?\"}, {\"role\": \"assistant\", \"content\": \"It is %d.\"}]}%n").formatted(i, i * i))
+                .collect(Collectors.joining()));
+        Object[] basis = {"distill", "--teacher", tiny.teacher(), "--corpus", chats, "--chat-template", "orion", "--loss-on", "assistant",
+            "--evaluation-tokens", 64, "--sequence-length", 16, "--batch-size", 4, "--tokens", 512, "--learning-rate", "1e-3"};
+        Path other = directory.resolve("other");
+        Object[][] runs = {{"--output", output}, {"--record", logits, "--record-top-k", 65_535}, {"--output", other, "--recorded", logits}};
+        for (Object[] more : runs) {
+            ProgramRun run = ProgramRun.of(Stream.of(basis, more).flatMap(Stream::of).toArray());
+            assertThat(run.code()).as(run.err()).isZero();
+        }
+        assertThat(steps(other, "loss")).hasSize(8).containsExactly(steps(output, "loss"), within(1e-5));
     }
 
     /** What the student learns of a part of each distribution brings it nearer to the whole. */
