@@ -2,7 +2,8 @@
  * The entry points of the library, which the programs use too. {@link kept.run.LanguageModel} loads a checkpoint to generate text and to compute
  * logits and hidden states. A run converts, calibrates, distils, pretrains, verifies, compares, evaluates or writes GGUF: it reads and writes
  * directories and files, and reports to a {@link kept.run.Progress}. {@link kept.run.ResumableRun} has the settings of the runs that can be resumed.
- * {@link kept.run.DistillationRun} can share its training with other ranks ({@code kept.distributed}).
+ * {@link kept.run.DistillationRun} records a teacher's logits or trains a student, from a teacher or from a recording, and can share either with
+ * other ranks ({@code kept.distributed}).
  *
  * <p>The other classes serve the runs: choices ({@link kept.run.MappingChoice}, {@link kept.run.TrainingSettings}), estimates of time, memory and
  * disk ({@link kept.run.DistillationPlan}, {@link kept.run.MachineMemory}), saved settings, held-out text, the stages of a training run, the model

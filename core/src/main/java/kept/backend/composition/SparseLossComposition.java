@@ -9,8 +9,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * The distillation loss against a distribution of which some tokens are known one by one. With temperature 1 or no cross-entropy no other tensor of
- * the size of the logits is allocated.
+ * The distillation loss against a distribution of which some tokens are known one by one. Without cross-entropy no other tensor of the size of the
+ * logits is allocated.
  */
 public final class SparseLossComposition {
     /** Added to a logit, it leaves a probability of 0. Twice as much is still finite. */
