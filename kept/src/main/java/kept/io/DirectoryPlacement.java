@@ -7,8 +7,10 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
 import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -182,23 +184,25 @@ final class DirectoryPlacement {
 
     /** Replacing renames the old directory, so even an empty one must not be a working directory. Directories beside the output are deleted too. */
     private static void refuseHoldingUserData(Path path, Path target, Path... inputs) throws IOException {
-        List<Path> precious = new ArrayList<>(List.of(inputs));
-        precious.add(Path.of(""));
-        precious.add(Path.of(System.getProperty("user.home")));
-        for (Path kept : precious) {
-            if (!Files.exists(kept)) {
+        SequencedMap<Path, String> precious = new LinkedHashMap<>();
+        Stream.of(inputs).forEach(input -> precious.put(input, "an input"));
+        precious.putIfAbsent(Path.of(""), "the working directory");
+        precious.putIfAbsent(Path.of(System.getProperty("user.home")), "the home directory");
+        for (Map.Entry<Path, String> kept : precious.entrySet()) {
+            if (!Files.exists(kept.getKey())) {
                 continue;
             }
-            Path place = kept.toRealPath();
+            Path place = kept.getKey().toRealPath();
+            String what = "%s, %s".formatted(place, kept.getValue());
             if (place.startsWith(target)) {
                 throw new FileException(OPERATION, path, "%s %s, so it is not replaced; choose another directory"
-                    .formatted(place.equals(target) ? "is" : "holds", place));
+                    .formatted(place.equals(target) ? "is" : "holds", what));
             }
             for (String suffix : target.getFileName() == null ? List.<String>of() : BESIDE) {
                 Path beside = target.resolveSibling(target.getFileName() + suffix);
                 if (place.startsWith(beside)) {
                     throw new FileException(OPERATION, path, "%s, which a run for it replaces, %s %s; choose another directory"
-                        .formatted(beside, place.equals(beside) ? "is" : "holds", place));
+                        .formatted(beside, place.equals(beside) ? "is" : "holds", what));
                 }
             }
         }

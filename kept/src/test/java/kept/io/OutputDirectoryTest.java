@@ -114,7 +114,7 @@ class OutputDirectoryTest {
         Path working = Path.of("").toRealPath();
         for (Path path : List.of(working, working.getParent(), working.getRoot())) {
             assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(path, true))
-                .withMessage("[output] %s: %s %s, so it is not replaced; choose another directory"
+                .withMessage("[output] %s: %s %s, the working directory, so it is not replaced; choose another directory"
                     .formatted(path, path.equals(working) ? "is" : "holds", working));
         }
     }
