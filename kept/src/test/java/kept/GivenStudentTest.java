@@ -17,24 +17,11 @@ import kept.run.ModelWriter;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
 import kept.tensor.Device;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** distill --student: training goes on from a Llama instead of a mapping. */
-class GivenStudentTest {
+class GivenStudentTest extends DistillationProgramTest {
     private static final int STEPS = 4;
-
-    @TempDir
-    private Path directory;
-    private TinyDistillation tiny;
-    private Path output;
-
-    @BeforeEach
-    void prepare() {
-        tiny = new TinyDistillation(directory);
-        output = directory.resolve("more");
-    }
 
     @Test
     void anOutputIsWhereTheNextRunBegins() {
@@ -97,7 +84,7 @@ class GivenStudentTest {
         Path first = mapped();
         distil(first);
         try (var checkpoint = Checkpoint.open(first)) {
-            assertThat(output.resolve("README.md")).content().contains("from the Orion `orion` and the Llama `llama`", "| student | `llama` |",
+            assertThat(output.resolve("README.md")).content().contains("from the Orion `orion` and the Llama `first`", "| student | `first` |",
                     "| fingerprint of the student | `%s` |".formatted(checkpoint.fingerprint()));
         }
         assertThat(Files.readString(output.resolve("README.md"))).doesNotContain("mapping `student`");
@@ -125,11 +112,13 @@ class GivenStudentTest {
     }
 
     @Test
-    void anOutputDoesNotReplaceTheStudentItComesFrom() {
+    void anOutputDoesNotReplaceTheStudentItComesFrom() throws IOException {
         Path first = mapped();
         String before = checksum(first);
         ProgramRun run = tiny.run(tiny.teacher(), first, STEPS, "--student", first, "--overwrite");
         assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines()).last().asString().endsWith("is %s, an input, so it is not replaced; choose another directory".formatted(
+                first.toRealPath()));
         assertThat(checksum(first)).isEqualTo(before);
     }
 
@@ -152,10 +141,10 @@ class GivenStudentTest {
     }
 
     private Path mapped() {
-        Path llama = directory.resolve("llama");
-        ProgramRun run = tiny.run(tiny.teacher(), llama, STEPS, "--learning-rate", "3e-3");
+        Path first = directory.resolve("first");
+        ProgramRun run = tiny.run(tiny.teacher(), first, STEPS, "--learning-rate", "3e-3");
         assertThat(run.code()).as(run.err()).isZero();
-        return llama;
+        return first;
     }
 
     private ProgramRun distil(Path student, Object... more) {

@@ -20,27 +20,14 @@ import kept.safetensors.SafetensorsFile;
 import kept.safetensors.SafetensorsWriter;
 import kept.weights.TensorEntry;
 import kept.weights.TensorSpec;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Runs that meet NaN or infinity: who is at fault, what is kept, and how to go on. */
-class NonFiniteTest {
+class NonFiniteTest extends DistillationProgramTest {
     private static final int STEPS = 6;
     private static final String UP = "model.layers.1.mlp.up_proj.weight";
-
-    @TempDir
-    private Path directory;
-    private TinyDistillation tiny;
-    private Path output;
-
-    @BeforeEach
-    void prepare() {
-        tiny = new TinyDistillation(directory);
-        output = directory.resolve("llama");
-    }
 
     @Test
     void aDistillationThatDivergesAtOnceGoesOnFromTheMapping() throws IOException {

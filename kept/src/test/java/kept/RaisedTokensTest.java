@@ -12,26 +12,13 @@ import java.util.List;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
 import kept.optim.LearningRateSchedule;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** distill with more tokens than before: a stopped run that is resumed with a higher total, and the command that a finished one prints. */
-class RaisedTokensTest {
+class RaisedTokensTest extends DistillationProgramTest {
     private static final int FIRST = 40;
     private static final int RAISED = 80;
     private static final int REACHED = 20;
-
-    @TempDir
-    private Path directory;
-    private TinyDistillation tiny;
-    private Path output;
-
-    @BeforeEach
-    void prepare() {
-        tiny = new TinyDistillation(directory);
-        output = directory.resolve("llama");
-    }
 
     @Test
     void theScheduleIsThatOfTheNewTotalWithTheWarmUpOfTheStart() {

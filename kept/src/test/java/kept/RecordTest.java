@@ -8,58 +8,33 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code kept distill --record} and {@code --recorded}. */
-class RecordTest {
+class RecordTest extends DistillationProgramTest {
     private static final int STEPS = 12;
 
-    @TempDir
-    private Path directory;
-    private TinyDistillation tiny;
     private Path logits;
-    private Path output;
 
     @BeforeEach
     void prepare() {
-        tiny = new TinyDistillation(directory);
         logits = directory.resolve("logits");
-        output = directory.resolve("llama");
     }
 
     private ProgramRun record(Object... more) {
-        Object[] basis = {"distill", "--teacher", tiny.teacher(), "--corpus", tiny.text(), "--held-out", "held-out=" + tiny.text(),
-            "--evaluation-tokens", 128, "--sequence-length", 16, "--batch-size", 4, "--record", logits};
-        Object[] tokens = List.of(more).contains("--tokens") ? new Object[0] : new Object[] {"--tokens", STEPS * TinyDistillation.TOKENS_PER_STEP};
-        return ProgramRun.of(Stream.of(basis, tokens, more).flatMap(Stream::of).toArray());
+        return ProgramRun.of(tiny.withoutOutput(tiny.teacher(), STEPS, Stream.concat(Stream.of("--record", logits), Stream.of(more)).toArray()));
     }
 
     private ProgramRun distill(Object... more) {
         return tiny.run(tiny.teacher(), output, STEPS, more);
-    }
-
-    /** A training from the recording, with some options other than those that it was recorded with. */
-    private ProgramRun differing(String... options) {
-        Map<String, Object> line = new LinkedHashMap<>(Map.of("--teacher", tiny.teacher(), "--corpus", tiny.text(), "--held-out",
-                "held-out=" + tiny.text(), "--evaluation-tokens", 128, "--sequence-length", 16, "--batch-size", 4, "--tokens",
-                STEPS * TinyDistillation.TOKENS_PER_STEP, "--recorded", logits, "--output", output));
-        for (int i = 0; i < options.length; i += 2) {
-            line.put(options[i], options[i + 1]);
-        }
-        return ProgramRun.of(Stream.concat(Stream.of("distill"), line.entrySet().stream().flatMap(option -> Stream.of(option.getKey(),
-                option.getValue()))).toArray());
     }
 
     /** A number of each step. */
@@ -128,7 +103,7 @@ class RecordTest {
         "--evaluation-tokens 64|held-out text held-out was"})
     void whatDiffersFromTheRecordingIsNamed(String options, String message) {
         assertThat(record().code()).isZero();
-        ProgramRun run = differing(options.split(" "));
+        ProgramRun run = distill(Stream.concat(Stream.of("--recorded", logits), Stream.of(options.split(" "))).toArray());
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.errorLines()).last().asString().startsWith("kept: [recorded] " + logits).contains(message);
         assertThat(output).doesNotExist();

@@ -25,26 +25,19 @@ import kept.training.BestState;
 import kept.weights.TensorEntry;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a run that goes on accepts as the same, and what it refuses: inputs, state files, vectors, settings. */
-class ResumeTest {
+class ResumeTest extends DistillationProgramTest {
     private static final int STEPS = 4;
     /** What was read of the text that is learnt from and of the one that is evaluated on. */
     private static final int TEXTS = 2;
 
-    @TempDir
-    private Path directory;
-    private TinyDistillation tiny;
-    private Path output;
     private Path training;
 
     @BeforeEach
     void prepare() {
-        tiny = new TinyDistillation(directory);
-        output = directory.resolve("llama");
         training = directory.resolve("llama.training");
     }
 

@@ -12,24 +12,11 @@ import java.util.List;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
 import kept.run.SoftwareVersion;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What a run leaves beside the model for those who follow it or repeat it: provenance in report.json, and TensorBoard's event files. */
-class RunRecordsTest {
+class RunRecordsTest extends DistillationProgramTest {
     private static final int STEPS = 4;
-
-    @TempDir
-    private Path directory;
-    private TinyDistillation tiny;
-    private Path output;
-
-    @BeforeEach
-    void prepare() {
-        tiny = new TinyDistillation(directory);
-        output = directory.resolve("llama");
-    }
 
     @Test
     void reportJsonSaysHowTheResultWasMadeWithNumbersAsNumbers() {

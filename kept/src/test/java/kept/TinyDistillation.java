@@ -41,9 +41,20 @@ public final class TinyDistillation {
      * @param more other options, which come last
      */
     Object[] arguments(Path source, Path output, int steps, Object... more) {
-        Object[] basis = {"distill", "--teacher", source, "--corpus", text, "--held-out", "held-out=" + text, "--evaluation-tokens", 128,
-            "--output", output, "--sequence-length", 16};
-        return Stream.of(basis, unlessAmong(more, "--batch-size", 4), unlessAmong(more, "--tokens", steps * TOKENS_PER_STEP), more)
+        return withoutOutput(source, steps, Stream.concat(Stream.of("--output", output), Stream.of(more)).toArray());
+    }
+
+    /**
+     * A command line that does not say what to write.
+     *
+     * @param source the teacher
+     * @param steps how many, unless there are {@code --tokens} among the others
+     * @param more other options, which come last
+     */
+    Object[] withoutOutput(Path source, int steps, Object... more) {
+        Object[] basis = {"distill", "--teacher", source, "--corpus", text, "--held-out", "held-out=" + text};
+        return Stream.of(basis, unlessAmong(more, "--evaluation-tokens", 128), unlessAmong(more, "--sequence-length", 16),
+                unlessAmong(more, "--batch-size", 4), unlessAmong(more, "--tokens", steps * TOKENS_PER_STEP), more)
                 .flatMap(Stream::of).toArray();
     }
 

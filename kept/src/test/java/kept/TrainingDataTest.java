@@ -11,22 +11,15 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Distillation on mixtures of texts and conversations. */
-class TrainingDataTest {
-    @TempDir
-    private Path directory;
-    private TinyDistillation tiny;
+class TrainingDataTest extends DistillationProgramTest {
     private Path chats;
-    private Path output;
 
     @BeforeEach
     void prepare() throws IOException {
-        tiny = new TinyDistillation(directory);
-        output = directory.resolve("llama");
         chats = Files.writeString(directory.resolve("chats.jsonl"), IntStream.range(0, 60).mapToObj(i -> ("{\"messages\": [{\"role\": \"user\", "
                 + "\"content\": \"What is the square of %d?\"}, {\"role\": \"assistant\", \"content\": \"It is %d.\"}]}%n").formatted(i, i * i))
                 .collect(Collectors.joining()));
