@@ -66,8 +66,6 @@ import picocli.CommandLine.Option;
 })
 public final class Distill extends Program {
     private static final long DEFAULT_TOKENS = 1_000_000;
-    /** The most likely tokens of which the probability is recorded. */
-    private static final int DEFAULT_TOP_K = 64;
 
     /** The models to distil: the demo's, or teacher and output. */
     static final class Source {
@@ -139,10 +137,10 @@ public final class Distill extends Program {
             description = "Instead of training, record the teacher's logits on the text in DIR, for --recorded.")
     private Path record;
 
-    @Option(names = "--record-top-k", paramLabel = "K", order = 6,
+    @Option(names = "--record-top-k", paramLabel = "K", defaultValue = "64", order = 6,
             description = "With --record: for each token of text the K most likely next tokens and the probability of all others "
-                    + "(default: " + DEFAULT_TOP_K + ").")
-    private Integer recordTopK;
+                    + "(default: ${DEFAULT-VALUE}).")
+    private int recordTopK;
 
     @Option(names = "--record-samples", paramLabel = "N", order = 6,
             description = "With --record: instead, N samples of the teacher's distribution, an unbiased estimate of it, and its entropy.")
@@ -300,16 +298,6 @@ public final class Distill extends Program {
     }
 
     private void checkRecording() {
-        if (record == null && (recordTopK != null || recordSamples != null)) {
-            throw wrongUsage("%s belongs to --record".formatted(recordTopK != null ? "--record-top-k" : "--record-samples"));
-        }
-        if (recordTopK != null && recordSamples != null) {
-            throw wrongUsage("--record-top-k and --record-samples are two forms of a recording: give one of them");
-        }
-        if (record != null && (recorded != null || output != null || plan)) {
-            throw wrongUsage("--record records instead of training: it does not go with %s".formatted(
-                    recorded != null ? "--recorded" : output != null ? "--output" : "--plan"));
-        }
         if ((record != null || recorded != null) && loss != Loss.FORWARD_KL) {
             throw wrongUsage("recorded logits allow --loss forward-kl only: the other divergences need the teacher's whole distribution");
         }
@@ -325,7 +313,7 @@ public final class Distill extends Program {
 
     /** What is kept of each distribution. */
     private RecordedForm form() {
-        return recordSamples != null ? RecordedForm.samples(recordSamples) : RecordedForm.topK(recordTopK == null ? DEFAULT_TOP_K : recordTopK);
+        return recordSamples == null ? RecordedForm.topK(recordTopK) : RecordedForm.samples(recordSamples);
     }
 
     private void require(String option, Object value) {

@@ -257,6 +257,7 @@ class LoraProgramsTest {
     @CsvSource(delimiter = '|', value = {
         "--train all,lora | [train] all trains each matrix itself, and lora adapts those that are not trained: choose one, or norms,lora",
         "--train lora, | [train] 'lora,' names nothing beside lora; lora alone trains adapters only",
+        "--train lora,LORA | [train] 'lora,LORA' names nothing beside lora; lora alone trains adapters only",
         "--train norms --lora-rank 8 | --lora-rank is of use only with --train lora",
         "--train all --lora-output merged | --lora-output is of use only with --train lora",
         "--train lora --lora-target q_porj | --lora-target must be all-linear or a regular expression that matches one of q_proj, k_proj, v_proj, "

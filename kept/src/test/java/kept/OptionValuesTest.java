@@ -149,6 +149,8 @@ class OptionValuesTest {
         "evaluate m --tasks t --passkey-depths 5 | --passkey-depths", "evaluate m --passkey 1k --shots 2 | --shots",
         "evaluate m --tasks t --shots-seed 2 | --shots-seed", "evaluate m --passkey 1k --limit 2 | --limit",
         "evaluate m --passkey 1k --by-group | --by-group", "evaluate m --tasks t --examples e | --examples",
+        "distill --demo --record-top-k 4 | --record-top-k", "distill --demo --record r --record-samples 4 --record-top-k 4 | --record-top-k",
+        "distill --demo --record r --recorded s | --recorded",
         "distill --demo --held-out a=b.txt | --held-out", "distill --demo --field body | --text-field",
         "pretrain --random --output o --tokens 5 --vocab-size 9 | --tokens", "pretrain --random --output o | --vocab-size",
         "pretrain --random --output o --vocab-size 9 --hidden-size 10 --heads 4 | --hidden-size",

@@ -144,7 +144,7 @@ final class ConfigFile {
     }
 
     private String text(Node node, String what) {
-        if (node instanceof ScalarNode scalar) {
+        if (node instanceof ScalarNode scalar && !scalar.getTag().equals(Tag.NULL)) {
             return scalar.getValue();
         }
         throw wrong(node, "%s must be a text or a number".formatted(what));

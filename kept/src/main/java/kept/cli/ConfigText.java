@@ -15,7 +15,7 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /**
  * The text of {@code --print-config}: a file for {@code --config} that has every option of a command line as it was written, and of the others those
- * with a fixed default. What is left has a default that depends on the rest, and is a comment.
+ * with a fixed default. Comments are options whose default depends on the rest, and those that mean nothing beside the ones that are given.
  */
 final class ConfigText {
     /** Texts that YAML reads as they are, so that numbers stay as people have written them. */
@@ -50,8 +50,8 @@ final class ConfigText {
         if (isGiven) {
             return option.arity().max() == 0 ? "%s: true%n".formatted(key) : entry(key, value(option));
         }
-        if (option.defaultValue() != null && OptionValues.suits(program, option)) {
-            return entry(key, option.defaultValue());
+        if (option.defaultValue() != null) {
+            return (OptionValues.suits(program, option) ? "" : "# ") + entry(key, option.defaultValue());
         }
         return "# %s: %s%n".formatted(key, option.arity().max() == 0 ? "false" : option.paramLabel());
     }

@@ -11,6 +11,7 @@ import kept.model.Lora;
 import kept.run.MappedStudents;
 import kept.run.TokenLimit;
 import kept.tensor.Device;
+import kept.training.ParameterSelection;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
@@ -31,19 +32,28 @@ final class OptionValues {
     private static final Map<String, Rule> RULES = rules();
 
     /** Options that mean something only with another one. */
-    private static final Map<String, String> COMPANIONS = Map.ofEntries(
-            Map.entry("--allow-other-bits", "--resume"),
-            Map.entry("evaluate --shots", "--tasks"),
-            Map.entry("evaluate --shots-seed", "--shots"),
-            Map.entry("evaluate --examples", "--shots"),
-            Map.entry("evaluate --limit", "--tasks"),
-            Map.entry("evaluate --by-group", "--tasks"),
-            Map.entry("evaluate --passkey-depths", "--passkey"),
-            Map.entry("evaluate --passkey-trials", "--passkey"));
+    private static final Map<String, Companion> COMPANIONS = Map.ofEntries(
+            Map.entry("--allow-other-bits", Companion.of("--resume")),
+            Map.entry("--lora-rank", Companion.LORA),
+            Map.entry("--lora-alpha", Companion.LORA),
+            Map.entry("--lora-target", Companion.LORA),
+            Map.entry("--lora-output", Companion.LORA),
+            Map.entry("--record-top-k", Companion.of("--record")),
+            Map.entry("--record-samples", Companion.of("--record")),
+            Map.entry("evaluate --shots", Companion.of("--tasks")),
+            Map.entry("evaluate --shots-seed", Companion.of("--shots")),
+            Map.entry("evaluate --examples", Companion.of("--shots")),
+            Map.entry("evaluate --limit", Companion.of("--tasks")),
+            Map.entry("evaluate --by-group", Companion.of("--tasks")),
+            Map.entry("evaluate --passkey-depths", Companion.of("--passkey")),
+            Map.entry("evaluate --passkey-trials", Companion.of("--passkey")));
 
     /** Options that mean nothing with another one. */
     private static final Map<String, List<String>> CONFLICTS = Map.of(
-            "distill --demo", List.of("--held-out", "--text-field", "--student"), "distill --student", List.of("--mapping"));
+            "distill --demo", List.of("--held-out", "--text-field", "--student"),
+            "distill --student", List.of("--mapping"),
+            "distill --record", List.of("--recorded", "--output", "--plan"),
+            "distill --record-samples", List.of("--record-top-k"));
 
     private OptionValues() {}
 
@@ -54,6 +64,26 @@ final class OptionValues {
      * @param isGood whether it is
      */
     private record Rule(String must, Predicate<Object> isGood) {}
+
+    /**
+     * An option without which another one means nothing.
+     *
+     * @param words the option, and its value if that matters
+     * @param suits whether a value of it gives the other one a meaning
+     */
+    private record Companion(String words, Predicate<String> suits) {
+        static final Companion LORA = new Companion("--train lora", ParameterSelection::namesAdapters);
+
+        static Companion of(String option) {
+            return new Companion(option, _ -> true);
+        }
+
+        boolean isAmong(List<OptionSpec> given) {
+            String name = words.split(" ")[0];
+            return given.stream().filter(option -> option.longestName().equals(name)).map(option -> String.valueOf(option.<Object>getValue()))
+                    .anyMatch(suits);
+        }
+    }
 
     private static Rule number(String must, Predicate<Double> isGood) {
         return new Rule(must, value -> isGood.test(((Number) value).doubleValue()));
@@ -122,9 +152,9 @@ final class OptionValues {
                     throw wrong(spec, "%s must %s, not %s".formatted(name, rule.must, value.toString().isEmpty() ? "empty" : value));
                 }
             }
-            String companion = COMPANIONS.getOrDefault(full, COMPANIONS.get(name));
-            if (companion != null && !names.contains(companion)) {
-                throw wrong(spec, "%s is of use only with %s".formatted(name, companion));
+            Companion companion = COMPANIONS.getOrDefault(full, COMPANIONS.get(name));
+            if (companion != null && !companion.isAmong(given)) {
+                throw wrong(spec, "%s is of use only with %s".formatted(name, companion.words));
             }
             for (String other : CONFLICTS.getOrDefault(full, List.of())) {
                 if (names.contains(other)) {
@@ -136,11 +166,11 @@ final class OptionValues {
 
     /** Whether an option that is not given means something beside those that are. */
     static boolean suits(CommandSpec spec, OptionSpec option) {
-        List<String> names = spec.commandLine().getParseResult().matchedOptions().stream().map(OptionSpec::longestName).toList();
+        List<OptionSpec> given = spec.commandLine().getParseResult().matchedOptions();
         String full = spec.name() + " " + option.longestName();
-        String companion = COMPANIONS.getOrDefault(full, COMPANIONS.get(option.longestName()));
-        return (companion == null || names.contains(companion)) && names.stream().noneMatch(given ->
-                CONFLICTS.getOrDefault(spec.name() + " " + given, List.of()).contains(option.longestName()));
+        Companion companion = COMPANIONS.getOrDefault(full, COMPANIONS.get(option.longestName()));
+        return (companion == null || companion.isAmong(given)) && given.stream().noneMatch(other ->
+                CONFLICTS.getOrDefault(spec.name() + " " + other.longestName(), List.of()).contains(option.longestName()));
     }
 
     private static Collection<?> values(Object value) {

@@ -42,16 +42,15 @@ public final class ParameterSelection {
      * @throws TrainingException if it is not a regular expression, or all matrices are to be trained and adapted
      */
     public static ParameterSelection parse(String text) {
-        String lower = text.toLowerCase(Locale.ROOT);
-        if (lower.equals(LORA)) {
-            return new ParameterSelection(LORA, NONE, Set.of(), Lora.USUAL);
-        }
-        String rest = lower.startsWith(LORA + ",") ? text.substring(LORA.length() + 1)
-                : lower.endsWith("," + LORA) ? text.substring(0, text.length() - LORA.length() - 1) : null;
-        if (rest == null) {
+        if (!namesAdapters(text)) {
             return parse(text, null);
         }
-        if (rest.isBlank()) {
+        if (text.equalsIgnoreCase(LORA)) {
+            return new ParameterSelection(LORA, NONE, Set.of(), Lora.USUAL);
+        }
+        String rest = text.toLowerCase(Locale.ROOT).startsWith(LORA + ",") ? text.substring(LORA.length() + 1)
+                : text.substring(0, text.length() - LORA.length() - 1);
+        if (rest.isBlank() || rest.strip().equalsIgnoreCase(LORA)) {
             throw new TrainingException("[train] '%s' names nothing beside lora; lora alone trains adapters only".formatted(text));
         }
         if (rest.strip().equalsIgnoreCase("all")) {
@@ -59,6 +58,17 @@ public final class ParameterSelection {
                     + "norms,lora");
         }
         return parse(rest.strip(), Lora.USUAL);
+    }
+
+    /**
+     * Whether a text selects adapters, alone or with parameters.
+     *
+     * @param text a text for {@link #parse}
+     * @return true if it has {@code lora}
+     */
+    public static boolean namesAdapters(String text) {
+        String lower = text.toLowerCase(Locale.ROOT);
+        return lower.equals(LORA) || lower.startsWith(LORA + ",") || lower.endsWith("," + LORA);
     }
 
     private static ParameterSelection parse(String text, Lora adapters) {

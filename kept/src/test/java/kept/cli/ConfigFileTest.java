@@ -62,7 +62,11 @@ class ConfigFileTest {
         ProgramRun printed = ProgramRun.of("distill", "--teacher", "orion", "--tokens", "64k", "--print-config");
         assertThat(printed.code()).as(printed.err()).isZero();
         assertThat(printed.out().lines()).contains("# Model", "teacher: orion", "tokens: 64k", "seed: 0", "schedule: cosine", "# resume: false",
-                "# learning-rate: X").noneMatch(line -> line.contains("config:"));
+                "# learning-rate: X", "# lora-rank: 16", "# lora-alpha: A").noneMatch(line -> line.contains("config:"));
+        ProgramRun adapters = ProgramRun.of("distill", "--teacher", "orion", "--train", "Norms,LoRA", "--print-config");
+        assertThat(adapters.out().lines()).contains("lora-rank: 16", "# lora-alpha: A", "lora-target: all-linear", "lora-output: merged");
+        ProgramRun samples = ProgramRun.of("distill", "--teacher", "orion", "--record", "logits", "--record-samples", "4", "--print-config");
+        assertThat(samples.out().lines()).contains("record: logits", "record-samples: 4", "# record-top-k: 64");
     }
 
     private void assertSameWhenPrinted(String... line) throws IOException {
@@ -134,6 +138,8 @@ class ConfigFileTest {
         "tokens: [1, 2] | , line 1: tokens takes one value | See",
         "corpus: {a: b} | , line 1: corpus takes a value or a list of values | See",
         "corpus: [[a]] | , line 1: each value of corpus must be a text or a number | See",
+        "corpus: [a.txt, ~] | , line 1: each value of corpus must be a text or a number | See",
+        "held-out: {prose: } | , line 1: each value of held-out must be a text or a number | See",
         "rendezvous: x | , line 1: rendezvous belongs on the command line | See",
         "config: x | , line 1: config belongs on the command line | See",
         "- tokens | , line 1: it is no mapping of options, such as 'tokens: 5M' | See",
