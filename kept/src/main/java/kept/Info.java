@@ -26,8 +26,8 @@ import picocli.CommandLine.Parameters;
 
 /** {@code kept info}: what a checkpoint directory holds. */
 @Command(name = "info", description = {
-    "Shows what a checkpoint directory holds, and checks that its weights fit its config.json;",
-    "or lists the devices to compute on, with the reason if one cannot be used."})
+    "Shows what a checkpoint directory holds, and checks that its weights fit its config.json.",
+    "With --devices it lists the devices to compute on, with the reason if one cannot be used."})
 public final class Info extends Program {
     @ArgGroup(multiplicity = "1")
     private Subject subject;

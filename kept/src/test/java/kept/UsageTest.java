@@ -36,6 +36,8 @@ class UsageTest {
                 "kept distill --demo");
         assertThat(run.out()).as("each command is told by its first sentence")
                 .contains("Measures how closely a student follows its teacher on held-out text.");
+        Program.commandLine(new Main()).getSubcommands().forEach((name, command) ->
+                assertThat(command.getCommandSpec().usageMessage().description()[0]).as(name).endsWith("."));
     }
 
     @Test
@@ -56,7 +58,9 @@ class UsageTest {
     void aMistypedCommandIsAnsweredWithTheNearestOne() {
         ProgramRun run = ProgramRun.of("distil");
         assertThat(run.code()).isEqualTo(2);
-        assertThat(run.err()).contains("distil", "Did you mean", "kept distill");
+        assertThat(run.errorLines()).containsExactly("kept: Unknown command: 'distil'", "Did you mean kept distill?", "See 'kept --help'.");
+        assertThat(ProgramRun.of("distil", "--demo").errorLines()).startsWith("kept: Unknown command: 'distil'");
+        assertThat(ProgramRun.of("--demo").errorLines()).startsWith("kept: Unknown option: '--demo'");
     }
 
     @ParameterizedTest

@@ -121,6 +121,10 @@ final class UsageErrors {
             return "Invalid value for option '%s': '%s' is not one of %s".formatted(option.longestName(), wrong.getValue(),
                     Arrays.stream(option.auxiliaryTypes()[0].getEnumConstants()).map(Object::toString).collect(Collectors.joining(", ")));
         }
+        if (wrong instanceof UnmatchedArgumentException unmatched && !wrong.getCommandLine().getSubcommands().isEmpty()
+                && !unmatched.isUnknownOption()) {
+            return "Unknown command: '%s'".formatted(unmatched.getUnmatched().getFirst());
+        }
         return wrong.getMessage().replaceFirst("^Error: ", "");
     }
 
