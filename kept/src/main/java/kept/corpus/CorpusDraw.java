@@ -57,7 +57,7 @@ final class CorpusDraw {
                 return Optional.of(extent);
             }
             // The beginning has more tokens per character than the rest.
-            rate = (double) file.tokens() / file.characters();
+            rate = file.tokensPerCharacter();
         }
     }
 

@@ -81,8 +81,8 @@ public final class PackedTokens implements AutoCloseable {
             if (begun.part() == TextCoverage.Part.ALL) {
                 return new PackedTokens(file, begun);
             }
-            double rate = (double) file.tokens() / file.characters();
-            Optional<TextExtent> extent = new CorpusDraw(corpus, encoder, new CorpusDraw.Draw(enough, first, seed)).write(file, rate);
+            Optional<TextExtent> extent = new CorpusDraw(corpus, encoder, new CorpusDraw.Draw(enough, first, seed))
+                    .write(file, file.tokensPerCharacter());
             if (extent.isPresent()) {
                 return new PackedTokens(file, coverage(corpus, TextCoverage.Part.DRAWN, extent.get(), file));
             }

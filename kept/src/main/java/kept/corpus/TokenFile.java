@@ -69,6 +69,11 @@ final class TokenFile implements AutoCloseable {
         return tokens;
     }
 
+    /** The tokens of a character; conversations that only call tools have tokens and no characters. */
+    double tokensPerCharacter() {
+        return (double) tokens / Math.max(1, characters);
+    }
+
     /** The number of tokens that are learnt from. */
     long learnt() {
         return learnt;

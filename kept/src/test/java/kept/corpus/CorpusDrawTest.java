@@ -98,6 +98,18 @@ class CorpusDrawTest {
         }
     }
 
+    /** A conversation that only calls tools has tokens and no characters. */
+    @Test
+    void aBeginningWithoutCharactersIsNoReasonToDrawNothing() throws IOException {
+        String calling = "{\"messages\": [{\"role\": \"assistant\", \"content\": null, \"tool_calls\": []}]}";
+        Corpus corpus = Corpus.of(List.of(write("a.jsonl", calling), letters("b.jsonl", 0, 5000)), "text");
+        DocumentEncoder encoder = document -> document.conversation().isPresent() ? new int[2000] : LETTERS.encode(document);
+        try (PackedTokens tokens = PackedTokens.drawn(corpus, encoder, 1000, 0, 3)) {
+            assertThat(tokens.size()).isBetween(1000L, 3200L);
+            assertThat(tokens.coverage().part()).isEqualTo(TextCoverage.Part.DRAWN);
+        }
+    }
+
     @Test
     void aLongTextIsDrawnFromInExcerptsOfWholeLines() throws IOException {
         String text = IntStream.range(0, 100_000).mapToObj("line %d\n"::formatted).collect(Collectors.joining());
