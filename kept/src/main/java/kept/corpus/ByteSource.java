@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Optional;
 import kept.text.LfsPointer;
 import kept.text.Reasons;
@@ -72,11 +73,9 @@ final class ByteSource implements AutoCloseable {
         if (startsWith('P', 'K', 3, 4)) {
             return Optional.of("a zip archive");
         }
-        if (startsWith(0x1F, 0x8B)) {
-            return Optional.of("packed by gzip");
-        }
-        if (startsWith(0x28, 0xB5, 0x2F, 0xFD)) {
-            return Optional.of("packed by zstd");
+        TextFormat.Packing packing = PackedStream.packing(Arrays.copyOf(buffer, PackedStream.MAGIC_BYTES));
+        if (packing != TextFormat.Packing.NONE) {
+            return Optional.of("packed by " + packing.name().toLowerCase(Locale.ROOT));
         }
         if (startsWith(0xFD, '7', 'z', 'X', 'Z', 0)) {
             return Optional.of("packed by xz");
@@ -112,7 +111,7 @@ final class ByteSource implements AutoCloseable {
      * @param ahead bytes of the text that were read but not used yet
      */
     long position(int ahead) {
-        return bytes instanceof ReadAheadStream packed ? packed.position() : offset() - ahead;
+        return bytes instanceof PackedStream packed ? packed.position() : offset() - ahead;
     }
 
     /** Whether the first character that is not white space begins a JSON array; looks at the first bytes alone. */

@@ -55,12 +55,6 @@ final class GzipStream extends PackedStream {
     }
 
     @Override
-    public int read() throws IOException {
-        byte[] one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
-    }
-
-    @Override
     public int read(byte[] target, int from, int count) throws IOException {
         if (count == 0) {
             return 0;

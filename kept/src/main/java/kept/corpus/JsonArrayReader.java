@@ -1,18 +1,9 @@
 package kept.corpus;
 
 import java.util.Arrays;
-import java.util.Optional;
 
-/**
- * A file that is one JSON array of objects, each a document. One element is in memory at a time. Elements whose text is null or white space are
- * skipped and counted.
- */
-final class JsonArrayReader implements DocumentReader {
-    private static final int LONGEST = JsonLinesReader.MAX_RECORD_LENGTH;
-
-    private final ByteSource source;
-    private final String name;
-    private final RecordText records;
+/** A file that is one JSON array of objects. One element is in memory at a time. */
+final class JsonArrayReader extends JsonReader {
     private byte[] element = new byte[1 << 13];
     private int length;
     private long start;
@@ -20,30 +11,25 @@ final class JsonArrayReader implements DocumentReader {
     private long line = 1;
     private long startLine;
     private long number;
-    private long empty;
     private boolean begun;
     private boolean ended;
 
     JsonArrayReader(ByteSource source, String name, String field) {
-        this.source = source;
-        this.name = name;
-        this.records = new RecordText(field);
+        super(source, name, field);
     }
 
     @Override
-    public Document next() {
-        while (!ended && nextElement()) {
-            String json = source.text(element, length, start);
-            Optional<Document> document = records.ofJson(json, name + '#' + number, place());
-            if (document.isPresent()) {
-                return document.get();
-            }
-            empty++;
-        }
-        return null;
+    protected String nextRecord() {
+        return !ended && nextElement() ? source.text(element, length, start) : null;
     }
 
-    private String place() {
+    @Override
+    protected long number() {
+        return number;
+    }
+
+    @Override
+    protected String place() {
         return "[corpus] %s, element %d (line %d, byte %d)".formatted(source.where(), number, startLine, start);
     }
 
@@ -113,10 +99,10 @@ final class JsonArrayReader implements DocumentReader {
 
     private void append(byte b) {
         if (length == element.length) {
-            if (length >= LONGEST) {
-                throw new CorpusException("%s is longer than %,d bytes, which no record may be".formatted(place(), LONGEST));
+            if (length >= MAX_RECORD_LENGTH) {
+                throw new CorpusException("%s is longer than %,d bytes, which no record may be".formatted(place(), MAX_RECORD_LENGTH));
             }
-            element = Arrays.copyOf(element, Math.min(LONGEST, 2 * length));
+            element = Arrays.copyOf(element, Math.min(MAX_RECORD_LENGTH, 2 * length));
         }
         element[length++] = b;
     }
@@ -137,15 +123,5 @@ final class JsonArrayReader implements DocumentReader {
 
     private static boolean isBlank(int b) {
         return b == ' ' || b == '\n' || b == '\r' || b == '\t';
-    }
-
-    @Override
-    public TextExtent extent() {
-        return TextExtent.ofFile(source.position(0), empty);
-    }
-
-    @Override
-    public void close() {
-        source.close();
     }
 }

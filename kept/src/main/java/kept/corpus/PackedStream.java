@@ -1,5 +1,6 @@
 package kept.corpus;
 
+import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
 
@@ -19,6 +20,15 @@ abstract class PackedStream extends InputStream {
         return Arrays.equals(magic, ZSTD) ? TextFormat.Packing.ZSTD : TextFormat.Packing.NONE;
     }
 
-    /** The number of bytes of the file that have been decompressed. */
+    /** The number of bytes of the file that have been decompressed for the content read so far. */
     abstract long position();
+
+    @Override
+    public final int read() throws IOException {
+        byte[] one = new byte[1];
+        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
+    }
+
+    @Override
+    public abstract int read(byte[] target, int from, int count) throws IOException;
 }

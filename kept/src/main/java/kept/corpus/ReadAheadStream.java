@@ -1,7 +1,6 @@
 package kept.corpus;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.util.ArrayDeque;
 import java.util.Queue;
@@ -11,7 +10,7 @@ import java.util.Queue;
  * the order in which the file has them. The thread starts after {@link #ALONE} bytes, so that small files need none, holds at most {@link #CHUNKS}
  * chunks, and has ended when {@link #close} returns.
  */
-final class ReadAheadStream extends InputStream {
+final class ReadAheadStream extends PackedStream {
     /** Bytes of text that the caller decompresses itself. */
     static final int ALONE = 1 << 18;
     /** Bytes of the largest chunk. */
@@ -42,15 +41,9 @@ final class ReadAheadStream extends InputStream {
         this.current = new Chunk(new byte[CHUNK], 0, stream.position());
     }
 
-    /** The number of bytes of the file that have been decompressed for the text read so far. */
+    @Override
     long position() {
         return current.position;
-    }
-
-    @Override
-    public int read() throws IOException {
-        byte[] one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
     }
 
     @Override

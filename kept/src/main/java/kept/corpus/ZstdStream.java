@@ -50,12 +50,6 @@ final class ZstdStream extends PackedStream {
     }
 
     @Override
-    public int read() throws IOException {
-        byte[] one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
-    }
-
-    @Override
     public int read(byte[] target, int from, int count) throws IOException {
         try {
             return content.read(target, from, count);
