@@ -1,6 +1,5 @@
 package kept.corpus;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,8 +20,8 @@ final class ConversationRecord {
     /** The fields that hold a conversation if a record has no text. */
     static final List<String> FIELDS = List.of("messages", "conversations");
 
-    static final String ROLE = "role";
-    static final String CONTENT = "content";
+    private static final String ROLE = Conversation.ROLE;
+    private static final String CONTENT = Conversation.CONTENT;
     private static final String FROM = "from";
     private static final String VALUE = "value";
     private static final String SYSTEM = "system";
@@ -75,7 +74,7 @@ final class ConversationRecord {
             return given;
         }
         try {
-            return text.isBlank() ? null : Json.toMap((ObjectNode) Json.parseRecord("{\"%s\": %s}".formatted(TOOLS, text))).get(TOOLS);
+            return text.isBlank() ? null : Json.toValue(Json.parseRecord(text));
         } catch (JsonException e) {
             throw new CorpusException("%s: the text in field \"%s\" is not JSON".formatted(place, TOOLS), e);
         }

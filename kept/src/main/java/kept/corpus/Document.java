@@ -31,6 +31,11 @@ public record Document(String name, String text, Optional<Conversation> conversa
      * @param tools the functions that the model may call; none if the record has none
      */
     public record Conversation(String place, List<Map<String, Object>> messages, Optional<Object> tools) {
+        /** The key of a message's author. */
+        public static final String ROLE = "role";
+        /** The key of what a message says. */
+        public static final String CONTENT = "content";
+
         /** Makes the list immutable. */
         public Conversation {
             messages = List.copyOf(messages);
@@ -38,7 +43,7 @@ public record Document(String name, String text, Optional<Conversation> conversa
 
         /** The number of characters of all contents. */
         long characters() {
-            return messages.stream().map(message -> message.get(ConversationRecord.CONTENT)).filter(Objects::nonNull)
+            return messages.stream().map(message -> message.get(CONTENT)).filter(Objects::nonNull)
                     .mapToLong(content -> content.toString().length()).sum();
         }
     }

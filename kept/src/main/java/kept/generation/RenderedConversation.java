@@ -16,8 +16,8 @@ final class RenderedConversation {
     /** A template that writes the date writes this one, so that the same corpus has the same tokens on any day; it is that of Llama 3's template. */
     private static final LocalDateTime DATE = LocalDateTime.of(2024, 7, 26, 0, 0);
 
-    private static final String ROLE = "role";
-    private static final String CONTENT = "content";
+    private static final String ROLE = Document.Conversation.ROLE;
+    private static final String CONTENT = Document.Conversation.CONTENT;
     private static final char FIRST_GUARD = '\uE000';
     private static final char LAST_GUARD = '\uF8FF';
 

@@ -1,7 +1,6 @@
 package kept.run;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
@@ -15,7 +14,6 @@ import kept.text.JsonException;
  */
 final class Provenance {
     private static final String PART = ", ";
-    private static final String VALUE = "value";
 
     private final SequencedMap<String, Object> facts = new LinkedHashMap<>();
 
@@ -80,8 +78,7 @@ final class Provenance {
     private static Object typed(String value) {
         try {
             JsonNode node = Json.parse(value);
-            return node.isArray() || node.isNumber() || node.isBoolean()
-                    ? Json.toMap(JsonNodeFactory.instance.objectNode().set(VALUE, node)).get(VALUE) : value;
+            return node.isArray() || node.isNumber() || node.isBoolean() ? Json.toValue(node) : value;
         } catch (JsonException e) {
             // A name.
             return value;

@@ -111,6 +111,16 @@ public final class Json {
         return WRITER.convertValue(object, new TypeReference<LinkedHashMap<String, Object>>() { });
     }
 
+    /**
+     * Converts a value to Java's.
+     *
+     * @param value any JSON value
+     * @return a string, number, boolean, list or map of these; null for JSON's null
+     */
+    public static Object toValue(JsonNode value) {
+        return WRITER.convertValue(value, Object.class);
+    }
+
     private static JsonNode parse(String text, JsonFactory factory) throws JsonException {
         if (text.isBlank()) {
             throw new JsonException(text.isEmpty() ? "it is empty" : "it holds nothing but white space", 0, 0, null);

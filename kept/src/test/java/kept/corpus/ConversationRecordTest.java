@@ -80,6 +80,7 @@ class ConversationRecordTest {
         "{\"conversations\": [{\"from\": \"alien\", \"value\": \"x\"}]}|message 1 of \"conversations\" is from alien, which is none of",
         "{\"conversations\": [{\"from\": \"human\"}]}|message 1 of \"conversations\" (user) has no \"content\"",
         "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": \"{\"}|the text in field \"tools\" is not JSON",
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": \"[], \\\"a\\\": 1\"}|the text in field \"tools\" is not JSON",
         "{\"dialog\": []}|has no field \"text\"; its fields are [dialog]; --text-field",
     })
     void whatIsNoConversationIsToldWithItsLine(String line, String problem) throws IOException {
