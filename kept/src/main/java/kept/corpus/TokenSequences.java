@@ -33,6 +33,7 @@ public interface TokenSequences {
      * @param sources sequences of one length
      * @param weights of the sources, above 0; their shares are in proportion
      * @return the mixture
+     * @throws IllegalArgumentException if there are no sources, another number of weights, or a weight is not above 0
      */
     static TokenSequences mixed(List<? extends TokenSequences> sources, double... weights) {
         if (sources.size() != weights.length || sources.isEmpty()) {
@@ -46,6 +47,7 @@ public interface TokenSequences {
      *
      * @param weights above 0
      * @return numbers in proportion to them, whose sum is 1
+     * @throws IllegalArgumentException if a weight is not above 0, or infinite
      */
     static double[] shares(double... weights) {
         double sum = Arrays.stream(weights).sum();

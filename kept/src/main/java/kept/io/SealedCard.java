@@ -1,7 +1,6 @@
 package kept.io;
 
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -56,10 +55,10 @@ public final class SealedCard {
      */
     public static void write(Path directory, String text, SequencedMap<String, byte[]> licences) {
         String body = text.endsWith("\n") ? text : text + "\n";
-        List<String> seals = new ArrayList<>(List.of(FILE + " " + checksum(body.getBytes(StandardCharsets.UTF_8))));
+        List<String> seals = new ArrayList<>(List.of(FILE + " " + Checksum.of(body.getBytes(StandardCharsets.UTF_8))));
         licences.forEach((name, bytes) -> {
             AtomicFiles.write(directory.resolve(name), bytes);
-            seals.add(name + " " + checksum(bytes));
+            seals.add(name + " " + Checksum.of(bytes));
         });
         AtomicFiles.write(directory.resolve(FILE), (body + SEAL + String.join(", ", seals) + END).getBytes(StandardCharsets.UTF_8));
     }
@@ -86,18 +85,14 @@ public final class SealedCard {
     private static String checksum(Path directory, String name) throws IOException {
         Path file = directory.resolve(name);
         if (!name.equals(FILE)) {
-            return Files.size(file) > MAX_BYTES ? "" : checksum(Files.readAllBytes(file));
+            return Files.size(file) > MAX_BYTES ? "" : Checksum.of(Files.readAllBytes(file));
         }
         String card = text(file);
-        return checksum(card.substring(0, Math.max(0, card.lastIndexOf(SEAL))).getBytes(StandardCharsets.UTF_8));
+        return Checksum.of(card.substring(0, Math.max(0, card.lastIndexOf(SEAL))).getBytes(StandardCharsets.UTF_8));
     }
 
     private static String text(Path card) throws IOException {
         return Files.isRegularFile(card, LinkOption.NOFOLLOW_LINKS) && Files.size(card) <= MAX_BYTES
             ? new String(Files.readAllBytes(card), StandardCharsets.UTF_8) : "";
-    }
-
-    private static String checksum(byte[] bytes) {
-        return Checksum.of(MemorySegment.ofArray(bytes));
     }
 }

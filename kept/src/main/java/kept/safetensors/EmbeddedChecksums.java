@@ -46,7 +46,7 @@ final class EmbeddedChecksums {
 
     /** Writes the checksums into the reserved space of a header. */
     void into(byte[] header) {
-        var digits = new StringBuilder(Checksum.of(MemorySegment.ofArray(header)));
+        var digits = new StringBuilder(Checksum.of(header));
         tensors.forEach(tensor -> digits.append(checksums.get(tensor).digits()));
         byte[] bytes = digits.toString().getBytes(StandardCharsets.US_ASCII);
         System.arraycopy(bytes, 0, header, place(header), bytes.length);
@@ -67,7 +67,7 @@ final class EmbeddedChecksums {
         }
         int place = place(start);
         Arrays.fill(start, place, place + digits.length(), (byte) '0');
-        if (!Checksum.of(MemorySegment.ofArray(start)).equals(digits.substring(0, Checksum.DIGITS))) {
+        if (!Checksum.of(start).equals(digits.substring(0, Checksum.DIGITS))) {
             throw new FileException("checksum", file.path(), "is damaged: the checksum of its header does not match");
         }
         for (int i = 0; i < entries.size(); i++) {
