@@ -7,8 +7,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import kept.distributed.Communicator;
 import kept.distributed.DividedSum;
@@ -38,32 +36,17 @@ class MpiSumsTest {
     }
 
     private static void onRanks(int size, Task task) throws InterruptedException {
-        var world = new FakeMpi.World();
-        List<FutureTask<Void>> tasks = new ArrayList<>();
-        for (int rank = 0; rank < size; rank++) {
-            var calls = new MpiCalls(new MpiLibrary("libfake.so", MpiAbi.MPICH, new FakeMpi(world, MpiAbi.MPICH, rank, size)));
-            var todo = new FutureTask<Void>(() -> {
-                Communicator ranks = TransportRanks.of(new MpiTransport(calls, TimeUnit.MINUTES.toNanos(1)));
-                try (var _ = Scope.open(Device.cpu())) {
-                    task.run(ranks);
-                } catch (Exception | Error e) {
-                    ranks.fail(e.getMessage());
-                    throw e;
-                } finally {
-                    ranks.close();
-                }
-                return null;
-            });
-            tasks.add(todo);
-            Thread.ofPlatform().daemon().start(todo);
-        }
-        for (FutureTask<Void> todo : tasks) {
-            try {
-                todo.get();
-            } catch (ExecutionException e) {
-                throw new AssertionError(e.getCause());
+        FakeRanks.run(MpiAbi.MPICH, size, TimeUnit.MINUTES.toNanos(1), (transport, _) -> {
+            Communicator ranks = TransportRanks.of(transport);
+            try (var _ = Scope.open(Device.cpu())) {
+                task.run(ranks);
+            } catch (Exception | Error e) {
+                ranks.fail(e.getMessage());
+                throw e;
+            } finally {
+                ranks.close();
             }
-        }
+        });
     }
 
     private static float[] values(long leaf, int length) {

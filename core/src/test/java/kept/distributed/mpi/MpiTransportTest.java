@@ -6,12 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import kept.distributed.EngineSums;
 import kept.distributed.RankException;
@@ -23,31 +20,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 class MpiTransportTest {
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
 
-    private interface Task {
-        void run(MpiTransport transport, FakeMpi library) throws Exception;
-    }
-
-    private static void onRanks(MpiAbi abi, int ranks, long timeout, Task task) throws InterruptedException {
-        var world = new FakeMpi.World();
-        List<FutureTask<Void>> tasks = new ArrayList<>();
-        for (int rank = 0; rank < ranks; rank++) {
-            var library = new FakeMpi(world, abi, rank, ranks);
-            var todo = new FutureTask<Void>(() -> {
-                var transport = new MpiTransport(new MpiCalls(new MpiLibrary("libfake.so", abi, library)), timeout);
-                task.run(transport, library);
-                return null;
-            });
-            tasks.add(todo);
-            Thread.ofPlatform().daemon().start(todo);
-        }
-        for (FutureTask<Void> todo : tasks) {
-            try {
-                todo.get();
-            } catch (ExecutionException e) {
-                throw new AssertionError(e.getCause());
-            }
-        }
-        assertThat(world.unread()).isZero();
+    private static void onRanks(MpiAbi abi, int ranks, long timeout, FakeRanks.Task task) throws InterruptedException {
+        assertThat(FakeRanks.run(abi, ranks, timeout, task).unread()).isZero();
     }
 
     @ParameterizedTest
