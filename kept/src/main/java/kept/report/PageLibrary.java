@@ -14,6 +14,8 @@ import java.util.Properties;
 
 /** The resources of HTML pages: the project's own files, and the chart library's from its WebJar, whose folder is named after its version. */
 final class PageLibrary {
+    /** The template that all others extend: title, main part and footer are theirs. */
+    private static final String FRAME = "page.peb";
     private static final String CHART_PROPERTIES = "META-INF/maven/org.webjars.npm/uplot/pom.properties";
     private static final String CHART_FILES = "META-INF/resources/webjars/uplot/%s/%s";
 
@@ -27,6 +29,7 @@ final class PageLibrary {
      */
     static String page(String template, Map<String, Object> values) {
         var loader = new MemoryLoader();
+        loader.addTemplate(FRAME, own(FRAME));
         loader.addTemplate(template, own(template));
         PebbleEngine engine = new PebbleEngine.Builder().loader(loader).cacheActive(false).strictVariables(true)
             .defaultLocale(Locale.ROOT).extension(new FigureFilters()).build();
