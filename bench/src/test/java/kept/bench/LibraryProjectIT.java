@@ -151,6 +151,7 @@ class LibraryProjectIT {
                 .containsExactly("1", "2", "3", "4", "5", "6", "7", "8");
         for (String directory : List.of("llama", "llama-xkd")) {
             assertThat(project.resolve(directory).resolve("model.safetensors")).isNotEmptyFile();
+            assertThat(project.resolve(directory).resolve("README.md")).content().contains("| written by | `kept %s` |".formatted(VERSION));
         }
     }
 

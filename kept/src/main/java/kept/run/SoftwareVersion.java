@@ -1,6 +1,7 @@
 package kept.run;
 
 import java.lang.module.ModuleDescriptor;
+import java.util.Optional;
 
 /** The version of this software. */
 public final class SoftwareVersion {
@@ -11,10 +12,12 @@ public final class SoftwareVersion {
     /**
      * Returns name and version.
      *
-     * @return such as {@code kept 0.1.0}; without a jar, {@code kept (built from source)}
+     * @return such as {@code kept 0.1.0}, as the module or the jar on the class path says; {@code kept (built from source)} without either
      */
     public static String text() {
         ModuleDescriptor module = SoftwareVersion.class.getModule().getDescriptor();
-        return "kept " + (module == null ? SOURCE : module.rawVersion().orElse(SOURCE));
+        Optional<String> version = module == null
+                ? Optional.ofNullable(SoftwareVersion.class.getPackage().getImplementationVersion()) : module.rawVersion();
+        return "kept " + version.orElse(SOURCE);
     }
 }
