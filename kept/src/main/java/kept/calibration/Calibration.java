@@ -194,7 +194,9 @@ public final class Calibration {
             models.embed();
             double size = models.embeddingSize();
             if (SharedItems.fromFirst(ranks, () -> new int[] {measured.contains(CalibratedMapping.ANCHOR) ? 1 : 0})[0] == 0) {
-                times.of(Phase.TRIALS, () -> chooseAnchor(measured, size, regression, progress, notes));
+                double level = Double.isNaN(options.anchor())
+                        ? times.of(Phase.TRIALS, () -> leastMissed(size, regression, progress)) : options.anchor();
+                putAnchor(measured, level, size, notes);
             } else {
                 shareAnchor(measured);
             }
@@ -298,26 +300,28 @@ public final class Calibration {
         }
     }
 
-    private void chooseAnchor(MeasuredTensors measured, double size, NormRegression regression, LongConsumer progress,
-            Consumer<String> notes) {
-        double best = options.anchor();
-        if (Double.isNaN(best)) {
-            SharedItems anchors = anchorsOfRank();
-            var missed = new double[ANCHORS.length];
-            for (int i = anchors.first(); i < anchors.end(); i++) {
-                missed[i] = trial(ANCHORS[i], size, regression, progress);
-            }
-            anchors.gather(missed);
-            double least = Double.POSITIVE_INFINITY;
-            for (int i = 0; i < ANCHORS.length; i++) {
-                if (missed[i] < least) {
-                    least = missed[i];
-                    best = ANCHORS[i];
-                }
+    /** Tries all anchors, each rank its own, and returns the one with the least error. */
+    private double leastMissed(double size, NormRegression regression, LongConsumer progress) {
+        SharedItems anchors = anchorsOfRank();
+        var missed = new double[ANCHORS.length];
+        for (int i = anchors.first(); i < anchors.end(); i++) {
+            missed[i] = trial(ANCHORS[i], size, regression, progress);
+        }
+        anchors.gather(missed);
+        double best = Double.NaN;
+        double least = Double.POSITIVE_INFINITY;
+        for (int i = 0; i < ANCHORS.length; i++) {
+            if (missed[i] < least) {
+                least = missed[i];
+                best = ANCHORS[i];
             }
         }
-        measured.put(CalibratedMapping.ANCHOR, Shape.of(1), new float[] {(float) (best * size)}, Map.of(RELATIVE, Double.toString(best)));
-        notes.accept("anchor: %s times the embeddings' root mean square, which is %.3g".formatted(best, size));
+        return best;
+    }
+
+    private static void putAnchor(MeasuredTensors measured, double level, double size, Consumer<String> notes) {
+        measured.put(CalibratedMapping.ANCHOR, Shape.of(1), new float[] {(float) (level * size)}, Map.of(RELATIVE, Double.toString(level)));
+        notes.accept("anchor: %s times the embeddings' root mean square, which is %.3g".formatted(level, size));
     }
 
     /** Returns the error at the first norms with an anchor; each rank tries its own anchors by itself. */

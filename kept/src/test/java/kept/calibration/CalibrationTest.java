@@ -124,8 +124,10 @@ class CalibrationTest {
     void theProgressAddsUpToTheWork() {
         Calibration calibration = calibration(SEARCH);
         var done = new long[1];
-        calibration.run(MeasuredTensors.open(directory.resolve("counted"), SETTINGS), tokens -> done[0] += tokens, _ -> { }, _ -> { });
+        List<String> notes = new ArrayList<>();
+        calibration.run(MeasuredTensors.open(directory.resolve("counted"), SETTINGS), tokens -> done[0] += tokens, notes::add, _ -> { });
         assertThat(done[0]).isEqualTo(calibration.work());
+        assertThat(notes.getLast()).startsWith("took: trials of anchors ");
     }
 
     /** One pass over the text, not one for each anchor that a search would try. */
@@ -145,7 +147,7 @@ class CalibrationTest {
         calibration(CalibrationOptions.DEFAULTS).run(MeasuredTensors.open(directory.resolve("notes"), SETTINGS), _ -> { }, notes::add, details::add);
         assertThat(notes).hasSize(2);
         assertThat(notes.getFirst()).startsWith("anchor: 0.1 times");
-        assertThat(notes.getLast()).startsWith("took: ");
+        assertThat(notes.getLast()).startsWith("took: ").doesNotContain("trials");
         assertThat(details).filteredOn(line -> line.contains(": ridge ")).hasSize(5);
         assertThat(details).filteredOn(line -> line.contains(".mlp: neuron ")).hasSize(2);
     }
