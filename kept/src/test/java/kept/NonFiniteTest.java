@@ -2,6 +2,7 @@ package kept;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -67,6 +68,8 @@ class NonFiniteTest extends DistillationProgramTest {
         ProgramRun resumed = distill("--evaluate-every", 1, "--resume", "--learning-rate", "1e-4");
         assertThat(resumed.code()).as(resumed.err()).isZero();
         assertThat(TinyDistillation.report(output).at("/steps/step")).hasSize(STEPS);
+        assertThat(TinyDistillation.report(output).at("/provenance/resumed")).singleElement().extracting(JsonNode::asText).isEqualTo(
+                "after step 3: the best or last state before NaN or infinity, on the text that comes next; learning rate, peak was 3.0E-4, is 1.0E-4");
         assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
     }
 
@@ -102,6 +105,10 @@ class NonFiniteTest extends DistillationProgramTest {
             ProgramRun resumed = pretrain("--learning-rate", "1e-3", "--resume", "--save-every", every);
             assertThat(resumed.code()).as(resumed.err()).isZero();
             assertThat(output.resolve("model.safetensors")).exists();
+            for (String record : List.of("README.md", "provenance.json")) {
+                assertThat(output.resolve(record)).content().contains(
+                        "after step 0: the best or last state before NaN or infinity, on the text that comes next; learning rate, peak was 1.0E30");
+            }
         }
     }
 

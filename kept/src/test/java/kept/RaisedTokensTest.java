@@ -37,6 +37,22 @@ class RaisedTokensTest extends DistillationProgramTest {
         }
     }
 
+    /** The printed command has the last total, with which alone another student is trained. */
+    @Test
+    void cardAndReportSayAfterWhichStepTheTotalWasRaised() throws IOException {
+        stop();
+        assertThat(resume(RAISED, "--stop-after", 50).code()).isEqualTo(130);
+        assertThat(resume(RAISED, "--stop-after", 60).code()).isEqualTo(130);
+        ProgramRun run = resume(RAISED + 20);
+        assertThat(run.code()).as(run.err()).isZero();
+        JsonNode resumed = TinyDistillation.report(output).at("/provenance/resumed");
+        assertThat(resumed).hasSize(2);
+        assertThat(resumed.get(0).asText()).startsWith("after step 20: ").contains("steps was 40, is 80");
+        assertThat(resumed.get(1).asText()).startsWith("after step 60: ").contains("steps was 80, is 100");
+        assertThat(Files.readString(output.resolve("README.md"))).contains(
+                "| resumed | `%s; %s` |".formatted(resumed.get(0).asText(), resumed.get(1).asText()));
+    }
+
     @Test
     void aRaisedRunResumesToItsOwnBytes() throws IOException {
         stop();

@@ -246,7 +246,8 @@ class ResumeTest extends DistillationProgramTest {
             assertThat(run.join()).as(run.notes()).isZero();
             assertThat(run.notes()).contains("--allow-other-bits: ", "other bits than an uninterrupted run's");
         }
-        assertThat(output).isDirectory();
+        assertThat(TinyDistillation.report(output).at("/provenance/resumed")).singleElement().asString()
+                .contains("computed on cpu, vectors of 128 bits, no longer on " + here);
     }
 
     @Test

@@ -52,6 +52,7 @@ class RunRecordsTest extends DistillationProgramTest {
         assertThat(occurrences(runs.resolve("llama").resolve(files.getFirst()))).containsExactly(2, 3);
         assertThat(occurrences(runs.resolve("llama").resolve(files.getLast()))).containsExactly(2, 2);
         assertThat(TinyDistillation.report(output).at("/provenance/command").asText()).doesNotContain("tensorboard");
+        assertThat(TinyDistillation.report(output).path("provenance").has("resumed")).as("what makes no difference").isFalse();
     }
 
     @Test

@@ -221,7 +221,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             // A run that was interrupted while it measured has no weight files to resume with.
             boolean resumes = resume().isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long compared = 0;
-            try (var directory = ResumableDirectory.prepare(output, isOverwriting(), resumes, settings(checkpoint, config), inputs())) {
+            try (var directory = ResumableDirectory.prepare(output, isOverwriting(), resumes, settings(checkpoint, table), inputs())) {
                 if (isWriting(!directory.isInPlace())) {
                     Weights measured = measure(measurement, checkpoint, stop);
                     compared = new Writing(conversion(table, checkpoint, measured), table, checkpoint.fingerprint(), directory, progress,
@@ -258,12 +258,12 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
     }
 
     /** The settings that determine the output, which a resumed run must share; the source is identified by its contents, not its path. */
-    private SequencedMap<String, String> settings(Checkpoint checkpoint, DecoderConfig config) {
+    private SequencedMap<String, String> settings(Checkpoint checkpoint, Mapping table) {
         var settings = new LinkedHashMap<String, String>();
-        settings.putAll(mapping.inWords(config));
+        settings.putAll(mapping.inWords(table));
         settings.put("dtype", dtype == null ? "as the source" : dtype.label());
         settings.put("largest weight file", Long.toString(maxShardSize));
-        SavedSettings.put(settings, "the source's config", config);
+        SavedSettings.put(settings, "the source's config", table.source());
         checkpoint.names().forEach(name -> settings.put("the source's tensor " + name, checkpoint.fingerprint(name)));
         return settings;
     }
@@ -330,7 +330,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         private ModelCard card() {
             String name = ModelCard.nameOf(source);
             var card = ModelCard.ofLlama(source, name, table.name(), "by the mapping `%s`, without training".formatted(table.name()));
-            mapping.inWords(table.source()).entrySet().stream().skip(1).forEach(setting -> card.fact(setting.getKey(), setting.getValue()));
+            mapping.inWords(table).entrySet().stream().skip(1).forEach(setting -> card.fact(setting.getKey(), setting.getValue()));
             card.fact("fingerprint of the source", fingerprint).fact("command", command());
             return card.section("Fidelity", "It was not measured. `kept verify --teacher SOURCE --student DIRECTORY --held-out NAME=FILE` measures"
                     + " how closely this model follows its source.");

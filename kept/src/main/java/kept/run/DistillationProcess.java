@@ -2,24 +2,17 @@ package kept.run;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
-import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
-import kept.evaluation.Fidelity;
-import kept.generation.LossTokens;
 import kept.io.OutputDirectory;
 import kept.mapping.Mapping;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
-import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.Weights;
-import kept.report.Figures;
 import kept.report.ReportWriter;
 import kept.report.RunReport;
 import kept.tensor.DType;
@@ -53,6 +46,7 @@ final class DistillationProcess {
     private TrainingOptions options;
     /** The steps for which the text is read: those of the run's start, which a resumed run may raise. */
     private long textSteps;
+    private DistillationProvenance provenance;
     private final DType stored;
     private final ParameterSelection trained;
     private Sharding sharding;
@@ -96,6 +90,7 @@ final class DistillationProcess {
             // Before the training, so that a tokenizer that cannot be copied does not waste it.
             LlamaDirectory.writeCompanions(mapping.target(), stored, settings.teacher(), directory.directory(), settings.tokenizer(), progress);
             resume(run);
+            provenance = new DistillationProvenance(task, options, textSteps, recorded);
             TrainingOptions read = options.withSteps(textSteps);
             long learnt = recorded.map(RecordingUse::textTokens).orElseGet(() -> DistillationText.learnt(task, read));
             try (var text = DistillationText.read(settings, read, learnt, task.encoder(tokenizer), run::reportText)) {
@@ -119,7 +114,7 @@ final class DistillationProcess {
             TrainingRun run) {
         Device device = settings.device();
         RunInputs inputs = text.inputs();
-        run.require(fingerprint(inputs), device);
+        run.require(provenance.fingerprint(inputs), device);
         if (textSteps != options.steps()) {
             progress.note("the run began with %,d steps and goes on to %,d, with the text of its start; one run of %2$,d steps has another result"
                     .formatted(textSteps, options.steps()));
@@ -134,7 +129,7 @@ final class DistillationProcess {
                 var models = models(checkpoint, starts, text, inputs, run, ranks)) {
             if (given.isPresent()) {
                 inputs.addStudent(given.checksums());
-                run.require(fingerprint(inputs), device);
+                run.require(provenance.fingerprint(inputs), device);
             }
             long parameters = trained.apply(models.student());
             evaluateMapped(models, starts, stages, ranks);
@@ -145,8 +140,10 @@ final class DistillationProcess {
                         failure.get(), given.isPresent() ? "the given student" : "the mapping"));
             }
             evaluateTrained(models, outcome, stages);
-            RunReport report = report(models, text, outcome, stages, provenance(checkpoint, given, inputs, run, parameters, stages), run);
-            card(checkpoint, given, report, models.best().curve().best().step() > 0).write(directory.directory(), progress);
+            SequencedMap<String, Object> facts = provenance.facts(checkpoint, given, inputs, run, parameters, stages.seconds());
+            RunReport report = report(models, text, outcome, stages, facts, run);
+            provenance.card(checkpoint, given, report, models.best().curve().best().step() > 0, run.resumptions())
+                    .write(directory.directory(), progress);
             write(report, models.student(), directory, run);
             if (failure.isEmpty()) {
                 run.discard();
@@ -163,13 +160,13 @@ final class DistillationProcess {
         DistillationTeacher teacher = DistillationTeacher.of(task, checkpoint, ranks);
         try {
             inputs.addTeacher(teacher.checksums());
-            run.require(fingerprint(inputs), device);
+            run.require(provenance.fingerprint(inputs), device);
             long begun = System.nanoTime();
             Measurement.Measured measured = starts.measure(measurement, settings.mapping());
             measured.coverage().ifPresent(coverage -> run.putText("calibration text", coverage));
             measured.text().ifPresent(inputs::addCalibration);
             if (measured.text().isPresent()) {
-                run.require(fingerprint(inputs), device);
+                run.require(provenance.fingerprint(inputs), device);
             }
             Weights start = task.withAdapters(starts.weights(measurement, measured, settings.training().weightType()));
             Map<String, Tensor> shared = teacher.shared();
@@ -248,48 +245,11 @@ final class DistillationProcess {
         stages.evaluate(alone ? DISTILLED : "xkd from " + settings.mapping().name(), outcome.seconds(), models.teacher().logits(), models.student());
     }
 
-    private RunReport report(DistillationModels models, DistillationText text, TrainingRun.Outcome outcome, Stages stages, Provenance provenance,
-            TrainingRun run) {
+    private RunReport report(DistillationModels models, DistillationText text, TrainingRun.Outcome outcome, Stages stages,
+            SequencedMap<String, Object> facts, TrainingRun run) {
         String start = stages.seconds().containsKey(first()) ? first() : mapping.name();
         return new RunReport(stages.results(start), outcome.steps(), models.best().curve(), models.teacher().norms(text.evaluations()), mapping,
-                provenance.facts(), untrained(), run.texts());
-    }
-
-    /** How the result was made: what determines it, and what else is known of the run. */
-    private Provenance provenance(Checkpoint checkpoint, GivenCheckpoint given, RunInputs inputs, TrainingRun run, long parameters, Stages stages) {
-        var provenance = new Provenance(settings.command(), settings.device(), settings.ranks().size()).putAll(fingerprint());
-        provenance.put("teacher", "name", ModelCard.nameOf(settings.teacher())).put("teacher", "fingerprint", checkpoint.fingerprint());
-        if (given.isPresent()) {
-            provenance.put("student", "name", ModelCard.nameOf(settings.mapping().student())).put("student", "fingerprint", given.fingerprint());
-        }
-        // Of a user's own words, which may look like numbers.
-        provenance.put("trained", trained.toString()).put("trained parameters", parameters).put("stored as", stored.label());
-        provenance.put("steps between evaluations", evaluationInterval()).put("patience", settings.patience());
-        inputs.texts().forEach(provenance::put);
-        run.texts().forEach((name, coverage) -> {
-            if (inputs.texts().containsKey(name)) {
-                provenance.put(name, "description", coverage.description());
-            } else {
-                provenance.put(name, coverage.description());
-            }
-        });
-        stages.seconds().forEach((stage, seconds) -> provenance.put("seconds to make", stage, Math.round(10 * seconds) / 10.0));
-        return provenance;
-    }
-
-    /** The model whose tensors the student begins with. */
-    private DecoderConfig start() {
-        return settings.mapping().student() == null ? mapping.source() : mapping.target();
-    }
-
-    /** The name of the output if training did not improve the student. */
-    private String untrained() {
-        DType narrowest = settings.training().weightType() == DType.BF16 ? DType.BF16 : stored;
-        boolean isRounded = narrowest != DType.F32 && narrowest != start().dtype();
-        if (settings.mapping().student() != null) {
-            return "the given student" + (isRounded ? ", rounded to " + narrowest.label() : " itself");
-        }
-        return isRounded ? "the mapping, rounded to " + narrowest.label() : RunReport.MAPPING;
+                facts, provenance.untrained(), run.texts());
     }
 
     private long evaluationInterval() {
@@ -310,65 +270,5 @@ final class DistillationProcess {
             throw new RunException("[output] metrics.jsonl cannot be written: " + Reasons.of(e), e);
         }
         directory.commit();
-    }
-
-    private ModelCard card(Checkpoint checkpoint, GivenCheckpoint given, RunReport report, boolean improved) {
-        String name = settings.mapping().name();
-        String from = given.isPresent() ? "and the Llama `%s`".formatted(ModelCard.nameOf(settings.mapping().student()))
-                : "by the mapping `%s`".formatted(name);
-        String made = from + (improved ? " %s distillation (XKD) on text".formatted(given.isPresent() ? "by" : "and")
-                : "; distillation (XKD) on text did not improve it, so this is " + report.untrained());
-        var card = ModelCard.ofLlama(settings.teacher(), ModelCard.nameOf(settings.teacher()), name, made);
-        card.fact("tokens of training", "%,d".formatted(options.steps() * options.tokensPerStep()));
-        if (given.isPresent()) {
-            card.fact("student", ModelCard.nameOf(settings.mapping().student())).fact("fingerprint of the student", given.fingerprint());
-        }
-        trained.adapters().ifPresent(adapters -> card.fact("adapters", "%s; %s".formatted(adapters, task.mergesAdapters() ? "merged into the weights"
-                : "in the folder " + AdapterFiles.FOLDER + ", for PEFT; the weights are without them")));
-        card.fact("fingerprint of the source", checkpoint.fingerprint()).fact("command", settings.command());
-        List<String> lines = new ArrayList<>(List.of(
-                "KL is `KL(source || this model)` in nats per token on held-out text; top-1 is the share of positions at which both",
-                "predict the same next token. report.html has the curves.", "",
-                "| text | KL | top-1 | perplexity of the source | of this model |", "|---|---|---|---|---|"));
-        report.domains().forEach(domain -> {
-            Fidelity last = domain.stages().lastEntry().getValue();
-            lines.add("| %s | %s | %.2f %% | %.2f | %.2f |".formatted(domain.name().replace("|", "\\|"), Figures.divergence(last.klMean()),
-                    100 * last.top1Agreement(), last.perplexityTeacher(), last.perplexityStudent()));
-        });
-        return card.section("Fidelity", lines.toArray(String[]::new));
-    }
-
-    /** The settings that determine the result, apart from the inputs. */
-    private SequencedMap<String, String> fingerprint() {
-        var print = new LinkedHashMap<String, String>();
-        SavedSettings.put(print, "teacher", mapping.source());
-        print.putAll(settings.mapping().inWords(mapping.source()));
-        print.putAll(TrainingSettings.inWords(options));
-        SavedSettings.put(print, "objective", settings.objective());
-        RecordingUse.of(task).ifPresent(use -> print.put("teacher's logits", use.inWords()));
-        print.put("trained", trained.toString());
-        trained.adapters().ifPresent(adapters -> SavedSettings.put(print, "lora", adapters));
-        print.put("judged", "every %d steps, patience %d".formatted(evaluationInterval(), settings.patience()));
-        print.put("seed", Long.toString(settings.training().seed()));
-        if (textSteps != options.steps()) {
-            print.put(TrainingState.TEXT_STEPS, Long.toString(textSteps));
-        }
-        // Absent in the states of runs with one text and the loss on all tokens, as those of former versions are.
-        if (settings.corpora().size() > 1) {
-            print.put("weights", settings.corpora().stream().map(text -> "%s %s".formatted(text.name(), text.weight()))
-                    .collect(Collectors.joining(", ")));
-        }
-        if (settings.lossTokens() != LossTokens.ALL) {
-            print.put("loss on", settings.lossTokens().toString());
-        }
-        return print;
-    }
-
-    private SequencedMap<String, String> fingerprint(RunInputs inputs) {
-        SequencedMap<String, String> print = fingerprint();
-        print.put("judged as", stored.label() + (task.adapters() == null || task.mergesAdapters() ? "" : ", with the adapter beside it"));
-        print.put("held out of the text", settings.heldOut().isEmpty() ? "%d tokens at most".formatted(settings.evaluationTokens()) : "none");
-        print.putAll(inputs.inWords());
-        return print;
     }
 }

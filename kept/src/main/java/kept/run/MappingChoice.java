@@ -153,17 +153,21 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
         return table;
     }
 
-    /** The settings that determine the mapping, by name. */
-    Map<String, String> inWords(DecoderConfig source) {
+    /**
+     * The settings that determine the mapping, by name.
+     *
+     * @param table the mapping's own
+     */
+    Map<String, String> inWords(Mapping table) {
         var words = new LinkedHashMap<String, String>();
         words.put("mapping", name);
         if (isCalibrated()) {
-            words.put("calibration tokens", Long.toString(tokens(source)));
+            words.put("calibration tokens", Long.toString(tokens(table.source())));
             words.put("anchor", inWords(options.anchor()));
             words.put("ridge", inWords(options.ridge()));
         }
         if (student != null) {
-            SavedSettings.put(words, GivenStudent.NAME, table(source).target());
+            SavedSettings.put(words, GivenStudent.NAME, table.target());
         }
         return words;
     }

@@ -165,7 +165,7 @@ final class Measurement {
 
     /** The directory of what has been measured of these sequences. */
     private MeasuredTensors open(Checkpoint checkpoint, CalibrationSequences sequences, Device device) {
-        Map<String, String> settings = new LinkedHashMap<>(choice.inWords(table.source()));
+        Map<String, String> settings = new LinkedHashMap<>(choice.inWords(table));
         SavedSettings.put(settings, "teacher", table.source());
         settings.put("teacher's tensors", "checksum " + checkpoint.checksum());
         settings.put("calibration text", inWords(sequences));

@@ -10,6 +10,7 @@ import java.util.stream.Collectors;
 import kept.io.HubCache;
 import kept.io.SealedCard;
 import kept.text.Json;
+import kept.training.TrainingState;
 
 /**
  * The model card of an output: README.md with the metadata that the Hugging Face Hub reads (YAML between two lines {@code ---}), what the model was
@@ -70,6 +71,11 @@ final class ModelCard {
             facts.put(name, value);
         }
         return this;
+    }
+
+    /** Adds how the training was resumed in another way than its command says. */
+    ModelCard resumed(List<String> resumptions) {
+        return fact(TrainingState.RESUMPTIONS, String.join("; ", resumptions));
     }
 
     /** Adds a section. */

@@ -31,6 +31,7 @@ import kept.training.RunInputs;
 import kept.training.StepMetrics;
 import kept.training.Trainer;
 import kept.training.TrainingOptions;
+import kept.training.TrainingState;
 
 /**
  * Trains an Orion from scratch, as a small teacher for trying the other runs. Defaults are those of {@code kept pretrain}; each setter changes this
@@ -325,7 +326,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
         private void card(StepMetrics last, Path directory, SequencedMap<String, Double> perplexities) {
             var card = new ModelCard("An Orion", "A small Orion (`OrionForCausalLM`) that KEPT trained from scratch, as a teacher to try conversions"
                     + " with. provenance.json has all settings.", "orion", "kept");
-            card.fact("trained on", "%,d tokens".formatted(last.tokens()));
+            card.fact("trained on", "%,d tokens".formatted(last.tokens())).resumed(run.resumptions());
             perplexities.forEach((name, perplexity) -> card.fact("held-out perplexity, " + name, "%.2f".formatted(perplexity)));
             card.write(directory, progress);
         }
@@ -339,6 +340,9 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
         private Map<String, Object> provenance(StepMetrics last) {
             Map<String, Object> written = new LinkedHashMap<>();
             written.put("command", command());
+            if (!run.resumptions().isEmpty()) {
+                written.put(TrainingState.RESUMPTIONS, run.resumptions());
+            }
             written.put("settings", provenance);
             written.put("tokens", last.tokens());
             return written;

@@ -47,6 +47,8 @@ final class TrainingRun implements AutoCloseable {
     /** Null if none is resumed. */
     private final TrainingState saved;
     private Map<String, String> settings = Map.of();
+    /** How the run was resumed in another way than its command says, one line each. */
+    private String resumptions = "";
     /** The step of the state on disk, if this run has written or read it. */
     private volatile long savedStep = NONE;
     private boolean reported;
@@ -188,6 +190,7 @@ final class TrainingRun implements AutoCloseable {
         }
         String changed = saved.requireSame(known);
         if (first) {
+            resumptions = saved.resumptions(known, device.backend().arithmetic());
             if (!resume.requireSame(state, saved.arithmetic(), device, progress)) {
                 BestState.requireOfStep(best, saved.bestStep());
             }
@@ -195,6 +198,14 @@ final class TrainingRun implements AutoCloseable {
                 progress.note("resuming with other settings, after NaN or infinity: " + changed);
             }
         }
+        if (!resumptions.isEmpty()) {
+            settings.put(TrainingState.RESUMPTIONS, resumptions);
+        }
+    }
+
+    /** How the run was resumed in another way than its command says, so that the command alone gives another result; usually empty. */
+    List<String> resumptions() {
+        return resumptions.lines().toList();
     }
 
     /**

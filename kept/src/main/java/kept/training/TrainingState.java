@@ -8,6 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import kept.io.FileException;
 import kept.io.SettingDifferences;
 import kept.model.HostCopy;
@@ -20,7 +22,6 @@ import kept.text.Json;
 import kept.text.JsonException;
 import kept.weights.TensorEntry;
 import kept.weights.TensorSpec;
-
 
 /**
  * A training run on disk: one safetensors file with the trained parameters and both moments of each. Its metadata contains the step, the position in
@@ -47,6 +48,8 @@ public final class TrainingState {
      * their state was saved with.
      */
     public static final String TEXT_STEPS = "text for steps";
+    /** How a run was resumed in another way than its command says, one line each: saved with the settings, and not compared. */
+    public static final String RESUMPTIONS = "resumed";
     /** The setting with a run's total of steps. */
     public static final String STEPS = "steps";
     /** The settings that follow from the total of steps. */
@@ -165,6 +168,43 @@ public final class TrainingState {
      * @throws TrainingException naming what differs
      */
     public String requireSame(Map<String, String> settings) {
+        Map<String, String> before = before(settings);
+        Map<String, String> now = now(settings, before);
+        List<String> names = new ArrayList<>(SettingDifferences.names(before, now));
+        List<String> changed = names.stream().filter(name -> metadata.containsKey(NOT_FINITE) && isChangeable(name)).toList();
+        names.removeAll(changed);
+        if (isRaised(before, now)) {
+            names.removeIf(name -> OF_STEPS.contains(name) || name.equals(EVALUATIONS) && patience(before).equals(patience(now)));
+        }
+        if (!names.isEmpty()) {
+            String kind = names.stream().allMatch(RunInputs::isInput) ? "content" : "settings";
+            throw new TrainingException("[resume] %s was saved by a run with other %s: %s; %s".formatted(file, kind,
+                    SettingDifferences.inWords(names, before, now), "use the settings it was started with, or start over with --overwrite"));
+        }
+        return SettingDifferences.inWords(changed, before, now);
+    }
+
+    /**
+     * How the run was resumed so far in another way than its last command says, so that this command alone gives another result.
+     *
+     * @param settings the settings of the resumed run, which {@link #requireSame} accepts
+     * @param arithmetic the backend of the resumed run, as {@link #arithmetic} says it
+     * @return a line for each such resumption, this one included; empty if there is none
+     */
+    public String resumptions(Map<String, String> settings, String arithmetic) {
+        Map<String, String> before = before(settings);
+        Map<String, String> now = now(settings, before);
+        String differences = Stream.of(
+                metadata.containsKey(NOT_FINITE) ? "the best or last state before NaN or infinity, on the text that comes next" : "",
+                SettingDifferences.inWords(SettingDifferences.names(before, now), before, now),
+                arithmetic().equals(arithmetic) ? "" : "computed on %s, no longer on %s".formatted(arithmetic, arithmetic()))
+                .filter(part -> !part.isEmpty()).collect(Collectors.joining("; "));
+        String line = differences.isEmpty() ? "" : "after step %d: %s".formatted(number(STEP), differences);
+        return Stream.of(savedSettings().getOrDefault(RESUMPTIONS, ""), line).filter(part -> !part.isEmpty()).collect(Collectors.joining("\n"));
+    }
+
+    /** The saved settings with which those of a resumed run are compared. */
+    private Map<String, String> before(Map<String, String> settings) {
         Map<String, String> before = new HashMap<>();
         savedSettings().forEach((name, value) -> {
             // A resumed run may leave out the evaluation on a text; if it has one, the text must be the same.
@@ -178,20 +218,15 @@ public final class TrainingState {
         if (settings.containsKey(TEXT_STEPS) && before.containsKey(STEPS)) {
             before.putIfAbsent(TEXT_STEPS, before.get(STEPS));
         }
+        before.remove(RESUMPTIONS);
+        return before;
+    }
+
+    private static Map<String, String> now(Map<String, String> settings, Map<String, String> before) {
         Map<String, String> now = new HashMap<>(settings);
         now.keySet().removeIf(name -> RunInputs.isOptional(name) && !before.containsKey(name));
-        List<String> names = new ArrayList<>(SettingDifferences.names(before, now));
-        List<String> changed = names.stream().filter(name -> metadata.containsKey(NOT_FINITE) && isChangeable(name)).toList();
-        names.removeAll(changed);
-        if (isRaised(before, now)) {
-            names.removeIf(name -> OF_STEPS.contains(name) || name.equals(EVALUATIONS) && patience(before).equals(patience(now)));
-        }
-        if (!names.isEmpty()) {
-            String kind = names.stream().allMatch(RunInputs::isInput) ? "content" : "settings";
-            throw new TrainingException("[resume] %s was saved by a run with other %s: %s; %s".formatted(file, kind,
-                    SettingDifferences.inWords(names, before, now), "use the settings it was started with, or start over with --overwrite"));
-        }
-        return SettingDifferences.inWords(changed, before, now);
+        now.remove(RESUMPTIONS);
+        return now;
     }
 
     private static boolean isRaised(Map<String, String> before, Map<String, String> now) {
