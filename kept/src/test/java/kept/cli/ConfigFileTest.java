@@ -138,7 +138,7 @@ class ConfigFileTest {
         "tokens: [1, 2] | , line 1: tokens takes one value | See",
         "corpus: {a: b} | , line 1: corpus takes a value or a list of values | See",
         "corpus: [[a]] | , line 1: each value of corpus must be a text or a number | See",
-        "corpus: [a.txt, ~] | , line 1: each value of corpus must be a text or a number | See",
+        "corpus: [a.txt, null] | , line 1: each value of corpus must be a text or a number | See",
         "held-out: {prose: } | , line 1: each value of held-out must be a text or a number | See",
         "rendezvous: x | , line 1: rendezvous belongs on the command line | See",
         "config: x | , line 1: config belongs on the command line | See",
