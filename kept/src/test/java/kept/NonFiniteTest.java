@@ -69,7 +69,8 @@ class NonFiniteTest extends DistillationProgramTest {
         assertThat(resumed.code()).as(resumed.err()).isZero();
         assertThat(TinyDistillation.report(output).at("/steps/step")).hasSize(STEPS);
         assertThat(TinyDistillation.report(output).at("/provenance/resumed")).singleElement().extracting(JsonNode::asText).isEqualTo(
-                "after step 3: the best or last state before NaN or infinity, on the text that comes next; learning rate, peak was 3.0E-4, is 1.0E-4");
+                "after step 3: the best or last state before NaN or infinity, on the text that comes next; "
+                        + "learning rate, peak was 3.0E-4, is 1.0E-4");
         assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
     }
 
