@@ -1,6 +1,11 @@
 package kept.bench;
 
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import kept.tensor.Scope;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -15,8 +20,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One piece of work with three implementations: this library, libtorch (the peer) and a plain Java loop on one thread. Each is compared with a bound
- * of the hardware. JMH runs one implementation at a time; {@link InterleavedRunner} interleaves them. Both take the sizes from the fields that a
+ * One piece of work with several implementations: this library, its {@linkplain Peer peers} and a plain Java loop on one thread. Each is compared with
+ * a bound of the hardware. JMH runs one implementation at a time; {@link InterleavedRunner} interleaves them. Both take the sizes from the fields that a
  * subclass marks with {@link org.openjdk.jmh.annotations.Param}.
  */
 @State(org.openjdk.jmh.annotations.Scope.Benchmark)
@@ -26,9 +31,9 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 1)
 @Fork(1)
 public abstract class BenchmarkCase {
+    private final Map<Peer, Runnable> prepared = new EnumMap<>(Peer.class);
     private Scope scope;
     private Libtorch libtorch;
-    private Runnable peer;
     private Runnable plain;
 
     /** For subclasses. */
@@ -53,6 +58,11 @@ public abstract class BenchmarkCase {
      */
     abstract Runnable preparePeer(Libtorch torch);
 
+    /** The peers besides libtorch that run this case. Each supplier prepares the operands and returns what runs the peer's implementation once. */
+    Map<Peer, Supplier<Runnable>> otherPeers() {
+        return Map.of();
+    }
+
     /**
      * Copies the operands to Java arrays.
      *
@@ -72,6 +82,26 @@ public abstract class BenchmarkCase {
     /** Minimum work of one run: floating-point operations or bytes moved, as the bound counts. */
     abstract double work();
 
+    /** The peers that run this case. */
+    final Set<Peer> peers() {
+        Set<Peer> peers = EnumSet.of(Peer.LIBTORCH);
+        peers.addAll(otherPeers().keySet());
+        return peers;
+    }
+
+    /** Runs a peer's implementation once; the first call prepares its operands. */
+    final void run(Peer peer) {
+        prepared.computeIfAbsent(peer, this::prepare).run();
+    }
+
+    private Runnable prepare(Peer peer) {
+        if (peer != Peer.LIBTORCH) {
+            return otherPeers().get(peer).get();
+        }
+        libtorch = Libtorch.open();
+        return preparePeer(libtorch);
+    }
+
     /** Creates this library's operands. */
     @Setup(Level.Trial)
     public final void open() {
@@ -82,7 +112,7 @@ public abstract class BenchmarkCase {
     /** Frees the operands of all implementations. */
     @TearDown(Level.Trial)
     public final void close() {
-        peer = null;
+        prepared.clear();
         plain = null;
         if (libtorch != null) {
             libtorch.close();
@@ -101,11 +131,7 @@ public abstract class BenchmarkCase {
     /** Runs libtorch's implementation once; the first call copies the operands. */
     @Benchmark
     public final void peer() {
-        if (libtorch == null) {
-            libtorch = Libtorch.open();
-            peer = preparePeer(libtorch);
-        }
-        peer.run();
+        run(Peer.LIBTORCH);
     }
 
     /** Runs the plain loop once; the first call copies the operands. */

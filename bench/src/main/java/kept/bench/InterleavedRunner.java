@@ -1,17 +1,22 @@
 package kept.bench;
 
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
 /**
- * Measures this library, the peer and the hardware bound of a case in interleaved rounds in one process, so that other load on the machine affects
+ * Measures this library, its peers and the hardware bound of a case in interleaved rounds in one process, so that other load on the machine affects
  * all of them alike, and takes the median of each. A pause before each sample lets the idle worker threads of the previous side stop spinning.
  *
  * @param rounds number of rounds, each with one sample per side
  * @param sampleNanos minimum duration of a sample; it ends with the run that reaches it
- * @param peer whether to measure the peer
+ * @param peers the peers to measure, each in the cases that it runs
  * @param plain whether to run the plain loop, once, after the rounds
  */
-record InterleavedRunner(int rounds, long sampleNanos, boolean peer, boolean plain) {
+record InterleavedRunner(int rounds, long sampleNanos, Set<Peer> peers, boolean plain) {
     private static final long PAUSE_MILLIS = 10;
     /** Limits of the warm-up in multiples of the sample duration. In between, the warm-up ends once samples no longer get faster. */
     private static final int MIN_WARM_UP = 15;
@@ -32,35 +37,42 @@ record InterleavedRunner(int rounds, long sampleNanos, boolean peer, boolean pla
         benchmark.open();
         try {
             double[] oursNanos = new double[rounds];
-            double[] peerNanos = new double[rounds];
+            Map<Peer, double[]> peerNanos = new EnumMap<>(Peer.class);
             double[] boundRates = new double[rounds];
             warmUp(benchmark::ours);
-            if (peer) {
-                sample(benchmark::peer, sampleNanos);
+            for (Peer peer : peersOf(benchmark)) {
+                peerNanos.put(peer, new double[rounds]);
+                sample(() -> benchmark.run(peer), sampleNanos);
             }
             benchmark.bound().measure(sampleNanos);
             for (int round = 0; round < rounds; round++) {
                 oursNanos[round] = sample(benchmark::ours, sampleNanos);
-                if (peer) {
-                    peerNanos[round] = sample(benchmark::peer, sampleNanos);
+                for (Map.Entry<Peer, double[]> peer : peerNanos.entrySet()) {
+                    peer.getValue()[round] = sample(() -> benchmark.run(peer.getKey()), sampleNanos);
                 }
                 pause();
                 boundRates[round] = benchmark.bound().measure(sampleNanos / 2);
             }
             Double plainMillis = plain ? sample(benchmark::plain, 1) / 1e6 : null;
-            return row(benchmark, median(oursNanos), peer ? median(peerNanos) : null, plainMillis, median(boundRates));
+            return row(benchmark, median(oursNanos), peerNanos, plainMillis, median(boundRates));
         } finally {
             benchmark.close();
         }
     }
 
-    private static Row row(BenchmarkCase benchmark, double oursNanos, Double peerNanos, Double plainMillis, double boundRate) {
+    private Set<Peer> peersOf(BenchmarkCase benchmark) {
+        Set<Peer> common = EnumSet.copyOf(benchmark.peers());
+        common.retainAll(peers);
+        return common;
+    }
+
+    private static Row row(BenchmarkCase benchmark, double oursNanos, Map<Peer, double[]> peerNanos, Double plainMillis, double boundRate) {
+        List<Row.PeerTime> peers = peerNanos.entrySet().stream().map(peer -> new Row.PeerTime(peer.getKey().label(), median(peer.getValue()) / 1e6,
+                median(peer.getValue()) / oursNanos)).toList();
         double rate = benchmark.work() / oursNanos;
         HardwareBound bound = benchmark.bound();
-        Double peerMillis = peerNanos == null ? null : peerNanos / 1e6;
-        Double ratio = peerNanos == null ? null : peerNanos / oursNanos;
-        return new Row(benchmark.label(), benchmark.sizes(), Threads.count(), oursNanos / 1e6, peerMillis, plainMillis, ratio, rate, bound.unit(),
-                bound.label(), boundRate, 100 * rate / boundRate);
+        return new Row(benchmark.label(), benchmark.sizes(), Threads.count(), oursNanos / 1e6, peers, plainMillis, rate,
+                new Row.Bound(bound.label(), bound.unit(), boundRate, 100 * rate / boundRate));
     }
 
     private void warmUp(Runnable side) {

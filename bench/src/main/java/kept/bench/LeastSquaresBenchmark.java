@@ -3,16 +3,19 @@ package kept.bench;
 import ai.djl.ndarray.NDArray;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 import kept.linalg.Cholesky;
 import kept.linalg.DoubleMatrix;
 import kept.linalg.DoubleProducts;
+import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 
 /**
  * The parts of least squares in double precision, as the mapping {@code calibrated} solves it for each norm: accumulation of the normal equations
  * over tokens, their Cholesky factor, their solution. 5120 is the hidden size of Orion-14B. libtorch has no product that computes one triangle alone,
- * so it computes both.
+ * so it computes both. OpenBLAS computes one triangle where this library does, on the same arrays.
  */
 public class LeastSquaresBenchmark extends BenchmarkCase {
     /** Rows of the matrices Y and D that one run accumulates. */
@@ -80,10 +83,14 @@ public class LeastSquaresBenchmark extends BenchmarkCase {
             case CROSS -> DoubleProducts.addTransposedProduct(1, y, d, cross);
             case FACTOR -> factor = Cholesky.of(gram, RIDGE, memory);
             case SOLVE -> {
-                System.arraycopy(cross.array(), 0, right.array(), 0, cross.array().length);
+                copy(cross, right);
                 factor.solve(right);
             }
         }
+    }
+
+    private static void copy(DoubleMatrix from, DoubleMatrix to) {
+        System.arraycopy(from.array(), 0, to.array(), 0, from.array().length);
     }
 
     @Override
@@ -108,6 +115,39 @@ public class LeastSquaresBenchmark extends BenchmarkCase {
     private static Runnable accumulate(Libtorch torch, NDArray left, NDArray right, NDArray sum) {
         Libtorch.Function function = torch.function("a: Tensor, b: Tensor, c: Tensor", "return torch.addmm_(c, torch.t(a), b)");
         return () -> function.run(left, right, sum);
+    }
+
+    @Override
+    Map<Peer, Supplier<Runnable>> otherPeers() {
+        return Map.of(Peer.OPENBLAS, () -> prepare(OpenBlas.open()));
+    }
+
+    private Runnable prepare(OpenBlas blas) {
+        return switch (part) {
+            case GRAM -> blas.gram(y, gram);
+            case CROSS -> blas.transposedProduct(y, d, cross);
+            case FACTOR -> {
+                DoubleMatrix equations = symmetric();
+                Runnable function = blas.factor(memory);
+                yield () -> {
+                    copy(equations, memory);
+                    function.run();
+                };
+            }
+            case SOLVE -> {
+                Runnable function = blas.solve(memory, right);
+                yield () -> {
+                    copy(cross, right);
+                    function.run();
+                };
+            }
+        };
+    }
+
+    /** Runs OpenBLAS's implementation once. */
+    @Benchmark
+    public final void openBlas() {
+        run(Peer.OPENBLAS);
     }
 
     /** The regularized Gram matrix with both triangles. */

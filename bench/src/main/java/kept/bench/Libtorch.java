@@ -20,7 +20,7 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * The peer: libtorch through DJL, with as many threads as this library. Its jars are not dependencies of this module. {@code bin/bench} downloads
+ * The peer of all cases: libtorch through DJL, with as many threads as this library. Its jars are not dependencies of this module. {@code bin/bench} downloads
  * them and puts them on the class path; without them {@link #open} fails.
  */
 final class Libtorch implements AutoCloseable {
@@ -49,7 +49,7 @@ final class Libtorch implements AutoCloseable {
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("ai.djl.pytorch.num_threads", Integer.toString(Threads.count()));
         if (!Engine.hasEngine(ENGINE)) {
-            throw new IllegalStateException("libtorch is not on the class path (bin/bench downloads it; --no-peer measures without it)");
+            throw new IllegalStateException("it is not on the class path (bin/bench downloads it; --no-peer measures without it)");
         }
         try {
             return new Libtorch(Engine.getEngine(ENGINE).newBaseManager());
@@ -58,7 +58,7 @@ final class Libtorch implements AutoCloseable {
             while (cause.getCause() != null) {
                 cause = cause.getCause();
             }
-            throw new IllegalStateException("libtorch cannot be loaded: " + cause.getMessage(), e);
+            throw new IllegalStateException("it cannot be loaded: " + cause.getMessage(), e);
         }
     }
 

@@ -8,7 +8,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import kept.bench.recording.GpuModel;
@@ -27,7 +29,7 @@ import picocli.CommandLine.Spec;
  */
 @Command(
         name = "bench",
-        description = "Measures this library, libtorch and the roofline bounds of the processor in interleaved rounds, and prints a table.",
+        description = "Measures this library, its peers and the roofline bounds of the processor in interleaved rounds, and prints a table.",
         usageHelpAutoWidth = true,
         sortOptions = false)
 public final class Main implements Callable<Integer> {
@@ -40,7 +42,7 @@ public final class Main implements Callable<Integer> {
     private List<String> names = List.of();
 
     @Option(names = "--threads", paramLabel = "N",
-            description = "Threads of this library, of libtorch and of the bounds (default: one per processor).")
+            description = "Threads of this library, of its peers and of the bounds (default: one per processor).")
     private Integer threads;
 
     @Option(names = "--only", paramLabel = "REGEX",
@@ -55,7 +57,7 @@ public final class Main implements Callable<Integer> {
             description = "Minimum duration of one sample: one side in one round (${DEFAULT-VALUE}).")
     private double seconds;
 
-    @Option(names = "--no-peer", description = "Measure without libtorch.")
+    @Option(names = "--no-peer", description = "Measure without peers: libtorch, OpenBLAS.")
     private boolean noPeer;
 
     @Option(names = "--plain", description = "Also run each plain loop once on one thread; this takes minutes for the largest sizes.")
@@ -169,8 +171,8 @@ public final class Main implements Callable<Integer> {
         }
         PrintStream out = STANDARD_OUTPUT.equals(json) ? System.err : System.out;
         out.println(Device.cpu().backend().description());
-        boolean peer = !noPeer && peerAvailable(out);
-        List<Row> rows = table(suites, out, new InterleavedRunner(rounds, (long) (seconds * 1e9), peer, plain));
+        Set<Peer> peers = noPeer ? Set.of() : available(suites, out);
+        List<Row> rows = table(suites, out, new InterleavedRunner(rounds, (long) (seconds * 1e9), peers, plain));
         if (json != null) {
             write(rows);
         }
@@ -185,21 +187,29 @@ public final class Main implements Callable<Integer> {
                 .orElseThrow(() -> new ParameterException(spec.commandLine(), "Unknown benchmark '%s'".formatted(name)))).toList();
     }
 
-    private static boolean peerAvailable(PrintStream out) {
-        try (var _ = Libtorch.open()) {
-            out.printf("peer: libtorch %s through DJL, %d threads%n", Libtorch.version(), Threads.count());
-            return true;
-        } catch (IllegalStateException e) {
-            out.printf("no peer: %s%n", e.getMessage());
-            return false;
+    /** Loads the peers of the suites, and prints their versions, or why they are not there. */
+    private static Set<Peer> available(List<Suite> suites, PrintStream out) {
+        Set<Peer> available = EnumSet.noneOf(Peer.class);
+        for (Peer peer : Peer.values()) {
+            if (suites.stream().anyMatch(suite -> suite.peers().contains(peer))) {
+                try {
+                    out.printf("peer: %s%n", peer.open());
+                    available.add(peer);
+                } catch (IllegalStateException e) {
+                    out.printf("no %s: %s%n", peer.label(), e.getMessage());
+                }
+            }
         }
+        return available;
     }
 
     private List<Row> table(List<Suite> suites, PrintStream out, InterleavedRunner runner) {
-        var table = new Table(out, runner.plain());
-        table.begin();
         List<Row> rows = new ArrayList<>();
         for (Suite suite : suites) {
+            Set<Peer> peers = EnumSet.copyOf(suite.peers());
+            peers.retainAll(runner.peers());
+            var table = new Table(out, peers, runner.plain());
+            table.begin();
             List<Row> suiteRows = new ArrayList<>();
             for (BenchmarkCase benchmark : suite.cases()) {
                 if (only.matcher(benchmark.label() + " " + benchmark.sizes()).find()) {

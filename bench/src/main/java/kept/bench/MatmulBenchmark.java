@@ -3,14 +3,18 @@ package kept.bench;
 import ai.djl.ndarray.NDArray;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 
 /**
  * Products of f32 matrices: square ones and those of the linear layers in the three sizes of {@link XkdBenchmark}. Transposed operands are views, in
- * libtorch too, which is called through DJL's {@code matMul}.
+ * libtorch too, which is called through DJL's {@code matMul}. OpenBLAS takes the same memory and writes its result to memory of its own, which it
+ * keeps, where the others allocate each result.
  */
 public class MatmulBenchmark extends BenchmarkCase {
     /** Sizes of a linear layer: tokens, output features, input features. */
@@ -80,6 +84,22 @@ public class MatmulBenchmark extends BenchmarkCase {
         NDArray a = form.left ? torch.copy(left).transpose(1, 0) : torch.copy(left);
         NDArray b = form.right ? torch.copy(right).transpose(1, 0) : torch.copy(right);
         return () -> a.matMul(b).close();
+    }
+
+    @Override
+    Map<Peer, Supplier<Runnable>> otherPeers() {
+        return Map.of(Peer.OPENBLAS, this::prepareOpenBlas);
+    }
+
+    private Runnable prepareOpenBlas() {
+        int[] mnk = mnk();
+        return OpenBlas.open().product(new OpenBlas.Operand(left, form.left), new OpenBlas.Operand(right, form.right), Tensor.zeros(mnk[0], mnk[1]));
+    }
+
+    /** Runs OpenBLAS's implementation once. */
+    @Benchmark
+    public final void openBlas() {
+        run(Peer.OPENBLAS);
     }
 
     /** Computes each row of the product as a sum of rows of the right operand; transposed operands are made contiguous first. */

@@ -2,6 +2,8 @@ package kept.bench;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** A group of benchmarks that {@code bench NAME} runs. */
 enum Suite {
@@ -39,5 +41,10 @@ enum Suite {
     /** Creates all cases of all benchmarks without opening them. */
     List<BenchmarkCase> cases() {
         return benchmarks.stream().flatMap(benchmark -> ParameterGrid.of(benchmark).stream()).toList();
+    }
+
+    /** The peers that run any of the cases. */
+    Set<Peer> peers() {
+        return cases().stream().flatMap(benchmark -> benchmark.peers().stream()).collect(Collectors.toSet());
     }
 }
