@@ -12,6 +12,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -86,6 +87,15 @@ class ArchitectureTest {
                         "kept.weights..", "kept.safetensors..", "kept.torch..", "kept.checkpoint..", "kept.gguf..",
                         "kept.model..", "kept.corpus..", "kept.recording..", BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
+    }
+
+    /** To close a shared arena all threads of the JVM are stopped for a moment, which takes longer than a kernel on a small tensor. */
+    @Test
+    void kernelsAndOperationsOpenNoSharedArenas() {
+        holds(noClasses().that().resideInAnyPackage(CORE).and().resideOutsideOfPackage("kept.distributed..")
+                // Blocks that many tensors use one after another, and copies of what is on another device.
+                .and().doNotHaveSimpleName("MemoryPool").and().doNotHaveSimpleName("HostMemory")
+                .should().callMethod(Arena.class, "ofShared"));
     }
 
     /** The file store of a path is unknown where the table of mounts does not list it; a direct copy then becomes an ordinary one. */

@@ -8,6 +8,14 @@ import kept.tensor.Tensor;
  * {@link #backward} needs.
  */
 public abstract class Operation {
+    private static final ClassValue<String> NAMES = new ClassValue<>() {
+        @Override
+        protected String computeValue(Class<?> type) {
+            String simple = type.getSimpleName();
+            return Character.toLowerCase(simple.charAt(0)) + simple.substring(1);
+        }
+    };
+
     /** For subclasses. */
     protected Operation() {}
 
@@ -17,8 +25,7 @@ public abstract class Operation {
      * @return by default the class's own name, its first letter in lower case
      */
     protected String name() {
-        String simple = getClass().getSimpleName();
-        return Character.toLowerCase(simple.charAt(0)) + simple.substring(1);
+        return NAMES.get(getClass());
     }
 
     /**

@@ -3,6 +3,7 @@ package kept.backend;
 import java.util.List;
 import kept.backend.composition.AdamWComposition;
 import kept.backend.composition.AttentionComposition;
+import kept.backend.composition.ClampComposition;
 import kept.backend.composition.EmbeddingComposition;
 import kept.backend.composition.HostLeastSquares;
 import kept.backend.composition.LossComposition;
@@ -31,6 +32,18 @@ public interface FusedKernels {
      */
     default void mixedAdd(Tensor a, Tensor b, Tensor out) {
         SumComposition.mixedAdd(a, b, out);
+    }
+
+    /**
+     * {@code out = min(max(x, low), high)}; NaN stays NaN.
+     *
+     * @param x any dtype, expanded to out's shape
+     * @param low the smallest result, rounded to x's dtype; minus infinity for none
+     * @param high the largest result, rounded to x's dtype; infinity for none
+     * @param out x's dtype; may be x
+     */
+    default void clamp(Tensor x, double low, double high, Tensor out) {
+        ClampComposition.clamp(x, low, high, out);
     }
 
     /**

@@ -150,6 +150,14 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public void clamp(Tensor x, double low, double high, Tensor out) {
+        try (var call = new KernelCall("clamp")) {
+            call.writes(out);
+            kernels.clamp(call.readsInPlace(x), low, high, out);
+        }
+    }
+
+    @Override
     public void mixedAdd(Tensor a, Tensor b, Tensor out) {
         try (var call = new KernelCall("mixedAdd")) {
             call.writes(out);

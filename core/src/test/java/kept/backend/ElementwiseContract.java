@@ -115,6 +115,50 @@ public abstract class ElementwiseContract extends KernelContract {
         }
     }
 
+    @Test
+    void clampsAreExactForEveryLayoutAndType() {
+        int turn = 0;
+        double inf = Double.POSITIVE_INFINITY;
+        double[][] signed = {{-2, 3}, {-inf, 1}, {0, inf}, {-inf, inf}, {1, 1}};
+        double[][] unsigned = {{1, inf}, {-inf, 0}, {-inf, inf}, {0, 1}};
+        for (DType dtype : types()) {
+            for (long[] shape : SHAPES) {
+                for (Layout layout : LAYOUTS) {
+                    if (isLeftOut(shape, turn++)) {
+                        continue;
+                    }
+                    double[][] ranges = dtype == DType.U8 || dtype == DType.BOOL ? unsigned : signed;
+                    double low = ranges[turn % ranges.length][0];
+                    double high = ranges[turn % ranges.length][1];
+                    Tensor x = HostTensor.of(dtype, layout, numbers(dtype, turn), shape);
+                    double[] expected = HostTensor.values(x);
+                    for (int i = 0; i < expected.length; i++) {
+                        expected[i] = Math.min(Math.max(expected[i], low), high);
+                    }
+                    Tensor out = HostTensor.result(dtype, Layout.OF_RESULTS[turn % Layout.OF_RESULTS.length], shape);
+                    backend().clamp(x, low, high, out);
+                    assertExact("clamp of %s %s %s to [%s, %s]".formatted(dtype, layout, out.shape(), low, high), out, expected);
+                }
+            }
+        }
+    }
+
+    /** A bound is a number of the operand's type: in BF16, 1 / 3 is 0.333984375. */
+    @Test
+    void boundsOfClampsAreRoundedToTheOperandsType() {
+        for (DType dtype : FLOATING) {
+            Tensor x = HostTensor.of(dtype, Layout.DENSE, i -> i - 20, 40);
+            double low = HostTensor.rounded(dtype, -1 / 3.0);
+            double high = HostTensor.rounded(dtype, 1 / 3.0);
+            double[] expected = HostTensor.values(x);
+            for (int i = 0; i < expected.length; i++) {
+                expected[i] = Math.min(Math.max(expected[i], low), high);
+            }
+            backend().clamp(x, -1 / 3.0, 1 / 3.0, x);
+            assertExact("clamp of %s in place".formatted(dtype), x, expected);
+        }
+    }
+
     private static double reference(Binary f, double a, double b) {
         return switch (f) {
             case ADD -> a + b;

@@ -133,6 +133,7 @@ public abstract class OperandLayoutContract extends KernelContract {
                 new Case("unary", (b, x) -> done(() -> b.unary(Unary.EXP, x[0], x[1])), any(t, 3, 64), any(t, 3, 64).result()),
                 new Case("binary", (b, x) -> done(() -> b.binary(Binary.MULTIPLY, x[0], x[1], x[2])), any(t, 3, 64), any(t, 3, 64),
                         any(t, 3, 64).result()),
+                new Case("clamp", (b, x) -> done(() -> b.clamp(x[0], -0.5, 0.25, x[1])), any(t, 3, 64), any(t, 3, 64).result()),
                 new Case("where", (b, x) -> done(() -> b.where(x[0], x[1], x[2], x[3])), indices(any(DType.I32, 3, 64), 2), any(t, 3, 64),
                         any(t, 3, 64), any(t, 3, 64).result()),
                 new Case("reduce", (b, x) -> done(() -> b.reduce(Reduction.SUM, x[0], x[1])), any(t, 3, 5, 64), any(t, 3, 5).result()),

@@ -3,6 +3,7 @@ package kept.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,6 +32,27 @@ class ElementwiseTest {
         assertThat(row.div(column).toFloatArray()).containsExactly(10, 20, 30, 5, 10, 15);
         assertThat(row.minimum(Tensor.scalar(15, DType.F32)).toFloatArray()).containsExactly(10, 15, 15);
         assertThat(row.maximum(Tensor.scalar(15, DType.F32)).toFloatArray()).containsExactly(15, 20, 30);
+    }
+
+    /** A copy of the operand, or a tensor for a bound, would be a pass more. */
+    @Test
+    void squaresAndClampsTakeNoMemoryButTheirResults() {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16, DType.F64}) {
+            Tensor x = Tensor.arange(4096).cast(dtype);
+            assertThat(bytesTaken(x::square)).as("square of %s", dtype).isEqualTo(x.elementCount() * dtype.bytes());
+            assertThat(bytesTaken(() -> x.clamp(7, 9))).as("clamp of %s", dtype).isEqualTo(x.elementCount() * dtype.bytes());
+        }
+    }
+
+    /** The most that is in use at a time beyond what is in use before. */
+    private static long bytesTaken(Supplier<Tensor> operation) {
+        var backend = Device.cpu().backend();
+        backend.resetPeakMemory();
+        long before = backend.memoryUsage().inUse();
+        try (var _ = Scope.open()) {
+            operation.get();
+        }
+        return backend.memoryUsage().peakInUse() - before;
     }
 
     @Test

@@ -77,6 +77,7 @@ class SharedWritesTest {
         refused("unary", () -> backend.unary(Unary.EXP, row, shared));
         refused("binary", () -> backend.binary(Binary.ADD, row, row, shared));
         refused("mixedAdd", () -> backend.mixedAdd(row, row, shared));
+        refused("clamp", () -> backend.clamp(row, 0, 1, shared));
         refused("where", () -> backend.where(index, row, row, shared));
         refused("reduce", () -> backend.reduce(Reduction.SUM, x, shared));
         refused("argMax", () -> backend.argMax(x, Tensor.of(new long[1]).expand(4)));
@@ -172,6 +173,7 @@ class SharedWritesTest {
                 checkAgainstCopies(1, random, (in, out) -> out.assign(in[0]));
                 checkAgainstCopies(1, random, (in, out) -> out.assign(in[0].slice(0, 0, 1)));
                 checkAgainstCopies(1, random, (in, out) -> out.backend().unary(Unary.SQRT, in[0], out));
+                checkAgainstCopies(1, random, (in, out) -> out.backend().clamp(in[0], -0.5, 0.25, out));
                 checkAgainstCopies(2, random, (in, out) -> out.backend().binary(Binary.SUBTRACT, in[0], in[1], out));
                 checkAgainstCopies(2, random, (in, out) -> out.backend().binary(Binary.SUBTRACT, out, in[0], out));
                 checkAgainstCopies(2, random, (in, out) -> out.backend().mixedAdd(in[0], in[1], out));

@@ -19,6 +19,7 @@ final class OperandChecks implements InvocationHandler {
     /** The positions of the results among the parameters of each method of {@link Backend} that takes tensors. */
     static final Map<String, Set<Integer>> RESULTS = Map.ofEntries(Map.entry("fill", Set.of(0)), Map.entry("random", Set.of(3)),
             Map.entry("copy", Set.of(1)), Map.entry("unary", Set.of(2)), Map.entry("binary", Set.of(3)), Map.entry("mixedAdd", Set.of(2)),
+            Map.entry("clamp", Set.of(3)),
             Map.entry("where", Set.of(3)), Map.entry("reduce", Set.of(2)), Map.entry("argMax", Set.of(1)), Map.entry("softmax", Set.of(2)),
             Map.entry("softmaxGradient", Set.of(3)), Map.entry("logSumExp", Set.of(1)), Map.entry("matmul", Set.of(2)),
             Map.entry("gather", Set.of(3)), Map.entry("scatterAdd", Set.of(3)), Map.entry("embedding", Set.of(2)),

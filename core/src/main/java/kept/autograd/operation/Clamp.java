@@ -3,9 +3,7 @@ package kept.autograd.operation;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
-import kept.backend.Binary;
 import kept.tensor.DType;
-import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
@@ -36,11 +34,8 @@ public final class Clamp extends Operation {
         checkBound(low, Double.NEGATIVE_INFINITY, x.dtype());
         checkBound(high, Double.POSITIVE_INFINITY, x.dtype());
         operand = saved("its operand", x);
-        Tensor out = Operands.copy(x.dtype(), x);
-        try (var _ = Scope.open()) {
-            bound(Binary.MAXIMUM, low, out);
-            bound(Binary.MINIMUM, high, out);
-        }
+        Tensor out = Tensor.empty(x.dtype(), x.shape());
+        out.backend().clamp(x, low, high, out);
         return out;
     }
 
@@ -49,13 +44,6 @@ public final class Clamp extends Operation {
         if (value != none) {
             Arguments.fits("clamp", value, dtype);
         }
-    }
-
-    private static void bound(Binary function, double value, Tensor out) {
-        if (value == (function == Binary.MAXIMUM ? Double.NEGATIVE_INFINITY : Double.POSITIVE_INFINITY)) {
-            return;
-        }
-        out.backend().binary(function, out, Operands.expanded(out.shape(), Tensor.scalar(value, out.dtype()), "clamp"), out);
     }
 
     @Override

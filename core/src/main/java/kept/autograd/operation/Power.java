@@ -3,6 +3,7 @@ package kept.autograd.operation;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
+import kept.backend.Binary;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
@@ -31,9 +32,16 @@ public final class Power extends Operation {
         Tensor x = inputs[0];
         operand = saved("its operand", x);
         Operands.checkFloating(name(), x);
+        if (exponent == 2) {
+            Tensor out = Tensor.empty(x.dtype(), x.shape());
+            out.backend().binary(Binary.MULTIPLY, x, x, out);
+            return out;
+        }
         try (var scope = Scope.open()) {
-            // A copy, because the result must not share memory with x.
-            return scope.keep(Operands.copy(x.dtype(), power(Operands.as(x.dtype().arithmetic(), x), exponent)));
+            Tensor y = power(Operands.as(x.dtype().arithmetic(), x), exponent);
+            // The result must not share memory with x.
+            boolean stays = scope.owns(y) && y.isContiguous() && y.dtype() == x.dtype();
+            return scope.keep(stays ? y : Operands.copy(x.dtype(), y));
         }
     }
 
@@ -58,18 +66,21 @@ public final class Power extends Operation {
         if (exponent != Math.rint(exponent)) {
             return x.log().mul(exponent).exp();
         }
-        Tensor one = Tensor.scalar(1, x.dtype()).expand(x.shape());
-        Tensor result = one;
+        Tensor result = null;
         Tensor square = x;
         // Integers beyond 2^53 are even, and their powers are the same in f32.
         for (long left = (long) Math.min(Math.abs(exponent), 0x1p62); left > 0; left >>= 1) {
             if ((left & 1) == 1) {
-                result = result == one ? square : result.mul(square);
+                result = result == null ? square : result.mul(square);
             }
             if (left > 1) {
                 square = square.mul(square);
             }
         }
-        return exponent < 0 ? one.div(result) : result;
+        if (exponent > 0) {
+            return result;
+        }
+        Tensor one = Tensor.scalar(1, x.dtype()).expand(x.shape());
+        return exponent < 0 ? one.div(result) : one;
     }
 }

@@ -5,13 +5,17 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /** Fills, copies and conversions. */
 final class CopyKernel {
+    private static final VectorSpecies<Long> WORDS = VectorMath.SPECIES.withLanes(long.class);
+
     private CopyKernel() {}
 
     /**
@@ -21,21 +25,72 @@ final class CopyKernel {
      * @param value the value
      */
     static void fill(Tensor out, double value) {
+        if (out.elementCount() == 0) {
+            return;
+        }
         MemorySegment target = Elements.segment(out);
         DType dtype = out.dtype();
+        if (dtype.arithmetic() == DType.F32) {
+            Elements.setFloat(target, dtype, out.offset(), (float) value);
+        } else {
+            Elements.setDouble(target, dtype, out.offset(), value);
+        }
         int bytes = dtype.bytes();
+        long element = bits(target, out.offset(), bytes);
         StridedIterator iterator = StridedIterator.over(out);
-        try (Arena arena = Arena.ofShared()) {
-            MemorySegment pattern = arena.allocate((long) StridedIterator.RUN * bytes, MemoryPool.ALIGNMENT);
-            for (int i = 0; i < Math.min(StridedIterator.RUN, out.elementCount()); i++) {
-                if (dtype.arithmetic() == DType.F32) {
-                    Elements.setFloat(pattern, dtype, i, (float) value);
-                } else {
-                    Elements.setDouble(pattern, dtype, i, value);
+        iterator.forEach((positions, count) -> repeat(element, target, positions[0], iterator.stride(0), bytes, count));
+    }
+
+    private static long bits(MemorySegment from, long position, int bytes) {
+        return switch (bytes) {
+            case 1 -> from.get(JAVA_BYTE, position);
+            case 2 -> from.getAtIndex(JAVA_SHORT, position);
+            case 4 -> from.getAtIndex(JAVA_INT, position);
+            default -> from.getAtIndex(JAVA_LONG, position);
+        };
+    }
+
+    /** Writes the lowest bytes of an element to evenly spaced positions. */
+    private static void repeat(long element, MemorySegment to, long first, long step, int bytes, int count) {
+        int done = step == 1 ? repeatVectors(element, to, first, bytes, count) : 0;
+        switch (bytes) {
+            case 1 -> {
+                for (int i = done; i < count; i++) {
+                    to.set(JAVA_BYTE, first + i * step, (byte) element);
                 }
             }
-            iterator.forEach((positions, count) -> move(pattern, 0, 1, target, positions[0], iterator.stride(0), bytes, count));
+            case 2 -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_SHORT, first + i * step, (short) element);
+                }
+            }
+            case 4 -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_INT, first + i * step, (int) element);
+                }
+            }
+            default -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_LONG, first + i * step, element);
+                }
+            }
         }
+    }
+
+    /** Writes the neighbouring elements that fill whole vectors; returns their number. */
+    private static int repeatVectors(long element, MemorySegment to, long first, int bytes, int count) {
+        to = NativeView.of(to);
+        long word = element;
+        for (int bits = 8 * bytes; bits < Long.SIZE; bits *= 2) {
+            word = word << bits | word & (1L << bits) - 1;
+        }
+        LongVector vector = LongVector.broadcast(WORDS, word);
+        int lanes = WORDS.vectorByteSize() / bytes;
+        int whole = count / lanes * lanes;
+        for (int i = 0; i < whole; i += lanes) {
+            vector.intoMemorySegment(to, (first + i) * bytes, ByteOrder.nativeOrder());
+        }
+        return whole;
     }
 
     /**

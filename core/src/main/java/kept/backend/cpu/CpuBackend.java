@@ -124,6 +124,11 @@ final class CpuBackend implements Backend {
     }
 
     @Override
+    public void clamp(Tensor x, double low, double high, Tensor out) {
+        ClampKernel.clamp(x, low, high, out);
+    }
+
+    @Override
     public void where(Tensor condition, Tensor a, Tensor b, Tensor out) {
         ElementwiseKernel.where(condition, a, b, out);
     }
