@@ -1,4 +1,4 @@
-/** Benchmarks of {@code kept.core} and {@code kept.cuda} against libtorch, OpenBLAS, PyTorch and JCuda. */
+/** Benchmarks of {@code kept.core} and {@code kept.cuda} against libtorch, OpenBLAS, llama.cpp, PyTorch and JCuda. */
 module kept.bench {
     requires ai.djl.api;
     requires com.fasterxml.jackson.databind;

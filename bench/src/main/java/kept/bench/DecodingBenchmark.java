@@ -3,8 +3,12 @@ package kept.bench;
 import ai.djl.ndarray.NDArray;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import kept.autograd.Autograd;
+import kept.gguf.GgufType;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -15,14 +19,15 @@ import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 
 /**
  * Decode and prefill of a Llama model with bf16 weights, a key-value cache and the logits of the last position, in size L of {@link XkdBenchmark}.
- * Decoding one token reads all weights once and is bound by memory; prefill is bound by its matrix products. The peer is the same model in
- * TorchScript, in bf16 throughout, as PyTorch runs such a checkpoint; this library computes in f32 on bf16 weights. In prefill libtorch therefore
- * multiplies bf16 numbers, which some processors do at a higher rate than the f32 peak in the table. The plain loop computes only the products with
- * the weights, for one token.
+ * Decoding one token reads all weights once and is bound by memory; prefill is bound by its matrix products. This library computes in f32 on bf16
+ * weights. llama.cpp reads the same model from a GGUF file and has as many positions, in f16. libtorch has the same model in TorchScript, in bf16
+ * throughout, as PyTorch runs such a checkpoint. In prefill the peers multiply bf16 numbers, which some processors do at a higher rate than the f32
+ * peak in the table. The plain loop computes only the products with the weights, for one token.
  */
 public class DecodingBenchmark extends BenchmarkCase {
     private static final int HIDDEN = 1024;
@@ -42,6 +47,8 @@ public class DecodingBenchmark extends BenchmarkCase {
     private Decoder model;
     private KeyValueCache cache;
     private Tensor ids;
+    private GgufModel file;
+    private LlamaCpp.Model llama;
 
     /** For JMH. */
     public DecodingBenchmark() {}
@@ -53,7 +60,16 @@ public class DecodingBenchmark extends BenchmarkCase {
                 .build();
         var random = new RandomWeights(config, 1);
         model = Decoder.create(config, (name, shape) -> random.get(name, shape).cast(DType.BF16), Device.cpu());
-        ids = Tensor.of(IntStream.range(0, tokens).map(i -> i * 37 % VOCABULARY).toArray(), 1, tokens);
+        ids = Tensor.of(ids(), 1, tokens);
+    }
+
+    private int[] ids() {
+        return IntStream.range(0, tokens).map(i -> i * 37 % VOCABULARY).toArray();
+    }
+
+    /** Positions in the cache. */
+    private int capacity() {
+        return Math.max(CAPACITY, tokens);
     }
 
     @Override
@@ -63,15 +79,23 @@ public class DecodingBenchmark extends BenchmarkCase {
             cache.close();
             cache = null;
         }
+        if (llama != null) {
+            llama.close();
+            llama = null;
+        }
+        if (file != null) {
+            file.close();
+            file = null;
+        }
     }
 
     @Override
     void run() {
-        if (cache == null || cache.length() + tokens > Math.max(CAPACITY, tokens)) {
+        if (cache == null || cache.length() + tokens > capacity()) {
             if (cache != null) {
                 cache.close();
             }
-            cache = new KeyValueCache(model.config(), 1, Math.max(CAPACITY, tokens), model.device());
+            cache = new KeyValueCache(model.config(), 1, capacity(), model.device());
         }
         try (var _ = Scope.open()) {
             Autograd.withoutRecording(() -> model.nextLogits(ids, cache));
@@ -118,6 +142,31 @@ public class DecodingBenchmark extends BenchmarkCase {
                 HIDDEN, HIDDEN, HIDDEN));
         NDArray[] all = arguments.toArray(NDArray[]::new);
         return () -> step.run(all);
+    }
+
+    @Override
+    Map<Peer, Supplier<Runnable>> otherPeers() {
+        return Map.of(Peer.LLAMA_CPP, this::prepareLlamaCpp);
+    }
+
+    private Runnable prepareLlamaCpp() {
+        file = GgufModel.write(model, GgufType.BF16);
+        llama = LlamaCpp.open().load(file.file(), capacity());
+        Runnable pass = llama.next(ids());
+        var length = new AtomicInteger();
+        return () -> {
+            if (length.addAndGet(tokens) > capacity()) {
+                llama.clear();
+                length.set(tokens);
+            }
+            pass.run();
+        };
+    }
+
+    /** Runs llama.cpp once. */
+    @Benchmark
+    public final void llamaCpp() {
+        run(Peer.LLAMA_CPP);
     }
 
     private Tensor weight(String name) {

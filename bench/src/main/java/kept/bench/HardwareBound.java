@@ -1,9 +1,15 @@
 package kept.bench;
 
-import java.util.Arrays;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
+import kept.backend.TensorMemory;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
 
 /** A bound of the roofline (peak arithmetic throughput or memory bandwidth), measured on all threads. */
 enum HardwareBound {
@@ -12,27 +18,33 @@ enum HardwareBound {
     /** Peak rate of f64 fused multiply-adds on registers. */
     DOUBLE_MULTIPLY_ADD("f64 multiply-add peak", "GFLOP/s"),
     /**
-     * Bandwidth of a vector copy of an array larger than the cache. Bytes read and bytes written count; the write-allocate reads of the processor do
-     * not. {@link System#arraycopy} can be faster on long arrays because it uses non-temporal stores, which Java code cannot issue.
+     * Bandwidth of a vector copy of memory larger than the cache. Bytes read and bytes written count; the write-allocate reads of the processor do not.
+     * {@link MemorySegment#copy} can be faster on long runs because it uses non-temporal stores, which Java code cannot issue.
      */
     COPY("copy bandwidth", "GB/s"),
-    /** Bandwidth of an in-place update of an array larger than the cache: bytes read and bytes written. It has no write-allocate reads. */
+    /** Bandwidth of an in-place update of memory larger than the cache: bytes read and bytes written. It has no write-allocate reads. */
     UPDATE("update bandwidth", "GB/s"),
-    /** Bandwidth of reading an array larger than the cache. */
+    /** Bandwidth of reading memory larger than the cache. */
     READ("read bandwidth", "GB/s");
 
-    /** Array length, equal to one operand of the bandwidth benchmarks. */
-    private static final int ELEMENTS = 1 << 25;
+    /** Bytes of one operand of the bandwidth benchmarks. */
+    private static final long BYTES = 1L << 27;
 
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    /** Multiple of the bytes of each thread, for whole pages. */
+    private static final long PAGE = 4096;
+
     private static final int CHAINS = 14;
     private static final int STEPS = 10_000;
     /** Warm-up before the first measurement, long enough for the loops to be compiled. */
     private static final long WARM_UP_NANOS = 1_500_000_000L;
 
-    private static float[] source;
-    private static float[] target;
+    /** Addresses of operands in this library's own memory, as its kernels have them: aligned to cache lines and in huge pages where there are some. */
+    private static long source;
+
+    private static long target;
     /** Receives results so that the compiler cannot remove the arithmetic. */
     private static volatile float result;
 
@@ -62,23 +74,34 @@ enum HardwareBound {
      * @return rate of all threads together, in {@link #unit()}
      */
     double measure(long nanos) {
-        if (this != MULTIPLY_ADD && this != DOUBLE_MULTIPLY_ADD && source == null) {
-            source = new float[ELEMENTS];
-            target = new float[ELEMENTS];
-            Arrays.fill(source, 1);
+        if (this != MULTIPLY_ADD && this != DOUBLE_MULTIPLY_ADD && source == 0) {
+            source = allocate();
+            target = allocate();
         }
         if (!compiled) {
             compiled = true;
             measure(WARM_UP_NANOS);
         }
-        int share = ELEMENTS / Threads.count();
+        long share = BYTES / Threads.count() & -PAGE;
         return Threads.sum(thread -> switch (this) {
             case MULTIPLY_ADD -> rate(nanos, 4.0 * CHAINS * SPECIES.length() * STEPS, HardwareBound::multiplyAdd);
             case DOUBLE_MULTIPLY_ADD -> rate(nanos, 4.0 * CHAINS * DOUBLES.length() * STEPS, HardwareBound::multiplyAddDoubles);
-            case COPY -> rate(nanos, 2.0 * Float.BYTES * share, () -> copy(thread * share, (thread + 1) * share));
-            case UPDATE -> rate(nanos, 2.0 * Float.BYTES * share, () -> update(thread * share, (thread + 1) * share));
-            case READ -> rate(nanos, (double) Float.BYTES * share, () -> read(thread * share, (thread + 1) * share));
+            case COPY -> rate(nanos, 2.0 * share, () -> copy(thread * share, (thread + 1) * share));
+            case UPDATE -> rate(nanos, 2.0 * share, () -> update(thread * share, (thread + 1) * share));
+            case READ -> rate(nanos, share, () -> read(thread * share, (thread + 1) * share));
         });
+    }
+
+    /** Returns the address of ones that are never freed. */
+    private static long allocate() {
+        Tensor ones = Scope.detached(Device.cpu()).run(() -> Tensor.ones(BYTES / DType.F32.bytes()));
+        return TensorMemory.buffer(ones).hostMemory().orElseThrow().address();
+    }
+
+    /** A view whose class the JIT knows; each loop creates its own. */
+    @SuppressWarnings("restricted")
+    private static MemorySegment memory(long address) {
+        return MemorySegment.ofAddress(address).reinterpret(BYTES);
     }
 
     /** Repeats a task for the given time and returns the work done per nanosecond. */
@@ -170,38 +193,46 @@ enum HardwareBound {
         result = (float) a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k).add(l).add(m).add(n).lane(0);
     }
 
-    private static void copy(int from, int to) {
-        int width = SPECIES.length();
-        for (int i = from; i + 4 * width <= to; i += 4 * width) {
-            FloatVector a = FloatVector.fromArray(SPECIES, source, i);
-            FloatVector b = FloatVector.fromArray(SPECIES, source, i + width);
-            FloatVector c = FloatVector.fromArray(SPECIES, source, i + 2 * width);
-            FloatVector d = FloatVector.fromArray(SPECIES, source, i + 3 * width);
-            a.intoArray(target, i);
-            b.intoArray(target, i + width);
-            c.intoArray(target, i + 2 * width);
-            d.intoArray(target, i + 3 * width);
+    private static void copy(long from, long to) {
+        MemorySegment read = memory(source);
+        MemorySegment written = memory(target);
+        int width = SPECIES.vectorByteSize();
+        for (long at = from; at < to; at += 4L * width) {
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, read, at, ORDER);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, read, at + width, ORDER);
+            FloatVector c = FloatVector.fromMemorySegment(SPECIES, read, at + 2 * width, ORDER);
+            FloatVector d = FloatVector.fromMemorySegment(SPECIES, read, at + 3 * width, ORDER);
+            a.intoMemorySegment(written, at, ORDER);
+            b.intoMemorySegment(written, at + width, ORDER);
+            c.intoMemorySegment(written, at + 2 * width, ORDER);
+            d.intoMemorySegment(written, at + 3 * width, ORDER);
         }
     }
 
-    private static void update(int from, int to) {
-        for (int i = from; i < to; i++) {
-            target[i] = target[i] * 0.5f + 1;
+    private static void update(long from, long to) {
+        MemorySegment memory = memory(target);
+        int width = SPECIES.vectorByteSize();
+        for (long at = from; at < to; at += 4L * width) {
+            FloatVector.fromMemorySegment(SPECIES, memory, at, ORDER).mul(0.5f).add(1).intoMemorySegment(memory, at, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, memory, at + width, ORDER).mul(0.5f).add(1).intoMemorySegment(memory, at + width, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, memory, at + 2 * width, ORDER).mul(0.5f).add(1).intoMemorySegment(memory, at + 2 * width, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, memory, at + 3 * width, ORDER).mul(0.5f).add(1).intoMemorySegment(memory, at + 3 * width, ORDER);
         }
     }
 
     /** Sums the elements in four accumulators so that the latency of the additions does not limit the rate. */
-    private static void read(int from, int to) {
+    private static void read(long from, long to) {
+        MemorySegment memory = memory(source);
         FloatVector a = FloatVector.zero(SPECIES);
         FloatVector b = a;
         FloatVector c = a;
         FloatVector d = a;
-        int width = SPECIES.length();
-        for (int i = from; i + 4 * width <= to; i += 4 * width) {
-            a = a.add(FloatVector.fromArray(SPECIES, source, i));
-            b = b.add(FloatVector.fromArray(SPECIES, source, i + width));
-            c = c.add(FloatVector.fromArray(SPECIES, source, i + 2 * width));
-            d = d.add(FloatVector.fromArray(SPECIES, source, i + 3 * width));
+        int width = SPECIES.vectorByteSize();
+        for (long at = from; at < to; at += 4L * width) {
+            a = a.add(FloatVector.fromMemorySegment(SPECIES, memory, at, ORDER));
+            b = b.add(FloatVector.fromMemorySegment(SPECIES, memory, at + width, ORDER));
+            c = c.add(FloatVector.fromMemorySegment(SPECIES, memory, at + 2 * width, ORDER));
+            d = d.add(FloatVector.fromMemorySegment(SPECIES, memory, at + 3 * width, ORDER));
         }
         result = a.add(b).add(c.add(d)).lane(0);
     }

@@ -57,7 +57,7 @@ public final class Main implements Callable<Integer> {
             description = "Minimum duration of one sample: one side in one round (${DEFAULT-VALUE}).")
     private double seconds;
 
-    @Option(names = "--no-peer", description = "Measure without peers: libtorch, OpenBLAS.")
+    @Option(names = "--no-peer", description = "Measure without peers: libtorch, OpenBLAS, llama.cpp.")
     private boolean noPeer;
 
     @Option(names = "--plain", description = "Also run each plain loop once on one thread; this takes minutes for the largest sizes.")

@@ -1,18 +1,14 @@
 package kept.bench;
 
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.stream.Stream;
+import java.util.regex.Pattern;
 import kept.backend.TensorMemory;
 import kept.linalg.DoubleMatrix;
 import kept.tensor.Tensor;
@@ -27,6 +23,7 @@ final class OpenBlas {
     /** System property with the directory of the library. */
     static final String PROPERTY = "kept.bench.openblas";
 
+    private static final Pattern LIBRARY = Pattern.compile("libopenblas[.].*");
     private static final MemoryLayout INT = ValueLayout.JAVA_INT;
     private static final MemoryLayout FLOAT = ValueLayout.JAVA_FLOAT;
     private static final MemoryLayout DOUBLE = ValueLayout.JAVA_DOUBLE;
@@ -43,11 +40,11 @@ final class OpenBlas {
 
     private static OpenBlas instance;
 
-    private final SymbolLookup library;
+    private final NativeLibrary library;
 
-    private OpenBlas(SymbolLookup library) {
+    private OpenBlas(NativeLibrary library) {
         this.library = library;
-        bound(function("openblas_set_num_threads", FunctionDescriptor.ofVoid(INT)), Threads.count()).run();
+        NativeLibrary.call(library.function("openblas_set_num_threads", FunctionDescriptor.ofVoid(INT)), Threads.count());
     }
 
     /**
@@ -57,56 +54,22 @@ final class OpenBlas {
      */
     static synchronized OpenBlas open() {
         if (instance == null) {
-            instance = new OpenBlas(load(find(System.getProperty(PROPERTY))));
+            instance = new OpenBlas(NativeLibrary.load(PROPERTY, LIBRARY));
         }
         return instance;
-    }
-
-    /** Returns the library in the directory; its name depends on the system. */
-    private static Path find(String directory) {
-        if (directory == null || !Files.isDirectory(Path.of(directory))) {
-            throw new IllegalStateException("it has not been downloaded (bin/bench does that; --no-peer measures without it)");
-        }
-        try (Stream<Path> files = Files.list(Path.of(directory))) {
-            return files.filter(file -> file.getFileName().toString().startsWith("libopenblas.")).findFirst()
-                    .orElseThrow(() -> new IllegalStateException("%s has no library for this system; delete it to download it again"
-                            .formatted(directory))).toAbsolutePath();
-        } catch (IOException e) {
-            throw new IllegalStateException("%s cannot be read: %s".formatted(directory, e), e);
-        }
-    }
-
-    @SuppressWarnings("restricted")
-    private static SymbolLookup load(Path file) {
-        try {
-            return SymbolLookup.libraryLookup(file, Arena.global());
-        } catch (IllegalArgumentException e) {
-            throw new IllegalStateException("it cannot be loaded: " + reason(file, e.getMessage()), e);
-        }
-    }
-
-    /** The message of the system's linker, which a lookup drops. */
-    @SuppressWarnings("restricted")
-    private static String reason(Path file, String otherwise) {
-        try {
-            System.load(file.toString());
-            return otherwise;
-        } catch (UnsatisfiedLinkError e) {
-            return e.getMessage();
-        }
     }
 
     /** Name, version, the processor that the chosen kernels were written for, and the number of threads. */
     String description() {
         String[] config = text("openblas_get_config").split(" ");
-        MethodHandle threads = function("openblas_get_num_threads", FunctionDescriptor.of(INT));
-        return "%s %s, kernels for %s, %d threads".formatted(config[0], config[1], text("openblas_get_corename"), (int) call(threads));
+        MethodHandle threads = library.function("openblas_get_num_threads", FunctionDescriptor.of(INT));
+        return "%s %s, kernels for %s, %d threads".formatted(config[0], config[1], text("openblas_get_corename"), (int) NativeLibrary.call(threads));
     }
 
     @SuppressWarnings("restricted")
     private String text(String function) {
         MemoryLayout text = MemoryLayout.sequenceLayout(LONGEST_TEXT, ValueLayout.JAVA_BYTE);
-        var result = (MemorySegment) call(function(function, FunctionDescriptor.of(ValueLayout.ADDRESS.withTargetLayout(text))));
+        var result = (MemorySegment) NativeLibrary.call(library.function(function, FunctionDescriptor.of(ValueLayout.ADDRESS.withTargetLayout(text))));
         return result.getString(0).strip();
     }
 
@@ -139,7 +102,7 @@ final class OpenBlas {
      * @return computes the product
      */
     Runnable product(Operand a, Operand b, Tensor c) {
-        MethodHandle sgemm = function("cblas_sgemm",
+        MethodHandle sgemm = library.function("cblas_sgemm",
                 FunctionDescriptor.ofVoid(INT, INT, INT, INT, INT, INT, FLOAT, POINTER, INT, POINTER, INT, FLOAT, POINTER, INT));
         var result = new Operand(c, false);
         int k = Math.toIntExact(a.tensor.size(a.transposed ? 0 : 1));
@@ -155,7 +118,7 @@ final class OpenBlas {
      * @return computes it
      */
     Runnable gram(DoubleMatrix a, DoubleMatrix c) {
-        MethodHandle dsyrk = function("cblas_dsyrk",
+        MethodHandle dsyrk = library.function("cblas_dsyrk",
                 FunctionDescriptor.ofVoid(INT, INT, INT, INT, INT, DOUBLE, POINTER, INT, DOUBLE, POINTER, INT), Linker.Option.critical(true));
         return bound(dsyrk, BY_ROWS, UPPER, TRANSPOSED, c.rows(), a.rows(), 1.0, memory(a), a.stride(), 1.0, memory(c), c.stride());
     }
@@ -169,7 +132,7 @@ final class OpenBlas {
      * @return computes it
      */
     Runnable transposedProduct(DoubleMatrix a, DoubleMatrix b, DoubleMatrix c) {
-        MethodHandle dgemm = function("cblas_dgemm",
+        MethodHandle dgemm = library.function("cblas_dgemm",
                 FunctionDescriptor.ofVoid(INT, INT, INT, INT, INT, INT, DOUBLE, POINTER, INT, POINTER, INT, DOUBLE, POINTER, INT),
                 Linker.Option.critical(true));
         return bound(dgemm, BY_ROWS, TRANSPOSED, NOT_TRANSPOSED, c.rows(), c.columns(), a.rows(), 1.0, memory(a), a.stride(), memory(b), b.stride(),
@@ -183,7 +146,7 @@ final class OpenBlas {
      * @return computes it
      */
     Runnable factor(DoubleMatrix g) {
-        MethodHandle dpotrf = function("dpotrf_", FunctionDescriptor.ofVoid(POINTER, POINTER, POINTER, POINTER, POINTER),
+        MethodHandle dpotrf = library.function("dpotrf_", FunctionDescriptor.ofVoid(POINTER, POINTER, POINTER, POINTER, POINTER),
                 Linker.Option.critical(true));
         Arena arena = Arena.ofAuto();
         MemorySegment status = arena.allocate(INT);
@@ -214,7 +177,7 @@ final class OpenBlas {
     }
 
     private Runnable triangularSolve(int transposition, DoubleMatrix u, DoubleMatrix b) {
-        MethodHandle dtrsm = function("cblas_dtrsm",
+        MethodHandle dtrsm = library.function("cblas_dtrsm",
                 FunctionDescriptor.ofVoid(INT, INT, INT, INT, INT, INT, INT, DOUBLE, POINTER, INT, POINTER, INT), Linker.Option.critical(true));
         return bound(dtrsm, BY_ROWS, LEFT, UPPER, transposition, NOT_UNIT, b.rows(), b.columns(), 1.0, memory(u), u.stride(), memory(b), b.stride());
     }
@@ -222,11 +185,6 @@ final class OpenBlas {
     /** Doubles stay in their Java array, which garbage collection does not move during a critical call. */
     private static MemorySegment memory(DoubleMatrix matrix) {
         return MemorySegment.ofArray(matrix.array()).asSlice((long) matrix.offset() * Double.BYTES);
-    }
-
-    @SuppressWarnings("restricted")
-    private MethodHandle function(String name, FunctionDescriptor type, Linker.Option... options) {
-        return Linker.nativeLinker().downcallHandle(library.findOrThrow(name), type, options);
     }
 
     private static Runnable bound(MethodHandle function, Object... arguments) {
@@ -238,13 +196,5 @@ final class OpenBlas {
                 throw new IllegalStateException(e);
             }
         };
-    }
-
-    private static Object call(MethodHandle function) {
-        try {
-            return function.invoke();
-        } catch (Throwable e) {
-            throw new IllegalStateException(e);
-        }
     }
 }

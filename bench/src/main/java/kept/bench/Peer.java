@@ -17,6 +17,13 @@ enum Peer {
         String open() {
             return OpenBlas.open().description();
         }
+    },
+    /** A library for inference; it runs decoding and prompts. */
+    LLAMA_CPP("llama.cpp") {
+        @Override
+        String open() {
+            return LlamaCpp.open().description();
+        }
     };
 
     private final String label;
