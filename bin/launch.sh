@@ -105,9 +105,15 @@ build_if_outdated() {
     ) 9>"$root/$target/target/lock" || fail "the build failed; 'mvn -B verify' in $root shows more"
 }
 
-# Tensors are off-heap, and heap objects are small and short-lived, so a small young generation suffices. Messages of the JVM go to standard error,
-# since standard output carries the program's results. A mismatched class data sharing archive only costs time, so its warnings are off.
+# The JVM's options, for programs and benchmarks alike. Tensors are off-heap, and heap objects are small and short-lived, so a small young
+# generation suffices. Messages of the JVM go to standard error, since standard output carries the program's results. A mismatched class data sharing
+# archive only costs time, so its warnings are off.
 java_options='-XX:+UseParallelGC -Xmn64m -XX:+DisplayVMOutputToStderr -Xlog:disable -Xlog:all=warning,cds*=off,aot*=off:stderr'
+# The arrays that kernels pack operands in are on the heap: in huge pages, as tensors are, where the system lets programs request them.
+huge_pages=/sys/kernel/mm/transparent_hugepage/enabled
+if [ -r "$huge_pages" ] && ! grep -q '\[never\]' "$huge_pages"; then
+    java_options="$java_options -XX:+UseTransparentHugePages"
+fi
 
 # find_class_archive MODULES MAIN ARGUMENTS...: sets $class_archive to a class data sharing (CDS) archive of the classes that MAIN loads with these
 # arguments, which shortens startup; empty if there is none. It is created once for each build and JDK, in the parent directory of the modules.

@@ -46,6 +46,19 @@ class LauncherTest {
                 .contains("-Dsun.jnu.encoding=UTF-8", "-Dstdout.encoding=UTF-8");
     }
 
+    /** What a benchmark measures holds for a program. That kept info ends early is known to bin/kept alone. */
+    @Test
+    void programsAndBenchmarksStartJavaWithTheOptionsOfOnePlace() throws IOException, InterruptedException {
+        assertThat(unicode(Map.of("LC_ALL", "C.UTF-8"))).contains("-XX:+UseParallelGC", "-Xmn");
+        for (String script : List.of("kept", "bench")) {
+            List<String> lines = Files.readAllLines(Path.of("..", "bin", script)).stream().filter(line -> !line.startsWith("#")).toList();
+            assertThat(lines).as(script).anyMatch(line -> line.contains("launch.sh"))
+                    .anyMatch(line -> line.matches("exec .*/bin/java\" \\$java_options .*"))
+                    .filteredOn(line -> line.matches(".*[\"' ]-X.*"))
+                    .allMatch(line -> line.contains("-XX:SharedArchiveFile=") || line.contains("-XX:TieredStopAtLevel=1"));
+        }
+    }
+
     @Test
     void whatTheJvmHasToSayGoesToStandardError() throws IOException, InterruptedException {
         String options = unicode(Map.of("LC_ALL", "C.UTF-8")).split("\\|", 2)[1];

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import kept.backend.HostLimits;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -52,7 +53,7 @@ class RanksOfProgramsTest {
     @MethodSource("engines")
     void rank0AlonePrintsAndTheRanksShareTheProcessors(String engine) throws IOException, InterruptedException {
         Result result = run(engine, 2, "kept.RankProgram");
-        int share = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+        int share = Math.max(1, HostLimits.ofThisProcess().processors() / 2);
         assertThat(result.out).containsExactly("sum 3, threads %d".formatted(2 * share));
         assertThat(result.err).containsExactly("a note");
         assertThat(result.status).isZero();

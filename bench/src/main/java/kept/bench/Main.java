@@ -42,7 +42,7 @@ public final class Main implements Callable<Integer> {
     private List<String> names = List.of();
 
     @Option(names = "--threads", paramLabel = "N",
-            description = "Threads of this library, of its peers and of the bounds (default: one per processor).")
+            description = "Threads of this library, of its peers and of the bounds (default: one per physical core).")
     private Integer threads;
 
     @Option(names = "--only", paramLabel = "REGEX",

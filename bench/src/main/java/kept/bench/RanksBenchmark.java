@@ -73,7 +73,7 @@ final class RanksBenchmark implements Callable<Integer> {
         int passes = accumulation == null ? ranks : accumulation;
         int sequences = batch == null ? Math.max(1, size.batch() / passes) : batch;
         var step = new RankedStep(size.with(size.sequence(), sequences), passes, Sharding.NONE);
-        int own = threads == null ? Math.max(1, Runtime.getRuntime().availableProcessors() / ranks) : threads;
+        int own = threads == null ? Math.max(1, Threads.count() / ranks) : threads;
         System.out.printf("step %s of %d x %d sequences of %d tokens; one process with %d threads, and %d ranks with %d; medians of %d rounds of "
                 + "%d%n",
                 config, passes, sequences, size.sequence(), ranks * own, ranks, own, rounds, steps);

@@ -2,6 +2,7 @@ package kept.bench;
 
 import java.util.Arrays;
 import java.util.function.IntToDoubleFunction;
+import kept.backend.HostLimits;
 
 /** Number of threads of this library, of the peer and of the hardware bounds. */
 final class Threads {
@@ -10,9 +11,9 @@ final class Threads {
 
     private Threads() {}
 
-    /** Number of threads; one per processor unless the property is set. */
+    /** Number of threads; one per physical core unless the property is set. */
     static int count() {
-        return Integer.getInteger(PROPERTY, Runtime.getRuntime().availableProcessors());
+        return Integer.getInteger(PROPERTY, HostLimits.ofThisProcess().processors());
     }
 
     /**

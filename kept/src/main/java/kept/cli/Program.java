@@ -329,7 +329,7 @@ public abstract class Program implements Callable<Integer> {
         private Device opened;
 
         @Option(names = "--threads", paramLabel = "N", order = 901,
-                description = "CPU threads (default: the system property kept.threads, or all processors). "
+                description = "CPU threads (default: the system property kept.threads, or one per physical core). "
                         + "The result does not depend on it.")
         private Integer threads;
 

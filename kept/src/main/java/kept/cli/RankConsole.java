@@ -87,13 +87,16 @@ final class RankConsole {
 
     /**
      * The command line is understood, and what fails from now on may fail in one rank alone: starts the engine between the ranks, and gives this one
-     * its share of the machine's processors.
+     * its share of the machine's processors and memory.
      */
     void open() {
         begun = true;
         communicator = Ranks.open();
         if (System.getProperty("kept.threads") == null) {
             System.setProperty("kept.threads", Integer.toString(Processors.ofThisProcess().share(communicator.localSize())));
+        }
+        if (System.getProperty("kept.cpu.processes") == null) {
+            System.setProperty("kept.cpu.processes", Integer.toString(communicator.localSize()));
         }
     }
 

@@ -5,12 +5,13 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import kept.backend.HostLimits;
 import kept.tensor.Device;
 
 /**
- * The memory of the machine, of the process's container, or of a device with its own memory.
+ * The memory for tensors: of the machine or the process's container, or of a device with its own memory.
  *
- * @param total its size in bytes
+ * @param total the bytes that a program may take: nine tenths of a machine's ({@link HostLimits#usableMemory}), all of a device's
  * @param free the bytes still available to programs, including caches of files
  */
 public record MachineMemory(long total, long free) {
@@ -24,7 +25,8 @@ public record MachineMemory(long total, long free) {
      */
     public static MachineMemory now() {
         var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-        long total = Math.min(system.getTotalMemorySize(), Long.getLong(LIMIT, Long.MAX_VALUE));
+        long all = system.getTotalMemorySize();
+        long total = Math.min(all, Long.getLong(LIMIT, HostLimits.ofThisProcess().usableMemory().orElse(all)));
         return new MachineMemory(total, Math.min(total, available(system.getFreeMemorySize())));
     }
 

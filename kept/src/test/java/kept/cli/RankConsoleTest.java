@@ -98,10 +98,4 @@ class RankConsoleTest {
     void ranksShareTheProcessorsOfTheirMachine(int available, int own, int launchers, int ranks, int expected) {
         assertThat(new Processors(available, own, launchers).share(ranks)).isEqualTo(expected);
     }
-
-    @Test
-    void processorsAreCountedInTheMask() {
-        assertThat(Processors.count("Cpus_allowed:\tff,0000000f\n")).isEqualTo(12);
-        assertThat(Processors.count("Cpus_allowed:\t3")).isEqualTo(2);
-    }
 }

@@ -27,7 +27,7 @@ final class CpuBackend implements Backend {
      *
      * @param memory the maximum number of bytes of tensors
      */
-    CpuBackend(long memory) {
+    CpuBackend(MemoryLimit memory) {
         pool = new MemoryPool(memory);
     }
 

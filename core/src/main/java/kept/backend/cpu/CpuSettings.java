@@ -1,14 +1,18 @@
 package kept.backend.cpu;
 
+import kept.backend.HostLimits;
 import kept.tensor.DeviceException;
 
 /** The CPU's settings, which are system properties that are read when the device is opened. */
 final class CpuSettings {
-    /** The number of threads that work on a kernel, including the caller; by default one for each processor. */
+    /** The number of threads that work on a kernel, including the caller; by default one for each physical core ({@link HostLimits#processors}). */
     static final String THREADS = "kept.threads";
 
-    /** The maximum number of bytes of tensors; by default the operating system's limit. */
+    /** The maximum number of bytes of tensors; by default what the host has ({@link MemoryLimit}). */
     static final String MEMORY = "kept.cpu.memory";
+
+    /** The number of processes that share the host's memory equally; by default 1. */
+    static final String PROCESSES = "kept.cpu.processes";
 
     private static final int MAX_THREADS = 1024;
 
@@ -32,17 +36,19 @@ final class CpuSettings {
      * @throws DeviceException if the property is set to something else
      */
     static int threads() {
-        return (int) number(THREADS, Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors()), MAX_THREADS);
+        return (int) number(THREADS, Math.min(MAX_THREADS, HostLimits.ofThisProcess().processors()), MAX_THREADS);
     }
 
     /**
      * The maximum number of bytes of tensors.
      *
-     * @return at least 1
-     * @throws DeviceException if the property is set to something else
+     * @return the number that is set, or the limit of the host
+     * @throws DeviceException if a property is set to something else
      */
-    static long memory() {
-        return number(MEMORY, Long.MAX_VALUE, Long.MAX_VALUE);
+    static MemoryLimit memory() {
+        int processes = (int) number(PROCESSES, 1, Integer.MAX_VALUE);
+        return System.getProperty(MEMORY) == null ? MemoryLimit.of(HostLimits.ofThisProcess().usableMemory(), processes, MemoryLimit::heap)
+                : MemoryLimit.of(number(MEMORY, Long.MAX_VALUE, Long.MAX_VALUE));
     }
 
     private static long number(String property, long otherwise, long most) {

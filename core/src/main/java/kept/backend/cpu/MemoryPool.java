@@ -28,7 +28,7 @@ import kept.tensor.OutOfMemoryException;
  * </pre>
  *
  * <p>Each block has an arena of its own, so that {@link #trim} can free it separately; {@link SystemMemory} allocates it. If memory runs short, free
- * blocks of other classes are freed before an allocation fails.
+ * blocks of other classes are freed before an allocation fails. A {@link MemoryLimit} makes it fail before the system ends the process.
  *
  * <p>Work with changing sizes leaves free blocks that no later request uses. Therefore the pool holds at most {@code 3/2 m + 8 MiB}, where m is the
  * peak number of bytes in use: when it allocates a block, it frees those that have been free longest until it is within this bound. Work that repeats
@@ -56,7 +56,7 @@ final class MemoryPool {
     /** The number of free bytes that are always allowed. */
     private static final long SPARE = 8 << 20;
 
-    private final long limit;
+    private final MemoryLimit limit;
     private final NavigableMap<Long, ArrayDeque<CpuBuffer>> free = new TreeMap<>();
     private long inUse;
     private long peakInUse;
@@ -72,7 +72,7 @@ final class MemoryPool {
      *
      * @param limit the maximum number of bytes it holds
      */
-    MemoryPool(long limit) {
+    MemoryPool(MemoryLimit limit) {
         this.limit = limit;
     }
 
@@ -179,20 +179,22 @@ final class MemoryPool {
     }
 
     private CpuBuffer reserve(long size, long wanted) {
-        CpuBuffer block = size <= limit - reserved ? tryReserve(size) : null;
+        CpuBuffer block = fits(size) ? tryReserve(size) : null;
         if (block == null) {
             trim();
-            block = size <= limit - reserved ? tryReserve(size) : null;
+            block = fits(size) ? tryReserve(size) : null;
         }
         if (block == null) {
-            throw new OutOfMemoryException(("[allocate] no room on cpu for %d bytes: %d bytes in use, %d reserved, limit %s; "
-                            + "use a smaller batch or sequence, close scopes earlier%s")
-                            .formatted(wanted, inUse, reserved, limit == Long.MAX_VALUE ? "that of the system" : limit + " bytes",
-                                    limit == Long.MAX_VALUE ? "" : ", or raise -D" + CpuSettings.MEMORY));
+            throw new OutOfMemoryException("[allocate] no room on cpu for %d bytes: %d bytes in use, %d reserved, %s"
+                    .formatted(wanted, inUse, reserved, limit));
         }
         reserved += size;
         obtained += size;
         return block;
+    }
+
+    private boolean fits(long size) {
+        return size <= limit.bytes() - reserved;
     }
 
     private CpuBuffer tryReserve(long size) {

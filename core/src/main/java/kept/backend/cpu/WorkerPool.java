@@ -62,7 +62,7 @@ final class WorkerPool implements AutoCloseable {
     /**
      * The pool that kernels run on.
      *
-     * @return the pool, by default with a thread per processor or as many as {@value CpuSettings#THREADS} says
+     * @return the pool, by default with a thread per physical core or as many as {@value CpuSettings#THREADS} says
      */
     static WorkerPool shared() {
         return shared;

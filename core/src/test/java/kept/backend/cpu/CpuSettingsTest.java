@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Properties;
+import kept.backend.HostLimits;
 import kept.tensor.DeviceException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -22,8 +23,12 @@ class CpuSettingsTest {
     void whatIsNotSetIsWhatTheMachineHas() {
         System.clearProperty("kept.threads");
         System.clearProperty("kept.cpu.memory");
-        assertThat(CpuSettings.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
-        assertThat(CpuSettings.memory()).isEqualTo(Long.MAX_VALUE);
+        System.clearProperty("kept.cpu.processes");
+        HostLimits host = HostLimits.ofThisProcess();
+        assertThat(CpuSettings.threads()).isEqualTo(host.processors());
+        assertThat(CpuSettings.memory().bytes()).isLessThan(host.memory().orElse(Long.MAX_VALUE));
+        System.setProperty("kept.cpu.processes", "1000000");
+        assertThat(CpuSettings.memory().bytes()).isZero();
     }
 
     @Test
@@ -31,7 +36,7 @@ class CpuSettingsTest {
         System.setProperty("kept.threads", "3");
         System.setProperty("kept.cpu.memory", "8000000000");
         assertThat(CpuSettings.threads()).isEqualTo(3);
-        assertThat(CpuSettings.memory()).isEqualTo(8_000_000_000L);
+        assertThat(CpuSettings.memory().bytes()).isEqualTo(8_000_000_000L);
     }
 
     @Test
@@ -39,11 +44,11 @@ class CpuSettingsTest {
         System.setProperty("kept.threads", "1");
         System.setProperty("kept.cpu.memory", "1");
         assertThat(CpuSettings.threads()).isOne();
-        assertThat(CpuSettings.memory()).isOne();
+        assertThat(CpuSettings.memory().bytes()).isOne();
         System.setProperty("kept.threads", "1024");
         System.setProperty("kept.cpu.memory", Long.toString(Long.MAX_VALUE));
         assertThat(CpuSettings.threads()).isEqualTo(1024);
-        assertThat(CpuSettings.memory()).isEqualTo(Long.MAX_VALUE);
+        assertThat(CpuSettings.memory().bytes()).isEqualTo(Long.MAX_VALUE);
     }
 
     @ParameterizedTest
@@ -53,6 +58,12 @@ class CpuSettingsTest {
         assertThatThrownBy(() -> new CpuBackendProvider().open(0))
                 .isInstanceOf(DeviceException.class)
                 .hasMessage("[device] cpu: -Dkept.threads=" + text + " is not a whole number from 1 to 1024; correct it or leave it out");
+    }
+
+    @Test
+    void aNumberOfProcessesThatCannotBeIsExplained() {
+        System.setProperty("kept.cpu.processes", "0");
+        assertThatThrownBy(() -> new CpuBackendProvider().open(0)).isInstanceOf(DeviceException.class).hasMessageContaining("-Dkept.cpu.processes=0");
     }
 
     @Test

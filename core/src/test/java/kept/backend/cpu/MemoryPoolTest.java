@@ -5,13 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
 import kept.backend.MemoryUsage;
 import kept.tensor.OutOfMemoryException;
 import org.junit.jupiter.api.Test;
 
 class MemoryPoolTest {
-    private final MemoryPool pool = new MemoryPool(Long.MAX_VALUE);
+    private final MemoryPool pool = new MemoryPool(MemoryLimit.of(Long.MAX_VALUE));
 
     @Test
     void blocksAreAlignedAndLargeEnoughWithAtMostAnEighthOfWaste() {
@@ -100,7 +102,7 @@ class MemoryPoolTest {
     @Test
     void whatMixedSizesLeaveBehindIsBounded() {
         for (long scale : new long[] {100, 10_000, 1_000_000}) {
-            var mixed = new MemoryPool(Long.MAX_VALUE);
+            var mixed = new MemoryPool(MemoryLimit.of(Long.MAX_VALUE));
             var random = new Random(scale);
             List<CpuBuffer> held = new ArrayList<>();
             double worst = 0;
@@ -163,7 +165,7 @@ class MemoryPoolTest {
 
     @Test
     void freeBlocksMakeRoomBeforeAnAllocationFails() {
-        var limited = new MemoryPool(10_240);
+        var limited = new MemoryPool(MemoryLimit.of(10_240));
         CpuBuffer a = limited.allocate(8192);
         limited.release(a);
         CpuBuffer b = limited.allocate(4096);
@@ -176,14 +178,41 @@ class MemoryPoolTest {
     }
 
     @Test
+    void theHostsMemoryIsSharedWithTheHeapAndOtherProcesses() {
+        var heap = new AtomicLong(20_000);
+        long share = 45_000;
+        var shared = new MemoryPool(MemoryLimit.of(OptionalLong.of(2 * share), 2, heap::get));
+        CpuBuffer a = shared.allocate(16_384);
+        assertThatThrownBy(() -> shared.allocate(10_240)).isInstanceOf(OutOfMemoryException.class)
+                .hasMessage(("[allocate] no room on cpu for 10240 bytes: 16384 bytes in use, 16384 reserved, limit %d bytes (nine tenths of the "
+                        + "memory of the machine, divided by 2 processes, without Java's heap); use a smaller batch or sequence, close scopes "
+                        + "earlier, or raise -Dkept.cpu.memory").formatted(share - 20_000));
+        heap.set(15_000);
+        CpuBuffer b = shared.allocate(10_240);
+        shared.release(a);
+        heap.set(share - 10_240 - 64);
+        shared.allocate(64);
+        assertThat(shared.usage().reserved()).as("the free block is given back first").isEqualTo(10_240 + 64);
+        heap.set(Long.MAX_VALUE);
+        assertThatThrownBy(() -> shared.allocate(1)).isInstanceOf(OutOfMemoryException.class).hasMessageContaining("limit 0 bytes");
+        shared.release(b);
+    }
+
+    @Test
+    void javasHeapCountsAsWhatItMayExpectToTake() {
+        Runtime java = Runtime.getRuntime();
+        assertThat(MemoryLimit.heap()).isGreaterThanOrEqualTo(Math.min(512 << 20, java.maxMemory())).isLessThanOrEqualTo(java.maxMemory());
+    }
+
+    @Test
     void theLimitItselfMayBeReached() {
-        var limited = new MemoryPool(2 << 20);
+        var limited = new MemoryPool(MemoryLimit.of(2 << 20));
         limited.release(limited.allocate(2 << 20));
         limited.trim();
         limited.release(limited.allocate(1 << 20));
         assertThat(limited.allocate(2 << 20).byteSize()).isEqualTo(2 << 20);
         assertThat(limited.usage().reserved()).isEqualTo(2 << 20);
-        var roomy = new MemoryPool(3 << 20);
+        var roomy = new MemoryPool(MemoryLimit.of(3 << 20));
         roomy.release(roomy.allocate(1 << 20));
         roomy.allocate(2 << 20);
         assertThat(roomy.usage().reserved()).as("the free block need not go").isEqualTo(3 << 20);
