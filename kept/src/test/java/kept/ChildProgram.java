@@ -33,6 +33,16 @@ final class ChildProgram implements AutoCloseable {
     }
 
     /**
+     * Starts {@code kept <command>} with both compilers of the Java runtime, for many seconds of vectors: the first compiler allocates each of them.
+     *
+     * @param errors the file that receives its standard error
+     * @param arguments anything with a text, such as paths
+     */
+    static ChildProgram startLong(Path errors, Object... arguments) {
+        return startWith("-XX:TieredStopAtLevel=4", errors, arguments);
+    }
+
+    /**
      * Starts {@code kept <command>} with an option of the Java runtime.
      *
      * @param option the option
@@ -98,8 +108,8 @@ final class ChildProgram implements AutoCloseable {
             Object... arguments) {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
         List<String> command = Stream.of(
-                // Runs of seconds: compiling less takes a fifth less processor time.
-                Stream.of(java, "-XX:+UseSerialGC", "-XX:CompileThresholdScaling=3", "-Dkept.threads=1"), optionsOfTests(), options.stream(),
+                // Runs of a few seconds are mostly start-up, which the first compiler alone makes shorter.
+                Stream.of(java, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dkept.threads=1"), optionsOfTests(), options.stream(),
                 Stream.of("--module-path", System.getProperty("jdk.module.path"), "--class-path", System.getProperty("java.class.path"),
                         "--module", "kept/kept.Main"),
                 Stream.of(arguments)).flatMap(part -> part).map(Object::toString).toList();

@@ -10,15 +10,16 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * One rank of a distillation fails, or is asked to stop, in the middle of the training. Each time the job ends with a line that says why, no process
- * is left, and the run resumes on another number of ranks to the checkpoint of an undisturbed run; {@code -Dkept.thorough} with every engine and
- * fault.
+ * is left, and the run resumes on another number of ranks to the checkpoint of an undisturbed run. {@code -Dkept.thorough} runs it.
  */
+@Tag("thorough")
 class FailingRanksTest {
     private static final int TIMEOUT_SECONDS = 8;
     private static final List<String> RANK_VARIABLES = List.of("OMPI_COMM_WORLD_RANK=", "PMI_RANK=");
@@ -38,7 +39,7 @@ class FailingRanksTest {
 
     /** The state lies divided, and rank 0 gets the parts of the others before they end. */
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("kept.RanksOfProgramsTest#someEngines")
+    @MethodSource("kept.RanksOfProgramsTest#engines")
     void aSignalToOneRankSavesTheState(String engine) throws IOException, InterruptedException {
         Process job = started(engine, 3, "all");
         signal("TERM", rank(job, 1));
@@ -48,7 +49,7 @@ class FailingRanksTest {
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("kept.RanksOfProgramsTest#thoroughEngines")
+    @MethodSource("kept.RanksOfProgramsTest#engines")
     void aSignalToTheLauncherEndsAllRanks(String engine) throws IOException, InterruptedException {
         Process job = started(engine, 2, "none");
         List<ProcessHandle> all = job.descendants().toList();
@@ -58,7 +59,7 @@ class FailingRanksTest {
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("kept.RanksOfProgramsTest#thoroughEngines")
+    @MethodSource("kept.RanksOfProgramsTest#engines")
     void aRankThatIsHaltedIsNamed(String engine) throws IOException, InterruptedException {
         Process job = started(engine, 3, "none");
         signal("STOP", rank(job, 1));

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -19,6 +20,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * another number of ranks to the checkpoint of an undisturbed run, whatever is divided before and after. {@code -Dkept.kills=10} kills ten times with
  * each engine in place of two.
  */
+@Tag("thorough")
 class KilledRanksTest {
     /** Kills for each engine. */
     private static final int KILLS = Integer.getInteger("kept.kills", 2);
@@ -30,7 +32,7 @@ class KilledRanksTest {
     private Path text;
 
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("kept.RanksOfProgramsTest#thoroughEngines")
+    @MethodSource("kept.RanksOfProgramsTest#engines")
     void theRunResumesOnAnotherNumberOfRanks(String engine) throws IOException, InterruptedException {
         teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
         text = TinyTeacher.text(directory.resolve("text.txt"));

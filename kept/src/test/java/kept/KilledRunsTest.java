@@ -10,13 +10,13 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -37,8 +37,6 @@ class KilledRunsTest {
     private static final int MORE_FILES = THOROUGH ? 12 : 40;
     private static final int MORE_STEPS = THOROUGH ? 2 : 4;
     private static final int STEPS = 6;
-    /** Runs that are killed within a second are mostly start-up, which the first compiler alone makes shorter. */
-    private static final String FIRST_COMPILER = "-XX:TieredStopAtLevel=1";
     /** What was read of the text that is learnt from and of the one that is evaluated on. */
     private static final int TEXTS = 2;
     /** What a run may take from its start to the point where it is killed by the clock. */
@@ -116,8 +114,9 @@ class KilledRunsTest {
             Path output = directory.resolve("killed" + chain);
             Path partial = directory.resolve("killed" + chain + ".partial");
             while (!Files.exists(output) || Files.exists(partial)) {
-                killOrFinish(0, () -> count(partial.resolve("files"), ".safetensors"), 3,
-                        Files.exists(partial) ? recording(output, "--resume") : recording(output));
+                Object[] arguments = Files.exists(partial) ? recording(output, "--resume") : recording(output);
+                killOrFinish(() -> ChildProgram.startLong(directory.resolve("errors.log"), arguments), 0,
+                        () -> count(partial.resolve("files"), ".safetensors"), 3);
             }
             assertThat(withoutCommand(output)).as("chain %d", chain).isEqualTo(withoutCommand(undisturbed)).hasSize(4);
             assertNothingBeside(output);
@@ -188,10 +187,14 @@ class KilledRunsTest {
      * @return whether it came to its end before it was killed
      */
     private boolean killOrFinish(int code, IntSupplier done, int more, Object... arguments) {
+        return killOrFinish(() -> ChildProgram.start(directory.resolve("errors.log"), arguments), code, done, more);
+    }
+
+    private boolean killOrFinish(Supplier<ChildProgram> start, int code, IntSupplier done, int more) {
         int goal = random.nextInt(4) == 0 ? Integer.MAX_VALUE : done.getAsInt() + 1 + random.nextInt(more);
         long time = System.nanoTime() + random.nextInt(MAX_MILLISECONDS) * 1_000_000L + (goal == Integer.MAX_VALUE ? 0 : 60_000_000_000L);
         long afterwards = random.nextInt(8_000_000);
-        try (var run = ChildProgram.startWith(FIRST_COMPILER, directory.resolve("errors.log"), arguments)) {
+        try (var run = start.get()) {
             while (run.isAlive() && System.nanoTime() < time && (goal == Integer.MAX_VALUE || done.getAsInt() < goal)) {
                 LockSupport.parkNanos(300_000);
             }
@@ -200,7 +203,7 @@ class KilledRunsTest {
                 kills++;
                 return false;
             }
-            assertThat(run.join()).as(() -> Arrays.toString(arguments) + run.notes()).isEqualTo(code);
+            assertThat(run.join()).as(run::notes).isEqualTo(code);
             return true;
         }
     }

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import kept.backend.HostLimits;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -45,10 +46,6 @@ class RanksOfProgramsTest {
         return Boolean.getBoolean("kept.thorough") ? engines() : engines().stream().limit(1).toList();
     }
 
-    static List<String> thoroughEngines() {
-        return Boolean.getBoolean("kept.thorough") ? engines() : List.of();
-    }
-
     @ParameterizedTest(allowZeroInvocations = true)
     @MethodSource("engines")
     void rank0AlonePrintsAndTheRanksShareTheProcessors(String engine) throws IOException, InterruptedException {
@@ -70,8 +67,9 @@ class RanksOfProgramsTest {
                         "[rank 2] kept: [ranks] rank 1 has failed: the disk is full");
     }
 
+    @Tag("thorough")
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("thoroughEngines")
+    @MethodSource("engines")
     void aRankWithoutMemorySaysSo(String engine) throws IOException, InterruptedException {
         Result result = run(engine, 3, "kept.RankProgram", "--full-rank", "2");
         assertThat(result.status).isEqualTo(1);
@@ -118,8 +116,9 @@ class RanksOfProgramsTest {
     }
 
     /** Two ranks, whose two sums have one order, have the bits of one; with three there may be others. */
+    @Tag("thorough")
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("someEngines")
+    @MethodSource("engines")
     void theEngineAddsGradientsAndSaysSo(String engine) throws IOException, InterruptedException {
         Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
@@ -136,8 +135,9 @@ class RanksOfProgramsTest {
         assertThat(output.resolve("model.safetensors")).hasSameBinaryContentAs(alone.resolve("model.safetensors"));
     }
 
+    @Tag("thorough")
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("thoroughEngines")
+    @MethodSource("engines")
     void passesThatAreLeftOpenAreDividedAndSaid(String engine) throws IOException, InterruptedException {
         Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
@@ -208,8 +208,9 @@ class RanksOfProgramsTest {
     }
 
     /** {@code -Dkept.thorough}: a calibration, and files that ranks divide; each rank has its own part of the machine's temporary files. */
+    @Tag("thorough")
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("thoroughEngines")
+    @MethodSource("engines")
     void conversionOnRanksWritesTheFilesOfOne(String engine) throws IOException, InterruptedException {
         Path teacher = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));

@@ -10,6 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Ranks on several hosts, which are network namespaces joined by a bridge ({@code src/test/scripts/hosts}), by TCP; with {@code -Dkept.thorough}.
  * Where namespaces may not be made there are no hosts, and the test says so.
  */
+@Tag("thorough")
 class RanksOnHostsTest {
     private static final int TIMEOUT_SECONDS = 8;
     private static final String SCRIPT = Path.of("src", "test", "scripts", "hosts").toAbsolutePath().toString();
@@ -28,9 +30,6 @@ class RanksOnHostsTest {
     private Path text;
 
     static List<String> engines() throws IOException, InterruptedException {
-        if (!Boolean.getBoolean("kept.thorough")) {
-            return List.of();
-        }
         if (script("up", "1").waitFor() != 0) {
             System.out.println("no network namespaces may be made on this machine: nothing is tested on several hosts");
             script("down").waitFor();

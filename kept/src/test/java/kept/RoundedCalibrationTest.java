@@ -24,6 +24,7 @@ import kept.model.Weights;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,6 +36,7 @@ class RoundedCalibrationTest {
     @TempDir
     private Path directory;
 
+    @Tag("thorough")
     @Test
     void aCalibratedStudentIsAsGoodInBf16AndNearerThanOpmByTwoOrdersOfSize() {
         try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()));

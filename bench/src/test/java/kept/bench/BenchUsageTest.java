@@ -58,7 +58,7 @@ class BenchUsageTest {
 
     @Test
     void aLauncherThatIsNotThereIsOneLineAndStatus1() throws Exception {
-        Result result = run("ranks --launcher mpirun-of-nobody --warm-up 1 --threads 1");
+        Result result = run("ranks --launcher mpirun-of-nobody --warm-up 1 --threads 1 --batch-size 1 --steps 1");
         assertThat(result.status()).isEqualTo(1);
         assertThat(result.err().strip()).startsWith("bench ranks: ").contains("mpirun-of-nobody").doesNotContain("\n");
     }

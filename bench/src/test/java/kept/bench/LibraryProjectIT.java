@@ -17,6 +17,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -117,6 +118,7 @@ class LibraryProjectIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void runsOnTheModulePath() throws IOException, InterruptedException {
         Files.writeString(project.resolve("src/main/java/module-info.java"), block("java", "module demo {"));

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.stream.Stream;
 import kept.training.Sharding;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -20,16 +21,16 @@ class RanksBenchmarkTest {
     /** Matrices of several blocks, which divide evenly. */
     private static final RankedStep STEP = new RankedStep(new XkdSteps.Size(512, 2, 4, 1024, 1024, 16, 1), 2, Sharding.NONE);
 
-    /** In the thorough form (-Dkept.thorough) every engine, else one. */
     static List<String> launchers() {
         List<String> found = Stream.of("mpirun.openmpi", "mpirun.mpich").filter(RankProcess::isInstalled).toList();
         if (found.isEmpty()) {
             System.out.println("no MPI engine on this machine: install openmpi-bin or mpich to run its tests");
         }
-        return found.stream().limit(Boolean.getBoolean("kept.thorough") ? found.size() : 1).toList();
+        return found;
     }
 
     /** Other losses of the ranks would end the run; bytes and memory are those of the plan. */
+    @Tag("thorough")
     @ParameterizedTest(allowZeroInvocations = true)
     @MethodSource("launchers")
     void ranksAndOneProcessDoTheSameStepsInTurns(String launcher) throws IOException {

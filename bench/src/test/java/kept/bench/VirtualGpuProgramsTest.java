@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -84,6 +85,7 @@ class VirtualGpuProgramsTest {
         assertThat(divergences.getLast()).isGreaterThan(1e-3).isCloseTo(divergences.getFirst(), Percentage.withPercentage(5));
     }
 
+    @Tag("thorough")
     @Test
     void distillTrainsAdaptersAsOnTheCpu() throws IOException {
         List<Double> divergences = new ArrayList<>();
@@ -103,6 +105,7 @@ class VirtualGpuProgramsTest {
         return Double.parseDouble(found.group(1));
     }
 
+    @Tag("thorough")
     @Test
     void compareHasTheFiguresOfTheCpu() throws IOException {
         requireSameJson(1e-3, 1e-6, "compare", "--teacher", programs.teacher(), "--calibration", programs.text(), "--calibration-tokens", 512,

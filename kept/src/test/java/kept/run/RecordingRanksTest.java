@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import kept.TinyTeacher;
@@ -17,11 +19,14 @@ import kept.recording.RecordedForm;
 import kept.tensor.TensorException;
 import kept.training.ParameterSelection;
 import kept.training.Sharding;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Recordings of a teacher's logits, and distillation from them, on any number of ranks, which are threads of this process. */
 class RecordingRanksTest {
@@ -29,26 +34,45 @@ class RecordingRanksTest {
     /** So many that a recording has three files. */
     private static final int LONG_STEPS = 1100;
 
+    /** The models and texts, and the recordings of {@link #LONG_STEPS} of one rank by their form, of all tests. */
+    @TempDir
+    private static Path shared;
+    private static Path orion;
+    private static Path text;
+    private static final Map<RecordedForm, Path> LONG = new HashMap<>();
+
     @TempDir
     private Path directory;
-    private Path orion;
-    private Path text;
+    /** What one rank has written. */
+    private Path one;
     private Sharding divided = Sharding.NONE;
     private String trained = "all";
 
+    @BeforeAll
+    static void prepareShared() throws IOException {
+        LONG.clear();
+        orion = TinyTeacher.write(Files.createDirectory(shared.resolve("orion")));
+        text = TinyTeacher.text(shared.resolve("text.txt"));
+    }
+
     @BeforeEach
-    void prepare() throws IOException {
-        orion = TinyTeacher.write(Files.createDirectory(directory.resolve("orion")));
-        text = TinyTeacher.text(directory.resolve("text.txt"));
+    void prepare() {
+        one = directory.resolve("one");
+    }
+
+    /** {@code -Dkept.thorough} with five ranks too, of which two have no file. */
+    static List<Arguments> ranksAndForms() {
+        List<Arguments> cases = List.of(Arguments.of(2, RecordedForm.topK(2)), Arguments.of(3, RecordedForm.samples(4)),
+                Arguments.of(5, RecordedForm.topK(2)));
+        return Boolean.getBoolean("kept.thorough") ? cases : cases.subList(0, 2);
     }
 
     @ParameterizedTest
-    @CsvSource({"2,false", "3,true", "5,false"})
-    void theFilesOfARecordingAreThoseOfOneRank(int ranks, boolean isSampled) throws IOException {
-        RecordedForm form = isSampled ? RecordedForm.samples(4) : RecordedForm.topK(2);
-        record(1, "one", form, LONG_STEPS, false, Progress.NONE);
+    @MethodSource("ranksAndForms")
+    void theFilesOfARecordingAreThoseOfOneRank(int ranks, RecordedForm form) throws IOException {
+        recordLong(form);
         record(ranks, "several", form, LONG_STEPS, false, Progress.NONE);
-        assertThat(names("one")).containsExactly("held-out-000.safetensors", "held-out-001.safetensors", "logits-000000.safetensors",
+        assertThat(names(one)).containsExactly("held-out-000.safetensors", "held-out-001.safetensors", "logits-000000.safetensors",
                 "logits-000001.safetensors", "logits-000002.safetensors", "recording.json");
         assertSameFiles();
     }
@@ -77,13 +101,14 @@ class RecordingRanksTest {
     @CsvSource({"1,70000", "2,140000"})
     void aRecordingThatIsStoppedContinues(int ranks, long tokens) throws IOException {
         RecordedForm form = RecordedForm.topK(2);
-        record(1, "one", form, LONG_STEPS, false, Progress.NONE);
+        recordLong(form);
         // In a file after the first round.
         assertThatThrownBy(() -> record(ranks, "several", form, LONG_STEPS, false, stoppedAfter(tokens))).satisfiesAnyOf(
                 error -> assertThat(error).isInstanceOf(StoppedException.class),
                 error -> assertThat(error).hasRootCauseInstanceOf(StoppedException.class));
         assertThat(directory.resolve("several")).doesNotExist();
-        assertThat(names("several.partial/files")).contains("logits-000000.safetensors").doesNotContain("logits-000002.safetensors");
+        assertThat(names(directory.resolve("several.partial/files")))
+                .contains("logits-000000.safetensors").doesNotContain("logits-000002.safetensors");
         record(3, "several", form, LONG_STEPS, true, Progress.NONE);
         assertSameFiles();
     }
@@ -92,7 +117,7 @@ class RecordingRanksTest {
     @Test
     void aDamagedFileOfAnUnfinishedRecordingIsWrittenAgain() throws IOException {
         RecordedForm form = RecordedForm.topK(2);
-        record(1, "one", form, LONG_STEPS, false, Progress.NONE);
+        recordLong(form);
         assertThatThrownBy(() -> record(1, "several", form, LONG_STEPS, false, stoppedAfter(70_000))).isInstanceOf(StoppedException.class);
         Path first = directory.resolve("several.partial/files/logits-000000.safetensors");
         byte[] bytes = Files.readAllBytes(first);
@@ -163,6 +188,15 @@ class RecordingRanksTest {
         };
     }
 
+    /** Makes the recording of one rank, once for all tests. */
+    private void recordLong(RecordedForm form) {
+        one = LONG.computeIfAbsent(form, _ -> {
+            Path files = shared.resolve("recording" + LONG.size());
+            recording(files, LONG_STEPS, Communicator.single()).record(form, Progress.NONE);
+            return files;
+        });
+    }
+
     private void record(int ranks, String output, RecordedForm form, long steps, boolean resume, Progress progress) {
         if (ranks == 1) {
             recording(output, steps, Communicator.single()).resume(resume ? Resume.SAME_BITS : Resume.NO).record(form, progress);
@@ -180,7 +214,11 @@ class RecordingRanksTest {
     }
 
     private DistillationRun recording(String output, long steps, Communicator communicator) {
-        return DistillationRun.of(orion, directory.resolve(output)).corpus(text).tokens(steps * 8 * 16).evaluationTokens(64)
+        return recording(directory.resolve(output), steps, communicator);
+    }
+
+    private static DistillationRun recording(Path output, long steps, Communicator communicator) {
+        return DistillationRun.of(orion, output).corpus(text).tokens(steps * 8 * 16).evaluationTokens(64)
                 .training(training(Long.MAX_VALUE)).ranks(communicator);
     }
 
@@ -201,16 +239,17 @@ class RecordingRanksTest {
         return new TrainingSettings().sequenceLength(16).batchSize(2).accumulation(4).saveEvery(1).stopAfter(stopAfter).learningRate(3e-3);
     }
 
-    private List<String> names(String output) throws IOException {
-        try (Stream<Path> files = Files.list(directory.resolve(output))) {
+    private static List<String> names(Path output) throws IOException {
+        try (Stream<Path> files = Files.list(output)) {
             return files.map(path -> path.getFileName().toString()).filter(name -> !name.matches("report\\..*|metrics\\.jsonl")).sorted().toList();
         }
     }
 
     private void assertSameFiles() throws IOException {
-        assertThat(names("several")).isEqualTo(names("one"));
-        for (String name : names("one")) {
-            assertThat(directory.resolve("several").resolve(name)).hasSameBinaryContentAs(directory.resolve("one").resolve(name));
+        Path several = directory.resolve("several");
+        assertThat(names(several)).isEqualTo(names(one));
+        for (String name : names(one)) {
+            assertThat(several.resolve(name)).hasSameBinaryContentAs(one.resolve(name));
         }
     }
 }

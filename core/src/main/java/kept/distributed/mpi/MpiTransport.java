@@ -47,6 +47,7 @@ final class MpiTransport implements Transport {
 
     private final MpiCalls mpi;
     private final long timeoutNanos;
+    private final long endNanos;
     private final String name;
     private final int rank;
     private final int size;
@@ -76,8 +77,20 @@ final class MpiTransport implements Transport {
      * @param timeoutNanos how long a rank waits for another
      */
     MpiTransport(MpiCalls mpi, long timeoutNanos) {
+        this(mpi, timeoutNanos, Math.clamp(timeoutNanos / BEATS, SHORTEST_END_NANOS, LONGEST_END_NANOS));
+    }
+
+    /**
+     * Starts the engine.
+     *
+     * @param mpi the library
+     * @param timeoutNanos how long a rank waits for another
+     * @param endNanos how long a rank waits for the engine's end
+     */
+    MpiTransport(MpiCalls mpi, long timeoutNanos, long endNanos) {
         this.mpi = mpi;
         this.timeoutNanos = timeoutNanos;
+        this.endNanos = endNanos;
         mpi.start();
         name = mpi.name();
         int[] world = mpi.world();
@@ -363,7 +376,7 @@ final class MpiTransport implements Transport {
                 return;
             }
             // All that was to be sent has come. An engine that does not end ends with the process.
-            if (mpi.end(Math.clamp(timeoutNanos / BEATS, SHORTEST_END_NANOS, LONGEST_END_NANOS))) {
+            if (mpi.end(endNanos)) {
                 sums.close();
                 arena.close();
             }

@@ -19,7 +19,7 @@ final class FakeRanks {
      *
      * @param abi the interface of the library
      * @param ranks their number
-     * @param timeout of the transport, in nanoseconds
+     * @param timeout of the transport and of the engine's end, in nanoseconds
      * @return the world in which they were
      * @throws AssertionError with what one of them has thrown
      */
@@ -29,7 +29,7 @@ final class FakeRanks {
         for (int rank = 0; rank < ranks; rank++) {
             var library = new FakeMpi(world, abi, rank, ranks);
             var todo = new FutureTask<Void>(() -> {
-                task.run(new MpiTransport(new MpiCalls(new MpiLibrary("libfake.so", abi, library)), timeout), library);
+                task.run(new MpiTransport(new MpiCalls(new MpiLibrary("libfake.so", abi, library)), timeout, timeout), library);
                 return null;
             });
             tasks.add(todo);

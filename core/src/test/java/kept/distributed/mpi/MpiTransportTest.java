@@ -203,7 +203,7 @@ class MpiTransportTest {
     @Test
     void anEngineThatDoesNotEndIsLeft() throws InterruptedException {
         var end = new CountDownLatch(1);
-        onRanks(MpiAbi.MPICH, 2, TimeUnit.SECONDS.toNanos(5), (transport, library) -> {
+        onRanks(MpiAbi.MPICH, 2, TimeUnit.SECONDS.toNanos(2), (transport, library) -> {
             library.end = end;
             transport.close();
             assertThat(library.called).endsWith("MPI_Finalize").doesNotContain("MPI_Abort");
