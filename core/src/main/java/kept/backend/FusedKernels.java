@@ -8,6 +8,7 @@ import kept.backend.composition.EmbeddingComposition;
 import kept.backend.composition.HostLeastSquares;
 import kept.backend.composition.LossComposition;
 import kept.backend.composition.NormComposition;
+import kept.backend.composition.ProductComposition;
 import kept.backend.composition.RotaryComposition;
 import kept.backend.composition.SoftmaxComposition;
 import kept.backend.composition.SparseLossComposition;
@@ -20,6 +21,20 @@ import kept.tensor.Tensor;
  * new device runs until it has a kernel of its own. The rules of {@link Backend} hold.
  */
 public interface FusedKernels {
+    // Products
+
+    /**
+     * Products of the same rows with several transposed matrices, {@code outs[i] = x weights[i]^T}, as of the projections after a norm; the bits are
+     * those of {@link Backend#matmul} of each.
+     *
+     * @param x {@code [n, k]}, any floating dtype but F64
+     * @param weights for each product {@code [width, k]}, any floating dtype but F64
+     * @param outs for each product {@code [n, width]}, any floating dtype but F64, unit stride along the width
+     */
+    default void linearOfEach(Tensor x, List<Tensor> weights, List<Tensor> outs) {
+        ProductComposition.linearOfEach(x, weights, outs);
+    }
+
     // Sums and rows
 
     /**

@@ -98,9 +98,10 @@ public final class Attention extends Layer {
         check(x, angles);
         long batch = x.size(0);
         long sequence = x.size(1);
-        Tensor q = query.forward(x).reshape(batch, sequence, heads, headDimension);
-        Tensor k = key.forward(x).reshape(batch, sequence, keyValueHeads, headDimension);
-        Tensor v = value.forward(x).reshape(batch, sequence, keyValueHeads, headDimension);
+        List<Tensor> projected = Linear.forwardEach(x, inputProjections());
+        Tensor q = projected.get(0).reshape(batch, sequence, heads, headDimension);
+        Tensor k = projected.get(1).reshape(batch, sequence, keyValueHeads, headDimension);
+        Tensor v = projected.get(2).reshape(batch, sequence, keyValueHeads, headDimension);
         Tensor read = past == null ? read(rotate(q, angles), new KeyValues.Pair(rotate(k, angles), v)) : read(q, k, v, angles, past);
         return output.forward(read.reshape(batch, sequence, (long) heads * headDimension));
     }
@@ -121,9 +122,10 @@ public final class Attention extends Layer {
         if (x.size(0) != sequences || x.size(1) != 1) {
             throw new ShapeException("[attention] %s is not one position of each of %d sequences".formatted(x.shape(), sequences));
         }
-        Tensor q = query.forward(x).reshape(1, sequences, heads, headDimension);
-        Tensor k = key.forward(x).reshape(1, sequences, keyValueHeads, headDimension);
-        Tensor v = value.forward(x).reshape(1, sequences, keyValueHeads, headDimension);
+        List<Tensor> projected = Linear.forwardEach(x, inputProjections());
+        Tensor q = projected.get(0).reshape(1, sequences, heads, headDimension);
+        Tensor k = projected.get(1).reshape(1, sequences, keyValueHeads, headDimension);
+        Tensor v = projected.get(2).reshape(1, sequences, keyValueHeads, headDimension);
         Tensor all = sequences == 1 ? read(q, k, v, angles, pasts.getFirst())
                 : Autograd.isRecording() ? readRecorded(q, k, v, angles, pasts) : readEach(q, k, v, angles, pasts);
         return output.forward(all.reshape(sequences, 1, (long) heads * headDimension));

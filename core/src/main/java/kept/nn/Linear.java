@@ -1,10 +1,12 @@
 package kept.nn;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import kept.autograd.Autograd;
 import kept.autograd.LowRankUpdate;
 import kept.autograd.operation.LowRankLinear;
+import kept.autograd.operation.MatMul;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
@@ -80,6 +82,20 @@ public final class Linear extends Layer {
         }
         return withWeight(matrix ->
                 bias == null ? Functional.swiGluLinear(gate, up, matrix) : Functional.swiGluLinear(gate, up, matrix, bias.value()));
+    }
+
+    /**
+     * Applies several maps to the same x, bit-identically to {@link #forward} of each; without recording in one kernel where the device has one.
+     *
+     * @param x {@code [..., in]}
+     * @param maps the maps, which all take {@code in} features
+     * @return for each {@code [..., out]}
+     */
+    static List<Tensor> forwardEach(Tensor x, List<Linear> maps) {
+        if (Autograd.isRecording() || maps.stream().anyMatch(map -> map.a != null || map.bias != null)) {
+            return maps.stream().map(map -> map.forward(x)).toList();
+        }
+        return MatMul.linearOfEach(x, maps.stream().map(map -> map.weight.value()).toList());
     }
 
     private boolean isBeside() {

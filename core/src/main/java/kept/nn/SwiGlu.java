@@ -53,13 +53,24 @@ public final class SwiGlu extends Layer {
     }
 
     /**
+     * Applies {@code gate_proj} and {@code up_proj}, the first part of {@link #forward}.
+     *
+     * @param x {@code [..., hidden]}
+     * @return what gate and up give, {@code [..., intermediate]}
+     */
+    public List<Tensor> projectInput(Tensor x) {
+        return Linear.forwardEach(x, inputProjections());
+    }
+
+    /**
      * The input of {@code down_proj}.
      *
      * @param x {@code [..., hidden]}
      * @return {@code [..., intermediate]}
      */
     public Tensor activations(Tensor x) {
-        return Functional.swiGlu(gate.forward(x), up.forward(x));
+        List<Tensor> projected = projectInput(x);
+        return Functional.swiGlu(projected.getFirst(), projected.getLast());
     }
 
     /**
@@ -69,7 +80,8 @@ public final class SwiGlu extends Layer {
      * @return {@code [..., hidden]}
      */
     public Tensor forward(Tensor x) {
-        return project(gate.forward(x), up.forward(x));
+        List<Tensor> projected = projectInput(x);
+        return project(projected.getFirst(), projected.getLast());
     }
 
     /**

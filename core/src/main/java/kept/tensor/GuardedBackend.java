@@ -226,6 +226,14 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public void linearOfEach(Tensor x, List<Tensor> weights, List<Tensor> outs) {
+        try (var call = new KernelCall("linear")) {
+            outs.forEach(call::writes);
+            kernels.linearOfEach(call.reads(x), weights.stream().map(call::reads).toList(), outs);
+        }
+    }
+
+    @Override
     public DType productType(DType other) {
         return kernels.productType(other);
     }

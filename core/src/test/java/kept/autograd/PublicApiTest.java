@@ -67,7 +67,7 @@ class PublicApiTest {
                     "Bfloat16.", "DType.", "Divergence.",
             "Autograd.withoutRecording(", "Autograd.segmentResult(", "Layer.",
                     "KeyValues.", "Extension(", "Pair(", "Norm.addAndForward(", "Norm.forward(Tensor, DType)",
-                    "Parameter.setTrainable(", "Linear.mergedWeight(", "Linear.setMerging(",
+                    "Parameter.setTrainable(", "Linear.mergedWeight(", "Linear.setMerging(", "SwiGlu.projectInput(",
             "RopeScaling.", "Linear(double)", "DynamicNtk(", "Llama3(", "Yarn", "Angles", "LearningRateSchedule.", "Constant", "Cosine",
             "Storage(", "Decay.applies(", "Moments(", "GradientClipping(", "DoubleMatrix.index(", "NormalizedSum(", "DistillationLoss(",
                     "DistillationScores(",

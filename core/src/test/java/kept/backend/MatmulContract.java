@@ -2,7 +2,9 @@ package kept.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import kept.tensor.DType;
 import kept.tensor.Shape;
@@ -67,6 +69,39 @@ public abstract class MatmulContract extends KernelContract {
                     }
                 }
             }
+        }
+    }
+
+    /** Few rows and many, weights of one type and of several, in one piece and strided, widths that are no multiple of a vector. */
+    @Test
+    void severalProductsOfTheSameRowsHaveTheBitsOfEach() {
+        DType[][] types = {{DType.F32, DType.F32, DType.F32}, {DType.BF16, DType.BF16, DType.BF16}, {DType.F16, DType.F16, DType.F16},
+            {DType.F32, DType.BF16, DType.F16}};
+        long[] widths = {70, 1, 133};
+        for (int rows : new int[] {1, 3, 7}) {
+            for (long k : new long[] {7, 300}) {
+                for (DType[] type : types) {
+                    for (Layout layout : new Layout[] {Layout.DENSE, Layout.OFFSET, Layout.TRANSPOSED}) {
+                        assertEachHasItsBits(operand(type[0], Layout.DENSE, rows, rows, k), type, layout, widths);
+                    }
+                }
+            }
+        }
+    }
+
+    private void assertEachHasItsBits(Tensor x, DType[] types, Layout layout, long... widths) {
+        List<Tensor> weights = new ArrayList<>();
+        List<Tensor> outs = new ArrayList<>();
+        for (int i = 0; i < widths.length; i++) {
+            weights.add(operand(types[i], layout, 10 + i, widths[i], x.size(1)));
+            outs.add(Tensor.full(Double.NaN, DType.F32, Shape.of(x.size(0), widths[i])));
+        }
+        backend().linearOfEach(x, weights, outs);
+        for (int i = 0; i < widths.length; i++) {
+            Tensor alone = Tensor.empty(DType.F32, outs.get(i).shape());
+            backend().matmul(x, weights.get(i).transpose(0, 1), alone, false);
+            assertThat(outs.get(i).toFloatArray()).as("%s x %s %s %s", x.shape(), types[i], layout, weights.get(i).shape())
+                    .isEqualTo(alone.toFloatArray());
         }
     }
 

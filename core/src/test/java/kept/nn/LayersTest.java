@@ -185,6 +185,30 @@ class LayersTest {
         }
     }
 
+    /** Without recording gate and up are computed in one kernel: with few rows and with many, in one piece or not, with one axis, and refused. */
+    @Test
+    void projectionsOfOneInputHaveTheBitsOfEach() {
+        try (var _ = Scope.open()) {
+            Linear gate = linear(0, false, 10, 6);
+            Linear up = linear(1, false, 10, 6);
+            for (boolean bias : new boolean[] {false, true}) {
+                var layer = new SwiGlu(gate, bias ? linear(1, true, 10, 6) : up, linear(2, false, 6, 10));
+                for (Tensor x : List.of(Tensor.normal(9, 0, 6), Tensor.normal(9, 0, 1, 6), Tensor.normal(9, 0, 2, 3, 6),
+                        Tensor.normal(9, 0, 6, 3, 2).transpose(0, 2))) {
+                    List<Tensor> recorded = layer.projectInput(x);
+                    List<Tensor> seen = Autograd.withoutRecording(() -> layer.projectInput(x));
+                    for (int i = 0; i < 2; i++) {
+                        assertThat(seen.get(i).shape()).isEqualTo(recorded.get(i).shape());
+                        assertThat(seen.get(i).toFloatArray()).isEqualTo(layer.inputProjections().get(i).forward(x).toFloatArray())
+                                .isEqualTo(recorded.get(i).toFloatArray());
+                    }
+                }
+                assertThatThrownBy(() -> Autograd.withoutRecording(() -> layer.projectInput(Tensor.zeros(2, 5)))).isInstanceOf(ShapeException.class)
+                        .hasMessage("[linear] inner dimensions differ: [2, 5] x [10, 6] transposed");
+            }
+        }
+    }
+
     @Test
     void attentionIsItsPartsWithGradientsForEachParameter() {
         try (var _ = Scope.open(); var rotary = new RotaryEmbedding(D, 100, new RopeScaling.None(), 64)) {

@@ -83,9 +83,8 @@ final class DecoderLayer extends Layer {
         if (Autograd.isRecording() || x.size(0) * x.size(1) <= PIECE) {
             NormalizedSum h = sumEntering(postAttentionNorm, x, branch);
             observer.observe(postAttentionNormName, h.sum());
-            Tensor gate = mlp.inputProjections().getFirst().forward(h.normalized());
-            Tensor up = mlp.inputProjections().getLast().forward(h.normalized());
-            return Autograd.segmentResult(() -> sum(h.sum(), mlp.project(gate, up)));
+            List<Tensor> gateAndUp = mlp.projectInput(h.normalized());
+            return Autograd.segmentResult(() -> sum(h.sum(), mlp.project(gateAndUp.getFirst(), gateAndUp.getLast())));
         }
         Tensor h = sum(x, branch);
         observer.observe(postAttentionNormName, h);

@@ -1,6 +1,8 @@
 package kept.autograd.operation;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntPredicate;
 import kept.autograd.Autograd;
 import kept.autograd.Gradients;
@@ -11,6 +13,7 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
@@ -54,6 +57,45 @@ public final class MatMul extends Product {
         return addsInPlace(bias, x, weight)
                 ? Autograd.apply(new MatMul(true), x, weight, bias)
                 : Autograd.apply(new MatMul(true), x, weight).add(bias);
+    }
+
+    /**
+     * The products of x with several transposed matrices, as {@link kept.tensor.Tensor#linear(Tensor)} gives each, bit for bit; in one kernel where
+     * the device has one. Not differentiable.
+     *
+     * @param x {@code [..., in]}, floating
+     * @param weights for each product {@code [out, in]}, floating
+     * @return for each {@code [..., out]}, of the common dtype of x and its weight
+     * @throws ShapeException if a weight is not a matrix or has another number of columns
+     * @throws kept.tensor.DTypeException if one is of an integer type
+     * @throws TensorException if operations are being recorded
+     */
+    public static List<Tensor> linearOfEach(Tensor x, List<Tensor> weights) {
+        Arguments.usable("linear", x);
+        if (Autograd.isRecording()) {
+            throw new TensorException("[linear] of several weights has no gradient; use Autograd.withoutRecording");
+        }
+        for (Tensor weight : Arguments.present("linear", "the list of weights", weights)) {
+            Arguments.usable("linear", weight);
+            if (x.rank() == 0 || weight.rank() != 2 || weight.size(1) != x.size(-1)) {
+                throw new ShapeException("[linear] inner dimensions differ: %s x %s transposed".formatted(x.shape(), weight.shape()));
+            }
+        }
+        boolean isWide = x.dtype() == DType.F64 || weights.stream().anyMatch(weight -> weight.dtype() == DType.F64);
+        Tensor rows = x.rank() < 2 || isWide ? null : Operands.viewed(x, rowsShape(x));
+        if (rows == null) {
+            return weights.stream().map(x::linear).toList();
+        }
+        List<Tensor> results = new ArrayList<>();
+        List<Tensor> outs = new ArrayList<>();
+        for (Tensor weight : weights) {
+            Operands.checkFloating("linear", x);
+            Operands.checkFloating("linear", weight);
+            results.add(Tensor.empty(Arguments.promote("linear", x.dtype(), weight.dtype()), x.shape().with(-1, weight.size(0))));
+            outs.add(Operands.viewed(results.getLast(), rowsShape(results.getLast())));
+        }
+        x.backend().linearOfEach(rows, weights, outs);
+        return results;
     }
 
     /** A linear map of which only the backward pass is wanted. */

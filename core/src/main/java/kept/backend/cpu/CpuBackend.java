@@ -176,6 +176,13 @@ final class CpuBackend implements Backend {
     }
 
     @Override
+    public void linearOfEach(Tensor x, List<Tensor> weights, List<Tensor> outs) {
+        if (!MatmulKernel.linearOfEach(x, weights, outs)) {
+            Backend.super.linearOfEach(x, weights, outs);
+        }
+    }
+
+    @Override
     public void gather(Tensor x, int axis, Tensor index, Tensor out) {
         IndexKernel.gather(x, axis, index, out);
     }

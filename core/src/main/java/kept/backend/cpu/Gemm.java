@@ -109,7 +109,17 @@ final class Gemm {
      * @param accumulate whether to add to C
      */
     static void multiply(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate) {
-        multiply(new Product(m, n, k, a, b, c, accumulate, (long) m * n * k >= 2 * TASK_WORK));
+        multiply(new Product(m, n, k, a, b, c, accumulate, isParallel((long) m * n * k)));
+    }
+
+    /**
+     * Whether threads share a product.
+     *
+     * @param work its multiply-adds
+     * @return false where handing it over would take as long
+     */
+    static boolean isParallel(long work) {
+        return work >= 2 * TASK_WORK;
     }
 
     /**

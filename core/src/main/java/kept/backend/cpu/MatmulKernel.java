@@ -1,5 +1,7 @@
 package kept.backend.cpu;
 
+import java.util.ArrayList;
+import java.util.List;
 import kept.backend.BatchedProduct;
 import kept.tensor.DType;
 import kept.tensor.Scope;
@@ -39,6 +41,34 @@ final class MatmulKernel {
         }
         Gemm.multiplyBatch(batch.rows(), n, k, batched(a, batch, BatchedProduct.A), batched(b, batch, BatchedProduct.B),
                 batched(out, batch, BatchedProduct.C), accumulate);
+    }
+
+    /**
+     * {@code outs[i] = x weights[i]^T} in one kernel, for a few rows.
+     *
+     * @param x {@code [n, k]}
+     * @param weights for each product {@code [width, k]}
+     * @param outs for each product {@code [n, width]}
+     * @return whether it has been done; not for many rows, and other types or strides than those of layers with weights of one type
+     */
+    static boolean linearOfEach(Tensor x, List<Tensor> weights, List<Tensor> outs) {
+        int rows = Math.toIntExact(x.size(0));
+        int k = Math.toIntExact(x.size(1));
+        if (rows == 0 || k == 0) {
+            return false;
+        }
+        List<MatrixVector.Part> parts = new ArrayList<>();
+        for (int i = 0; i < outs.size(); i++) {
+            Tensor weight = weights.get(i);
+            Matrix b = matrix(weight).transposed();
+            if (b.rowStride() != 1 || !MatrixVector.handles(rows, b) || weight.dtype() != weights.getFirst().dtype()
+                    || outs.get(i).dtype() != DType.F32) {
+                return false;
+            }
+            parts.add(new MatrixVector.Part(Math.toIntExact(weight.size(0)), b, matrix(outs.get(i))));
+        }
+        MatrixVector.multiplyEach(rows, k, matrix(x), parts);
+        return true;
     }
 
     private static Gemm.Batch batched(Tensor tensor, BatchedProduct batch, int operand) {

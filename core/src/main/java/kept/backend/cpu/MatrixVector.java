@@ -3,6 +3,8 @@ package kept.backend.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.function.IntConsumer;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
@@ -16,10 +18,13 @@ import kept.tensor.DType;
  */
 final class MatrixVector {
     private static final int MAX_ROWS = 4;
-    /** The number of elements of B that stay in the first-level cache. */
-    private static final int CACHED = 1 << 12;
+    /** The number of elements of B that stay in a near cache. */
+    private static final int CACHED = 1 << 14;
+    /** The fewest columns of B that are processed at a time, as many as {@link RowProducts} takes together. */
+    private static final int FEW = 4;
     private static final int WIDTH = 1024;
-    private static final long TASK_WORK = 1 << 17;
+    /** The number of elements of B of a task: some microseconds of reading memory, so that no thread waits long for another. */
+    private static final long TASK_WORK = 1 << 16;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
 
@@ -49,39 +54,93 @@ final class MatrixVector {
      * @param parallel whether to divide the columns among threads
      */
     static void multiply(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate, boolean parallel) {
-        float[] rows = new float[m * k];
-        boolean dots = b.rowStride() == 1;
-        RowProducts products = RowProducts.of(b.type());
-        for (int i = 0; i < m; i++) {
-            Elements.widen(a.data(), a.type(), a.index(i, 0), a.columnStride(), rows, i * k, k);
-            if (dots) {
-                products.arrange(rows, i * k, k);
+        new Rows(m, k, a, b.rowStride() == 1 ? RowProducts.of(b.type()) : null).multiply(List.of(new Part(n, b, c)), accumulate, parallel);
+    }
+
+    /**
+     * Computes products of the same rows with several matrices that are contiguous along k and of one type; each has the bits of {@link #multiply}.
+     *
+     * @param m rows of A
+     * @param k columns of A, at least 1
+     * @param a the left operand
+     * @param parts the right operands with their results
+     */
+    static void multiplyEach(int m, int k, Matrix a, List<Part> parts) {
+        long work = parts.stream().mapToLong(Part::n).sum() * m * k;
+        new Rows(m, k, a, RowProducts.of(parts.getFirst().b.type())).multiply(parts, false, Gemm.isParallel(work));
+    }
+
+    /**
+     * A right operand and its result.
+     *
+     * @param n columns of B and C
+     * @param b the right operand
+     * @param c the result, f32 with unit column stride
+     */
+    record Part(int n, Matrix b, Matrix c) {}
+
+    /** The rows of A, widened, and arranged for dot products if there are any. */
+    private static final class Rows {
+        private final int m;
+        private final int k;
+        private final float[] rows;
+        /** Null where B is contiguous along n. */
+        private final RowProducts products;
+
+        Rows(int m, int k, Matrix a, RowProducts products) {
+            this.m = m;
+            this.k = k;
+            this.products = products;
+            rows = new float[m * k];
+            for (int i = 0; i < m; i++) {
+                Elements.widen(a.data(), a.type(), a.index(i, 0), a.columnStride(), rows, i * k, k);
+                if (products != null) {
+                    products.arrange(rows, i * k, k);
+                }
             }
         }
-        WorkerPool.RangeBody body = (first, end) -> {
-            Matrix part = b.shifted(first * b.columnStride());
-            float[] sums = new float[m * (int) (end - first)];
-            if (dots) {
-                dots(m, (int) (end - first), k, rows, part, products, sums);
+
+        /** Divides the columns of all parts into tasks. */
+        void multiply(List<Part> parts, boolean accumulate, boolean parallel) {
+            int grain = Math.clamp(TASK_WORK / k / FEW * FEW, products != null ? 4 * FEW : WIDTH / 2, WIDTH);
+            int[] firstTasks = new int[parts.size() + 1];
+            for (int i = 0; i < parts.size(); i++) {
+                firstTasks[i + 1] = firstTasks[i] + Math.ceilDiv(parts.get(i).n, grain);
+            }
+            IntConsumer body = task -> {
+                int i = 0;
+                while (task >= firstTasks[i + 1]) {
+                    i++;
+                }
+                int first = (task - firstTasks[i]) * grain;
+                multiply(parts.get(i), first, Math.min(grain, parts.get(i).n - first), accumulate);
+            };
+            int tasks = firstTasks[parts.size()];
+            if (parallel) {
+                WorkerPool.shared().run(tasks, body);
             } else {
-                sums(m, (int) (end - first), k, rows, part, sums);
+                for (int task = 0; task < tasks; task++) {
+                    body.accept(task);
+                }
             }
-            store(m, (int) (end - first), sums, c.shifted(first), accumulate);
-        };
-        long grain = Math.clamp(TASK_WORK / k, dots ? 16 : WIDTH / 2, WIDTH);
-        if (parallel) {
-            WorkerPool.shared().forRanges(n, grain, body);
-        } else {
-            for (long first = 0; first < n; first += grain) {
-                body.accept(first, Math.min(n, first + grain));
+        }
+
+        private void multiply(Part part, int first, int count, boolean accumulate) {
+            Matrix b = part.b.shifted(first * part.b.columnStride());
+            float[] sums = new float[m * count];
+            if (products != null) {
+                dots(m, count, k, rows, b, products, sums);
+            } else {
+                sums(m, count, k, rows, b, sums);
             }
+            store(m, count, sums, part.c.shifted(first), accumulate);
         }
     }
 
     /** Processes a few columns of B at a time, so that they are in the cache for the next rows of A. */
     private static void dots(int m, int n, int k, float[] rows, Matrix b, RowProducts products, float[] sums) {
         boolean widened = b.type() == DType.F16;
-        int few = m == 1 && !widened ? n : Math.max(1, CACHED / k);
+        int few = m == 1 && !widened ? n : Math.max(FEW, CACHED / k);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment columns = widened ? arena.allocate(ValueLayout.JAVA_FLOAT, (long) few * k) : null;
             for (int first = 0; first < n; first += few) {

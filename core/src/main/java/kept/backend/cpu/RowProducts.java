@@ -3,8 +3,9 @@ package kept.backend.cpu;
 import kept.tensor.DType;
 
 /**
- * Dot products of one vector with the rows of a matrix, y = W x. Rows are read in place, one after another, short ones in pairs: memory is read up to
- * twice as fast in one stream as in four. A row in bf16 is read as pairs of numbers in the bits of one f32: the upper half, and the lower half
+ * Dot products of one vector with the rows of a matrix, y = W x. Rows are read in place, and so many at a time as accumulators fit into registers,
+ * each from its own part of W: the processor's prefetcher then follows several streams, and starts anew in one page while others arrive. Four rows
+ * side by side in memory would be one stream. A row in bf16 is read as pairs of numbers in the bits of one f32: the upper half, and the lower half
  * shifted, are numbers in f32, without moves between lanes.
  *
  * <pre>

@@ -16,9 +16,12 @@ final class RowProductsLoop implements RowProducts {
     private static final boolean PAIRS = TYPE == DType.BF16;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
+    /** The bytes of a number in W, and of as many as a vector has lanes. */
+    private static final long BYTES = TYPE.bytes();
+    private static final long VECTOR = LANES * BYTES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-    /** Rows shorter than this are processed in pairs: a short row ends before the processor has many loads in flight, and two rows share x. */
-    private static final int SHORT = 4096 / TYPE.bytes();
+    /** Rows that are processed at a time: as many as have four accumulators each in the registers of vectors of this width. */
+    private static final int TOGETHER = LANES >= 16 ? 4 : 2;
     private static final IntVector UPPER = IntVector.broadcast(SPECIES.withLanes(int.class), 0xffff0000);
 
     RowProductsLoop() { }
@@ -40,17 +43,24 @@ final class RowProductsLoop implements RowProducts {
         long wStart = matrix.index(0, 0);
         long wStride = matrix.rowStride();
         int whole = k - k % STEP;
-        float[] lanes = new float[2 * LANES];
-        int row = 0;
-        for (; k < SHORT && row < n - 1; row += 2) {
-            long start = wStart + row * wStride;
-            pair(whole, w, start * TYPE.bytes(), (start + wStride) * TYPE.bytes(), x, xStart, lanes);
-            y[yStart + row] = sum(lanes, 0, k, w, start, x, xStart);
-            y[yStart + row + 1] = sum(lanes, LANES, k, w, start + wStride, x, xStart);
+        float[] lanes = new float[TOGETHER * LANES];
+        int distance = n / TOGETHER;
+        for (int first = 0; first < distance; first++) {
+            long start = (wStart + first * wStride) * BYTES;
+            long step = distance * wStride * BYTES;
+            if (TOGETHER == 4) {
+                four(whole, w, start, step, x, xStart, lanes);
+            } else {
+                two(whole, w, start, step, x, xStart, lanes);
+            }
+            for (int i = 0; i < TOGETHER; i++) {
+                int row = first + i * distance;
+                y[yStart + row] = sum(lanes, i * LANES, k, w, wStart + row * wStride, x, xStart);
+            }
         }
-        for (; row < n; row++) {
+        for (int row = TOGETHER * distance; row < n; row++) {
             long start = wStart + row * wStride;
-            chains(whole, w, start * TYPE.bytes(), x, xStart, lanes);
+            chains(whole, w, start * BYTES, x, xStart, lanes);
             y[yStart + row] = sum(lanes, 0, k, w, start, x, xStart);
         }
     }
@@ -87,8 +97,8 @@ final class RowProductsLoop implements RowProducts {
         s0.add(s1).add(s2.add(s3)).intoArray(sum, 0);
     }
 
-    /** {@link #chains} for two rows, r and s. */
-    private static void pair(int k, MemorySegment segment, long start, long next, float[] x, int xStart, float[] sums) {
+    /** {@link #chains} of two rows, r and s, a number of bytes apart. */
+    private static void two(int k, MemorySegment segment, long start, long step, float[] x, int xStart, float[] sums) {
         MemorySegment w = NativeView.of(segment);
         FloatVector r0 = FloatVector.zero(SPECIES);
         FloatVector r1 = r0;
@@ -103,26 +113,96 @@ final class RowProductsLoop implements RowProducts {
             FloatVector x1 = FloatVector.fromArray(SPECIES, x, xStart + i + LANES);
             FloatVector x2 = FloatVector.fromArray(SPECIES, x, xStart + i + 2 * LANES);
             FloatVector x3 = FloatVector.fromArray(SPECIES, x, xStart + i + 3 * LANES);
-            FloatVector v0 = vector(w, start, i, 0);
-            FloatVector v2 = vector(w, start, i, 2);
-            r0 = x0.fma(PAIRS ? lower(v0) : v0, r0);
-            r1 = x1.fma(PAIRS ? upper(v0) : vector(w, start, i, 1), r1);
-            r2 = x2.fma(PAIRS ? lower(v2) : v2, r2);
-            r3 = x3.fma(PAIRS ? upper(v2) : vector(w, start, i, 3), r3);
-            FloatVector w0 = vector(w, next, i, 0);
-            FloatVector w2 = vector(w, next, i, 2);
-            s0 = x0.fma(PAIRS ? lower(w0) : w0, s0);
-            s1 = x1.fma(PAIRS ? upper(w0) : vector(w, next, i, 1), s1);
-            s2 = x2.fma(PAIRS ? lower(w2) : w2, s2);
-            s3 = x3.fma(PAIRS ? upper(w2) : vector(w, next, i, 3), s3);
+            FloatVector rw0 = vector(w, start, i, 0);
+            FloatVector rw2 = vector(w, start, i, 2);
+            r0 = x0.fma(PAIRS ? lower(rw0) : rw0, r0);
+            r1 = x1.fma(PAIRS ? upper(rw0) : vector(w, start, i, 1), r1);
+            r2 = x2.fma(PAIRS ? lower(rw2) : rw2, r2);
+            r3 = x3.fma(PAIRS ? upper(rw2) : vector(w, start, i, 3), r3);
+            FloatVector sw0 = vector(w, start + step, i, 0);
+            FloatVector sw2 = vector(w, start + step, i, 2);
+            s0 = x0.fma(PAIRS ? lower(sw0) : sw0, s0);
+            s1 = x1.fma(PAIRS ? upper(sw0) : vector(w, start + step, i, 1), s1);
+            s2 = x2.fma(PAIRS ? lower(sw2) : sw2, s2);
+            s3 = x3.fma(PAIRS ? upper(sw2) : vector(w, start + step, i, 3), s3);
         }
         r0.add(r1).add(r2.add(r3)).intoArray(sums, 0);
         s0.add(s1).add(s2.add(s3)).intoArray(sums, LANES);
     }
 
+    /**
+     * {@link #chains} of four rows, r to u, each a number of bytes after the one before. Calls no methods of its own: the JIT stops inlining those
+     * in a method that has grown as large as this one, and would then box vectors.
+     */
+    private static void four(int k, MemorySegment segment, long start, long step, float[] x, int xStart, float[] sums) {
+        MemorySegment w = NativeView.of(segment);
+        FloatVector r0 = FloatVector.zero(SPECIES);
+        FloatVector r1 = r0;
+        FloatVector r2 = r0;
+        FloatVector r3 = r0;
+        FloatVector s0 = r0;
+        FloatVector s1 = r0;
+        FloatVector s2 = r0;
+        FloatVector s3 = r0;
+        FloatVector t0 = r0;
+        FloatVector t1 = r0;
+        FloatVector t2 = r0;
+        FloatVector t3 = r0;
+        FloatVector u0 = r0;
+        FloatVector u1 = r0;
+        FloatVector u2 = r0;
+        FloatVector u3 = r0;
+        for (int i = 0; i < k; i += STEP) {
+            long at = start + i * BYTES;
+            FloatVector x0 = FloatVector.fromArray(SPECIES, x, xStart + i);
+            FloatVector x1 = FloatVector.fromArray(SPECIES, x, xStart + i + LANES);
+            FloatVector x2 = FloatVector.fromArray(SPECIES, x, xStart + i + 2 * LANES);
+            FloatVector x3 = FloatVector.fromArray(SPECIES, x, xStart + i + 3 * LANES);
+            FloatVector rw0 = FloatVector.fromMemorySegment(SPECIES, w, at, ORDER);
+            FloatVector rw2 = FloatVector.fromMemorySegment(SPECIES, w, at + 2 * VECTOR, ORDER);
+            FloatVector rw1 = PAIRS ? rw0 : FloatVector.fromMemorySegment(SPECIES, w, at + VECTOR, ORDER);
+            FloatVector rw3 = PAIRS ? rw2 : FloatVector.fromMemorySegment(SPECIES, w, at + 3 * VECTOR, ORDER);
+            r0 = x0.fma(PAIRS ? rw0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : rw0, r0);
+            r1 = x1.fma(PAIRS ? rw1.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : rw1, r1);
+            r2 = x2.fma(PAIRS ? rw2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : rw2, r2);
+            r3 = x3.fma(PAIRS ? rw3.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : rw3, r3);
+            at += step;
+            FloatVector sw0 = FloatVector.fromMemorySegment(SPECIES, w, at, ORDER);
+            FloatVector sw2 = FloatVector.fromMemorySegment(SPECIES, w, at + 2 * VECTOR, ORDER);
+            FloatVector sw1 = PAIRS ? sw0 : FloatVector.fromMemorySegment(SPECIES, w, at + VECTOR, ORDER);
+            FloatVector sw3 = PAIRS ? sw2 : FloatVector.fromMemorySegment(SPECIES, w, at + 3 * VECTOR, ORDER);
+            s0 = x0.fma(PAIRS ? sw0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : sw0, s0);
+            s1 = x1.fma(PAIRS ? sw1.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : sw1, s1);
+            s2 = x2.fma(PAIRS ? sw2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : sw2, s2);
+            s3 = x3.fma(PAIRS ? sw3.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : sw3, s3);
+            at += step;
+            FloatVector tw0 = FloatVector.fromMemorySegment(SPECIES, w, at, ORDER);
+            FloatVector tw2 = FloatVector.fromMemorySegment(SPECIES, w, at + 2 * VECTOR, ORDER);
+            FloatVector tw1 = PAIRS ? tw0 : FloatVector.fromMemorySegment(SPECIES, w, at + VECTOR, ORDER);
+            FloatVector tw3 = PAIRS ? tw2 : FloatVector.fromMemorySegment(SPECIES, w, at + 3 * VECTOR, ORDER);
+            t0 = x0.fma(PAIRS ? tw0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : tw0, t0);
+            t1 = x1.fma(PAIRS ? tw1.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : tw1, t1);
+            t2 = x2.fma(PAIRS ? tw2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : tw2, t2);
+            t3 = x3.fma(PAIRS ? tw3.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : tw3, t3);
+            at += step;
+            FloatVector uw0 = FloatVector.fromMemorySegment(SPECIES, w, at, ORDER);
+            FloatVector uw2 = FloatVector.fromMemorySegment(SPECIES, w, at + 2 * VECTOR, ORDER);
+            FloatVector uw1 = PAIRS ? uw0 : FloatVector.fromMemorySegment(SPECIES, w, at + VECTOR, ORDER);
+            FloatVector uw3 = PAIRS ? uw2 : FloatVector.fromMemorySegment(SPECIES, w, at + 3 * VECTOR, ORDER);
+            u0 = x0.fma(PAIRS ? uw0.reinterpretAsInts().lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : uw0, u0);
+            u1 = x1.fma(PAIRS ? uw1.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : uw1, u1);
+            u2 = x2.fma(PAIRS ? uw2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : uw2, u2);
+            u3 = x3.fma(PAIRS ? uw3.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : uw3, u3);
+        }
+        r0.add(r1).add(r2.add(r3)).intoArray(sums, 0);
+        s0.add(s1).add(s2.add(s3)).intoArray(sums, LANES);
+        t0.add(t1).add(t2.add(t3)).intoArray(sums, 2 * LANES);
+        u0.add(u1).add(u2.add(u3)).intoArray(sums, 3 * LANES);
+    }
+
     /** The vector at a distance of some vectors from an element; for bf16 it contains pairs. */
     private static FloatVector vector(MemorySegment w, long start, int i, int vectors) {
-        return FloatVector.fromMemorySegment(SPECIES, w, start + (i + vectors * LANES) * (PAIRS ? 2L : 4L), ORDER);
+        return FloatVector.fromMemorySegment(SPECIES, w, start + i * BYTES + vectors * VECTOR, ORDER);
     }
 
     private static FloatVector lower(FloatVector pairs) {
