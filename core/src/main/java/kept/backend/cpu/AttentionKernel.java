@@ -35,7 +35,8 @@ import kept.tensor.Tensor;
  * serves {@value #QUERIES} queries while it is in the cache. Each thread needs additional memory for the keys and values of one group.
  */
 final class AttentionKernel {
-    private static final int KEYS = 128;
+    /** The number of keys of a block. */
+    static final int KEYS = 128;
     /** The fewest queries of a part; fewer would not repay packing the keys again. */
     private static final int MIN_TASK_QUERIES = 256;
     private static final int TASKS = 16;
@@ -103,6 +104,10 @@ final class AttentionKernel {
      * @param logSumExpOffset the index of its first element in the segment
      */
     static void forward(AttentionShape shape, Heads q, Heads k, Heads v, float scale, Heads out, MemorySegment logSumExp, long logSumExpOffset) {
+        if (shape.queries() <= AttentionOfFew.MAX_QUERIES) {
+            new AttentionOfFew(shape, q, k, v, scale, out, logSumExp, logSumExpOffset).compute();
+            return;
+        }
         AttentionKernel kernel = new AttentionKernel(shape, q, k, v, scale, out, logSumExp, logSumExpOffset);
         int pairs = shape.batch() * shape.groups();
         int parts = pairs == 0 ? 1 : Math.clamp(shape.queries() / MIN_TASK_QUERIES, 1, Math.ceilDiv(TASKS, pairs));

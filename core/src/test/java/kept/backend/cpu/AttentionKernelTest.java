@@ -52,7 +52,7 @@ class AttentionKernelTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"2,70,90,4,2,48", "1,600,600,2,1,32", "1,1100,1300,2,1,6"})
+    @CsvSource({"2,70,90,4,2,48", "1,600,600,2,1,32", "1,1100,1300,2,1,6", "1,1,900,4,2,40", "2,4,600,6,2,48"})
     void bitsDoNotDependOnThreadsOrStrides(int batch, int queries, int keys, int heads, int groups, int width) {
         AttentionShape shape = new AttentionShape(batch, queries, keys, heads, groups, width);
         Case[] cases = new Case[4];
