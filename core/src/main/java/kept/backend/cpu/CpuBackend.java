@@ -44,13 +44,14 @@ final class CpuBackend implements Backend {
                 : "; wider vectors (AVX2, AVX-512) would be several times faster: this processor or JVM (-XX:UseAVX) has none";
         String checked = NativeView.ENABLED ? ""
                 : "; --enable-native-access=kept.core (ALL-UNNAMED on the class path) would make them faster";
-        return "cpu: %d-bit vectors (%d floats), %d thread%s, Vector API kernels%s%s"
-                .formatted(bits, VectorMath.LANES, threads, threads == 1 ? "" : "s", narrow, checked);
+        String products = Bf16Gemm.enabled() ? ", products with bf16 weights in machine code" : "";
+        return "cpu: %d-bit vectors (%d floats), %d thread%s, Vector API kernels%s%s%s"
+                .formatted(bits, VectorMath.LANES, threads, threads == 1 ? "" : "s", products, narrow, checked);
     }
 
     @Override
     public String arithmetic() {
-        return "cpu, vectors of %d bits".formatted(VectorMath.SPECIES.vectorBitSize());
+        return "cpu, vectors of %d bits%s".formatted(VectorMath.SPECIES.vectorBitSize(), Bf16Gemm.enabled() ? ", products of bf16" : "");
     }
 
     @Override

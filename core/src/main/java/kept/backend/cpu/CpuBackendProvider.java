@@ -16,8 +16,9 @@ public final class CpuBackendProvider implements BackendProvider {
     @Override
     public Backend open(int index) {
         CpuSettings.requireVectors();
-        // Reads the number of threads before the pool's class is loaded, which starts the threads, so that a wrong number is reported as an error.
+        // Reads the settings before the classes are loaded that keep them, so that a wrong one is reported as an error.
         CpuSettings.threads();
+        CpuSettings.machineCode();
         return new CpuBackend(CpuSettings.memory());
     }
 }

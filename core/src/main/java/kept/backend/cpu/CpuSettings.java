@@ -1,5 +1,6 @@
 package kept.backend.cpu;
 
+import java.util.Locale;
 import kept.backend.HostLimits;
 import kept.tensor.DeviceException;
 
@@ -13,6 +14,9 @@ final class CpuSettings {
 
     /** The number of processes that share the host's memory equally; by default 1. */
     static final String PROCESSES = "kept.cpu.processes";
+
+    /** Whether products with bf16 matrices may be machine code, {@code on} or {@code off} (the default). */
+    static final String MACHINE_CODE = "kept.cpu.native";
 
     private static final int MAX_THREADS = 1024;
 
@@ -49,6 +53,22 @@ final class CpuSettings {
         int processes = (int) number(PROCESSES, 1, Integer.MAX_VALUE);
         return System.getProperty(MEMORY) == null ? MemoryLimit.of(HostLimits.ofThisProcess().usableMemory(), processes, MemoryLimit::heap)
                 : MemoryLimit.of(number(MEMORY, Long.MAX_VALUE, Long.MAX_VALUE));
+    }
+
+    /**
+     * Whether products with bf16 matrices may be machine code that rounds the other operand to bf16.
+     *
+     * @return the setting
+     * @throws DeviceException if the property is set to something else
+     */
+    static boolean machineCode() {
+        String text = System.getProperty(MACHINE_CODE, "off").strip();
+        return switch (text.toLowerCase(Locale.ROOT)) {
+            case "on" -> true;
+            case "off" -> false;
+            default -> throw new DeviceException("[device] cpu: -D%s=%s is neither on nor off; correct it or leave it out"
+                    .formatted(MACHINE_CODE, text));
+        };
     }
 
     private static long number(String property, long otherwise, long most) {

@@ -445,7 +445,14 @@ final class Elements {
         return exact.or(bits.and(0x8000).lanewise(VectorOperators.LSHL, 16)).reinterpretAsFloats();
     }
 
-    private static IntVector unsigned(MemorySegment data, long bytes) {
+    /**
+     * A vector of 16-bit numbers, extended with zeros.
+     *
+     * @param data the memory
+     * @param bytes the offset of the first
+     * @return as many as a vector of f32 has lanes
+     */
+    static IntVector unsigned(MemorySegment data, long bytes) {
         return (IntVector) ShortVector.fromMemorySegment(HALVES, data, bytes, ORDER).convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
     }
 }

@@ -67,7 +67,7 @@ final class Gemm {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
     /** The sizes of a product and its operands. */
-    private record Product(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate, boolean parallel) {
+    record Product(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate, boolean parallel) {
         long work() {
             return (long) m * n * k;
         }
@@ -180,6 +180,8 @@ final class Gemm {
             MatrixVector.multiply(p.m, p.n, p.k, p.a, p.b, p.c, p.accumulate, p.parallel);
         } else if (p.n == 1 && p.m > 1 && p.c.rowStride() == 1 && MatrixVector.handles(1, p.a.transposed())) {
             MatrixVector.multiply(1, p.m, p.k, p.b.transposed(), p.a.transposed(), p.c.transposed(), p.accumulate, p.parallel);
+        } else if (p.b.type() == DType.BF16 && Bf16Gemm.enabled()) {
+            Bf16Gemm.multiply(p);
         } else {
             blocks(p);
         }

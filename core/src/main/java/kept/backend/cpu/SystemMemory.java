@@ -25,6 +25,9 @@ final class SystemMemory {
     /** {@code PROT_READ | PROT_WRITE}; this and the following are the same on every Linux that has a JDK 25. */
     private static final int READ_AND_WRITE = 1 | 2;
 
+    /** {@code PROT_READ | PROT_EXEC}. */
+    private static final int READ_AND_EXECUTE = 1 | 4;
+
     /** {@code MAP_PRIVATE | MAP_ANONYMOUS}. */
     private static final int PRIVATE_AND_ANONYMOUS = 0x02 | 0x20;
 
@@ -49,8 +52,18 @@ final class SystemMemory {
         return CALLS == null || bytes < LARGE_PAGE ? arena.allocate(bytes, alignment) : CALLS.map(arena, bytes);
     }
 
-    /** Three functions of the C library. */
-    private record Calls(MethodHandle mmap, MethodHandle munmap, MethodHandle madvise) {
+    /**
+     * Makes machine code executable for as long as the process runs. Its pages are writable first and executable afterwards, never both.
+     *
+     * @param code functions for this processor, independent of their position
+     * @return the code; empty if the system forbids such pages, or native access is not allowed
+     */
+    static Optional<MemorySegment> executable(byte[] code) {
+        return CALLS == null ? Optional.empty() : CALLS.executable(code);
+    }
+
+    /** Four functions of the C library. */
+    private record Calls(MethodHandle mmap, MethodHandle munmap, MethodHandle madvise, MethodHandle mprotect) {
         @SuppressWarnings("restricted")
         static Calls find() {
             if (!NativeView.ENABLED || !System.getProperty("os.name").toLowerCase(Locale.ROOT).equals("linux")) {
@@ -61,14 +74,37 @@ final class SystemMemory {
             Optional<MemorySegment> mmap = library.find("mmap");
             Optional<MemorySegment> munmap = library.find("munmap");
             Optional<MemorySegment> madvise = library.find("madvise");
-            if (mmap.isEmpty() || munmap.isEmpty() || madvise.isEmpty()) {
+            Optional<MemorySegment> mprotect = library.find("mprotect");
+            if (mmap.isEmpty() || munmap.isEmpty() || madvise.isEmpty() || mprotect.isEmpty()) {
                 return null;
             }
             ValueLayout size = ValueLayout.JAVA_LONG;
             ValueLayout flags = ValueLayout.JAVA_INT;
             return new Calls(linker.downcallHandle(mmap.get(), FunctionDescriptor.of(size, size, size, flags, flags, flags, size)),
                     linker.downcallHandle(munmap.get(), FunctionDescriptor.of(flags, size, size)),
-                    linker.downcallHandle(madvise.get(), FunctionDescriptor.of(flags, size, size, flags)));
+                    linker.downcallHandle(madvise.get(), FunctionDescriptor.of(flags, size, size, flags)),
+                    linker.downcallHandle(mprotect.get(), FunctionDescriptor.of(flags, size, size, flags)));
+        }
+
+        @SuppressWarnings("restricted")
+        Optional<MemorySegment> executable(byte[] code) {
+            try {
+                long address = (long) mmap.invokeExact(0L, (long) code.length, READ_AND_WRITE, PRIVATE_AND_ANONYMOUS, -1, 0L);
+                if (address == MAP_FAILED) {
+                    return Optional.empty();
+                }
+                MemorySegment pages = MemorySegment.ofAddress(address).reinterpret(code.length);
+                MemorySegment.copy(code, 0, pages, ValueLayout.JAVA_BYTE, 0, code.length);
+                if ((int) mprotect.invokeExact(address, (long) code.length, READ_AND_EXECUTE) == 0) {
+                    return Optional.of(pages);
+                }
+                unmap(pages);
+                return Optional.empty();
+            } catch (RuntimeException | Error e) {
+                throw e;
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
         }
 
         @SuppressWarnings("restricted")

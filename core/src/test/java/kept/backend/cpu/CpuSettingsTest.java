@@ -71,4 +71,17 @@ class CpuSettingsTest {
         System.setProperty("kept.cpu.memory", "8g");
         assertThatThrownBy(() -> new CpuBackendProvider().open(0)).isInstanceOf(DeviceException.class).hasMessageContaining("-Dkept.cpu.memory=8g");
     }
+
+    @Test
+    void machineCodeIsOffUnlessAskedFor() {
+        System.clearProperty("kept.cpu.native");
+        assertThat(CpuSettings.machineCode()).isFalse();
+        System.setProperty("kept.cpu.native", "On");
+        assertThat(CpuSettings.machineCode()).isTrue();
+        System.setProperty("kept.cpu.native", "off");
+        assertThat(CpuSettings.machineCode()).isFalse();
+        System.setProperty("kept.cpu.native", "yes");
+        assertThatThrownBy(() -> new CpuBackendProvider().open(0)).isInstanceOf(DeviceException.class)
+                .hasMessage("[device] cpu: -Dkept.cpu.native=yes is neither on nor off; correct it or leave it out");
+    }
 }

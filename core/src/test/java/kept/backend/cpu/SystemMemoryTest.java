@@ -54,6 +54,15 @@ class SystemMemoryTest {
         assertThat(mapped(address)).isFalse();
     }
 
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void machineCodeCanBeExecutedButNoLongerWritten() throws IOException {
+        byte[] code = {(byte) 0xc3, 1, 2, 3};
+        MemorySegment pages = SystemMemory.executable(code).orElseThrow();
+        assertThat(pages.toArray(ValueLayout.JAVA_BYTE)).isEqualTo(code);
+        assertThat(flags(pages.address())).contains("rd", "ex").doesNotContain("wr");
+    }
+
     private static boolean mapped(long address) throws IOException {
         return lines().stream().anyMatch(line -> holds(line, address));
     }
