@@ -23,7 +23,7 @@ final class Avx512Code {
     /** The bytes that precede the opcode in an older encoding, as bits of an EVEX instruction. */
     private static final int MAP_0F = 1;
     private static final int MAP_0F38 = 2;
-    /** The low bits of the byte that names registers, in which both operands are registers; without them the second is an address with a 32-bit offset. */
+    /** Two bits of the byte that names registers: both operands are registers, or the second is an address with an offset of 32 bits. */
     private static final int BOTH_REGISTERS = 0xc0;
     private static final int OFFSET = 0x80;
 

@@ -9,8 +9,8 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * The tile of products of bf16 numbers, in machine code: C = A B or C += A B with {@code vdpbf16ps} of AVX512-BF16, which the Vector API does not have
- * and which multiplies two pairs of numbers where an f32 instruction multiplies one.
+ * The tile of products of bf16 numbers, in machine code: C = A B or C += A B with {@code vdpbf16ps} of AVX512-BF16, which the Vector API does not
+ * have and which multiplies two pairs of numbers where an f32 instruction multiplies one.
  *
  * <pre>
  *              b: 2 vectors of pairs               for each pair of k

@@ -149,7 +149,8 @@ class Bf16GemmTest {
         Elements.setFloat(b.data(), DType.BF16, b.index(6, 49), Float.NaN);
         // Leaves NaN in all memory of packed rows.
         WorkerPool.shareThreads(1);
-        product(new int[] {20, 50, 8}, matrix(DType.F32, 20, 8, Layout.ROWS, () -> Float.NaN), matrix(DType.BF16, 8, 50, Layout.ROWS, () -> 1), true, tile);
+        Matrix ones = matrix(DType.BF16, 8, 50, Layout.ROWS, () -> 1);
+        product(new int[] {20, 50, 8}, matrix(DType.F32, 20, 8, Layout.ROWS, () -> Float.NaN), ones, true, tile);
         float[] result = product(size, a, b, true, tile);
         for (int i = 0; i < 20; i++) {
             for (int j = 0; j < 50; j++) {
