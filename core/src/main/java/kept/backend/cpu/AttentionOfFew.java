@@ -116,7 +116,7 @@ final class AttentionOfFew {
         for (int key = 0; key < shape.keys(); key += KEYS) {
             int count = Math.min(KEYS, shape.keys() - key);
             Packing.panels(k.matrix(batch, key, group).transposed(), rows.width, count, rows.keys, 0, Packing.scratch());
-            Packing.rows(v.matrix(batch, key, group), count, rows.width, rows.values, rows.stride);
+            Packing.rows(v.matrix(batch, key, group), count, rows.width, rows.values, 0, rows.stride);
             for (int row = 0; row < rows.count; row++) {
                 int seen = Math.min(count, shape.seen(query(row)) - key);
                 if (seen > 0) {

@@ -64,7 +64,7 @@ final class Bf16Gemm {
      *
      * @param p the product, with a bf16 right operand
      */
-    static void multiply(Gemm.Product p) {
+    static void multiply(Product p) {
         multiply(p, TILE);
     }
 
@@ -74,7 +74,7 @@ final class Bf16Gemm {
      * @param p the product, with a bf16 right operand
      * @param tile computes its tiles
      */
-    static void multiply(Gemm.Product p, Tile tile) {
+    static void multiply(Product p, Tile tile) {
         int depth = 2 * PAIRS;
         for (int row = 0; row < p.m(); row += GROUP) {
             int m = Math.min(GROUP, p.m() - row);
@@ -82,12 +82,12 @@ final class Bf16Gemm {
                 Matrix a = p.a().shifted(row * p.a().rowStride() + first * p.a().columnStride());
                 Matrix b = p.b().shifted(first * p.b().rowStride());
                 Matrix c = p.c().shifted(row * p.c().rowStride());
-                block(new Gemm.Product(m, p.n(), Math.min(depth, p.k() - first), a, b, c, p.accumulate() || first > 0, p.parallel()), tile);
+                block(new Product(m, p.n(), Math.min(depth, p.k() - first), a, b, c, p.accumulate() || first > 0, p.parallel()), tile);
             }
         }
     }
 
-    private static void block(Gemm.Product p, Tile tile) {
+    private static void block(Product p, Tile tile) {
         MemorySegment left = Workspace.ofThread().segment(Workspace.Slot.LEFT, p.m() * (ROW_BYTES / Float.BYTES));
         p.forEach(Math.ceilDiv(p.m(), PACKED_ROWS), task -> {
             for (int i = task * PACKED_ROWS; i < Math.min(p.m(), (task + 1) * PACKED_ROWS); i++) {
@@ -103,7 +103,7 @@ final class Bf16Gemm {
         });
     }
 
-    private static void multiplyPanel(Gemm.Product p, MemorySegment left, MemorySegment right, int column, int columns, Tile tile) {
+    private static void multiplyPanel(Product p, MemorySegment left, MemorySegment right, int column, int columns, Tile tile) {
         int pairs = Math.ceilDiv(p.k(), 2);
         MemorySegment c = p.c().data();
         long stride = p.c().rowStride() * Float.BYTES;

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -35,7 +36,7 @@ final class Packing {
     /** Columns of a panel: those of a tile. */
     static final int WIDTH = TileProduct.COLUMNS;
     /** The number of elements of a column that are transposed at a time: runs long enough for the prefetcher. */
-    private static final int BLOCK = 256;
+    private static final int BLOCK = 128;
     /** The number of rows that are copied at a time: few enough for the prefetcher's streams, enough to write each panel in runs. */
     private static final int COPIED = 16;
     /** The number of elements of a row that are copied at a time. */
@@ -45,6 +46,8 @@ final class Packing {
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
+    /** The vectors of {@link TileProduct#ROWS} lanes. */
+    private static final VectorSpecies<Float> NARROW = VectorSpecies.of(float.class, VectorShape.forBitSize(Float.SIZE * TileProduct.ROWS));
     private static final int LOG_LANES = Integer.numberOfTrailingZeros(LANES);
     /** For d = 2^i, the lanes that are exchanged with those at distance d, and a mask of the odd ones. */
     private static final List<VectorShuffle<Float>> SWAPS = IntStream.range(0, LOG_LANES).mapToObj(Packing::swap).toList();
@@ -68,11 +71,12 @@ final class Packing {
      * @param rows the number of rows
      * @param columns the number of columns
      * @param packed receives them
+     * @param at the index where the first begins
      * @param stride the distance between packed rows in elements
      */
-    static void rows(Matrix x, int rows, int columns, float[] packed, int stride) {
+    static void rows(Matrix x, int rows, int columns, float[] packed, int at, int stride) {
         for (int i = 0; i < rows; i++) {
-            Elements.widen(x.data(), x.type(), x.index(i, 0), x.columnStride(), packed, i * stride, columns);
+            Elements.widen(x.data(), x.type(), x.index(i, 0), x.columnStride(), packed, at + i * stride, columns);
         }
     }
 
@@ -88,7 +92,7 @@ final class Packing {
      */
     static void panels(Matrix x, int rows, int columns, float[] panels, int at, float[] scratch) {
         if (x.columnStride() == 1 || x.rowStride() != 1) {
-            copyPanels(x, rows, columns, panels, at, scratch);
+            copyPart(x, new Part(0, rows, rows, columns, WIDTH), panels, at);
             return;
         }
         for (int column = 0; column < columns; column += WIDTH) {
@@ -108,22 +112,59 @@ final class Packing {
         return column / WIDTH * WIDTH * rows + column % WIDTH;
     }
 
-    /** Copies runs of a few rows at a time, so that reads and writes are longer than a cache line. */
-    private static void copyPanels(Matrix x, int rows, int columns, float[] panels, int at, float[] scratch) {
-        for (int first = 0; first < rows; first += COPIED) {
-            int count = Math.min(COPIED, rows - first);
-            for (int column = 0; column < columns; column += RUN) {
-                int present = Math.min(RUN, columns - column);
+    /**
+     * Some rows of panels.
+     *
+     * @param first the first row
+     * @param rows the number of rows
+     * @param depth the number of rows of the panels
+     * @param columns the number of columns of all panels together
+     * @param width the number of columns of a panel: {@link #WIDTH}, or {@link TileProduct#ROWS} for a left operand
+     */
+    record Part(int first, int rows, int depth, int columns, int width) { }
+
+    /**
+     * Packs some rows of a matrix whose rows are contiguous. Copies runs of a few rows at a time, so that reads and writes are longer than a cache
+     * line.
+     *
+     * @param x the matrix
+     * @param part the rows
+     * @param panels receives them, at their place in {@code ceil(columns / width)} panels of {@code depth * width}
+     * @param at the index where the first panel begins
+     */
+    static void copyPart(Matrix x, Part part, float[] panels, int at) {
+        float[] scratch = scratch();
+        int end = part.first + part.rows;
+        for (int first = part.first; first < end; first += COPIED) {
+            int count = Math.min(COPIED, end - first);
+            for (int column = 0; column < part.columns; column += RUN) {
+                int present = Math.min(RUN, part.columns - column);
                 int padded = Math.ceilDiv(present, WIDTH) * WIDTH;
                 for (int i = 0; i < count; i++) {
                     Elements.widen(x.data(), x.type(), x.index(first + i, column), x.columnStride(), scratch, i * RUN, present);
                     Arrays.fill(scratch, i * RUN + present, i * RUN + padded, 0f);
                 }
-                for (int j = 0; j < padded; j += WIDTH) {
-                    spread(scratch, j, count, panels, at + (column + j) * rows + first * WIDTH);
+                if (part.width == WIDTH) {
+                    for (int j = 0; j < padded; j += WIDTH) {
+                        spread(scratch, j, count, panels, at + (column + j) * part.depth + first * WIDTH);
+                    }
+                } else {
+                    for (int j = 0; j < padded; j += part.width) {
+                        spreadNarrow(scratch, j, count, panels, at + (column + j) * part.depth + first * part.width);
+                    }
                 }
             }
         }
+    }
+
+    /**
+     * A number of rows that {@link #copyPart} copies well.
+     *
+     * @param rows about this many
+     * @return a multiple of the rows that it copies at a time, at least one
+     */
+    static int runs(int rows) {
+        return Math.max(1, rows / COPIED) * COPIED;
     }
 
     /** Copies a panel's part of some runs. */
@@ -133,6 +174,13 @@ final class Packing {
             FloatVector right = FloatVector.fromArray(SPECIES, runs, from + i * RUN + LANES);
             left.intoArray(panel, at + i * WIDTH);
             right.intoArray(panel, at + i * WIDTH + LANES);
+        }
+    }
+
+    /** Copies the part of some runs in a panel as wide as a tile is high. */
+    private static void spreadNarrow(float[] runs, int from, int count, float[] panel, int at) {
+        for (int i = 0; i < count; i++) {
+            FloatVector.fromArray(NARROW, runs, from + i * RUN).intoArray(panel, at + i * TileProduct.ROWS);
         }
     }
 
@@ -159,21 +207,51 @@ final class Packing {
     private static void transposeBlock(float[] block, int vectors, float[] panel, int at) {
         for (int row = 0; row < WIDTH; row += LANES) {
             int log = 0;
-            for (; log < LOG_LANES - 1; log++) {
-                int d = 1 << log;
+            for (; log < LOG_LANES - 2; log += 2) {
                 for (int i = 0; i < LANES; i++) {
-                    if ((i & d) == 0) {
+                    if ((i >> log & 3) == 0) {
                         int x = (row + i) * BLOCK;
-                        exchange(block, x, log, block, x, BLOCK, LANES, vectors);
+                        exchangeTwice(block, x, log, block, x, BLOCK, LANES, vectors);
                     }
                 }
             }
-            int half = LANES / 2;
-            for (int i = 0; i < half; i++) {
+            boolean twice = log == LOG_LANES - 2;
+            for (int i = 0; i < 1 << log; i++) {
                 int x = (row + i) * BLOCK;
                 int y = at + i * WIDTH + row;
-                exchange(block, x, log, panel, y, WIDTH, LANES * WIDTH, vectors);
+                if (twice) {
+                    exchangeTwice(block, x, log, panel, y, WIDTH, LANES * WIDTH, vectors);
+                } else {
+                    exchange(block, x, log, panel, y, WIDTH, LANES * WIDTH, vectors);
+                }
             }
+        }
+    }
+
+    /**
+     * Exchanges lanes of {@code vectors} vectors of four rows at distances of d = 2^log, first those at distance d, then those at 2d, so that vectors
+     * stay in registers in between; rows of the result are {@code pitch} apart.
+     */
+    private static void exchangeTwice(float[] x, int from, int log, float[] y, int to, int pitch, int stride, int vectors) {
+        VectorShuffle<Float> swap = SWAPS.get(log);
+        VectorMask<Float> odds = ODD.get(log);
+        VectorShuffle<Float> swapPairs = SWAPS.get(log + 1);
+        VectorMask<Float> oddPairs = ODD.get(log + 1);
+        int row = BLOCK << log;
+        int toRow = pitch << log;
+        for (int i = 0; i < vectors; i++) {
+            FloatVector a = FloatVector.fromArray(SPECIES, x, from + i * LANES);
+            FloatVector b = FloatVector.fromArray(SPECIES, x, from + row + i * LANES);
+            FloatVector c = FloatVector.fromArray(SPECIES, x, from + 2 * row + i * LANES);
+            FloatVector d = FloatVector.fromArray(SPECIES, x, from + 3 * row + i * LANES);
+            FloatVector ab = a.blend(b.rearrange(swap), odds);
+            FloatVector ba = a.rearrange(swap).blend(b, odds);
+            FloatVector cd = c.blend(d.rearrange(swap), odds);
+            FloatVector dc = c.rearrange(swap).blend(d, odds);
+            ab.blend(cd.rearrange(swapPairs), oddPairs).intoArray(y, to + i * stride);
+            ba.blend(dc.rearrange(swapPairs), oddPairs).intoArray(y, to + toRow + i * stride);
+            ab.rearrange(swapPairs).blend(cd, oddPairs).intoArray(y, to + 2 * toRow + i * stride);
+            ba.rearrange(swapPairs).blend(dc, oddPairs).intoArray(y, to + 3 * toRow + i * stride);
         }
     }
 

@@ -78,7 +78,7 @@ class Bf16GemmTest {
     private void checkExact(int[] size, Matrix a, Matrix b, boolean accumulate, Bf16Gemm.Tile tile) {
         int stride = size[1] + 3;
         Matrix c = matrix(DType.F32, size[0], stride, Layout.ROWS, () -> 5);
-        Bf16Gemm.multiply(new Gemm.Product(size[0], size[1], size[2], a, b, c, accumulate, true), tile);
+        Bf16Gemm.multiply(new Product(size[0], size[1], size[2], a, b, c, accumulate, true), tile);
         for (int i = 0; i < size[0]; i++) {
             for (int j = 0; j < size[1]; j++) {
                 double sum = accumulate ? 5 : 0;
@@ -242,7 +242,7 @@ class Bf16GemmTest {
 
     private float[] product(int[] size, Matrix a, Matrix b, boolean parallel, Bf16Gemm.Tile tile) {
         Matrix c = matrix(DType.F32, size[0], size[1], Layout.ROWS, () -> Float.NaN);
-        Bf16Gemm.multiply(new Gemm.Product(size[0], size[1], size[2], a, b, c, false, parallel), tile);
+        Bf16Gemm.multiply(new Product(size[0], size[1], size[2], a, b, c, false, parallel), tile);
         return c.data().toArray(ValueLayout.JAVA_FLOAT);
     }
 }

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import kept.tensor.DType;
 import org.junit.jupiter.api.AfterEach;
@@ -85,6 +86,53 @@ class GemmTest {
             Matrix c = result(size[0], size[1], size[1], NAN);
             Gemm.multiplySerial(size[0], size[1], size[2], a, b, c, false);
             assertThat(values(c, size[0], size[1])).isEqualTo(expected);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void productsInSeveralStagesGiveTheBitsOfTheirParts(int count) {
+        int m = 530;
+        int n = 2100;
+        int k = 1040;
+        int rows = m / 2;
+        int columns = n / 2;
+        Matrix rowMajor = operand(DType.F32, m, k, Form.ROWS);
+        Matrix columnMajor = operand(DType.F32, k, n, Form.COLUMNS);
+        WorkerPool.shareThreads(count);
+        for (Matrix a : List.of(rowMajor, copied(rowMajor, m, k, Form.COLUMNS))) {
+            for (Matrix b : List.of(columnMajor, copied(columnMajor, k, n, Form.ROWS))) {
+                Matrix whole = result(m, n, n, NAN);
+                Gemm.multiply(m, n, k, a, b, whole, false);
+                for (int i = 0; i < m; i += rows) {
+                    for (int j = 0; j < n; j += columns) {
+                        Matrix part = result(rows, columns, columns, NAN);
+                        Gemm.multiplySerial(rows, columns, k, a.shifted(i * a.rowStride()), b.shifted(j * b.columnStride()), part, false);
+                        assertThat(values(whole.shifted(whole.index(i, j)), rows, columns)).isEqualTo(values(part, rows, columns));
+                    }
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"ROWS", "COLUMNS"})
+    void blocksOfLongSumsAreAddedInAscendingOrder(Form form) {
+        int m = 9;
+        int n = 41;
+        int k = 5000;
+        int depth = 1008;
+        Matrix a = operand(DType.F32, m, k, form);
+        Matrix b = operand(DType.F32, k, n, Form.ROWS);
+        for (boolean accumulate : new boolean[] {false, true}) {
+            Matrix c = result(m, n, n, 0.5f);
+            Matrix expected = result(m, n, n, 0.5f);
+            Gemm.multiply(m, n, k, a, b, c, accumulate);
+            for (int first = 0; first < k; first += depth) {
+                Gemm.multiply(m, n, Math.min(depth, k - first), a.shifted(first * a.columnStride()), b.shifted(first * b.rowStride()), expected,
+                    accumulate || first > 0);
+            }
+            assertThat(values(c, m, n)).isEqualTo(values(expected, m, n));
         }
     }
 
