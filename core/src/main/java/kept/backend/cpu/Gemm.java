@@ -38,7 +38,7 @@ final class Gemm {
     /** The maximum number of floats of B that are packed at a time: 8 MiB. */
     private static final int PACKED = 1 << 21;
     /** The maximum number of k blocks that are packed at a time, and summed before C is written. */
-    private static final int MAX_BLOCKS = 4;
+    private static final int MAX_BLOCKS = 2;
     /** The fewest multiply-adds of a task, which take some microseconds. */
     private static final long TASK_WORK = 1 << 18;
     /** The number of multiply-adds from which each product of a batch is divided among threads. */
