@@ -20,9 +20,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One piece of work with several implementations: this library, its {@linkplain Peer peers} and a plain Java loop on one thread. Each is compared with
- * a bound of the hardware. JMH runs one implementation at a time; {@link InterleavedRunner} interleaves them. Both take the sizes from the fields that a
- * subclass marks with {@link org.openjdk.jmh.annotations.Param}.
+ * One piece of work with several implementations: this library, its {@linkplain Peer peers} and a plain Java loop on one thread. Each is compared
+ * with a bound of the hardware. JMH runs one implementation at a time; {@link InterleavedRunner} interleaves them. Both take the sizes from the
+ * fields that a subclass marks with {@link org.openjdk.jmh.annotations.Param}.
  */
 @State(org.openjdk.jmh.annotations.Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)

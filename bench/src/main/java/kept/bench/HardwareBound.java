@@ -18,8 +18,8 @@ enum HardwareBound {
     /** Peak rate of f64 fused multiply-adds on registers. */
     DOUBLE_MULTIPLY_ADD("f64 multiply-add peak", "GFLOP/s"),
     /**
-     * Bandwidth of a vector copy of memory larger than the cache. Bytes read and bytes written count; the write-allocate reads of the processor do not.
-     * {@link MemorySegment#copy} can be faster on long runs because it uses non-temporal stores, which Java code cannot issue.
+     * Bandwidth of a vector copy of memory larger than the cache. Bytes read and bytes written count; the write-allocate reads of the processor do
+     * not. {@link MemorySegment#copy} can be faster on long runs because it uses non-temporal stores, which Java code cannot issue.
      */
     COPY("copy bandwidth", "GB/s"),
     /** Bandwidth of an in-place update of memory larger than the cache: bytes read and bytes written. It has no write-allocate reads. */
@@ -41,7 +41,7 @@ enum HardwareBound {
     /** Warm-up before the first measurement, long enough for the loops to be compiled. */
     private static final long WARM_UP_NANOS = 1_500_000_000L;
 
-    /** Addresses of operands in this library's own memory, as its kernels have them: aligned to cache lines and in huge pages where there are some. */
+    /** Addresses of this library's own memory, as its kernels have it: aligned to cache lines, in huge pages where there are some. */
     private static long source;
 
     private static long target;

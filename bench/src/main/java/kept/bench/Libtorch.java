@@ -20,8 +20,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * The peer of all cases: libtorch through DJL, with as many threads as this library. Its jars are not dependencies of this module. {@code bin/bench} downloads
- * them and puts them on the class path; without them {@link #open} fails.
+ * The peer of all cases: libtorch through DJL, with as many threads as this library. Its jars are not dependencies of this module. {@code bin/bench}
+ * downloads them and puts them on the class path; without them {@link #open} fails.
  */
 final class Libtorch implements AutoCloseable {
     /** DJL calls functions with gradient recording disabled, even in training mode. */

@@ -162,8 +162,8 @@ final class LlamaCpp {
             }
             decode = library.function("llama_decode", FunctionDescriptor.of(INT, POINTER, BATCH)).bindTo(context);
             var cache = (MemorySegment) NativeLibrary.call(library.function("llama_get_memory", FunctionDescriptor.of(POINTER, POINTER)), context);
-            clear = MethodHandles.insertArguments(library.function("llama_memory_clear", FunctionDescriptor.ofVoid(POINTER, ValueLayout.JAVA_BOOLEAN)),
-                    0, cache, false);
+            clear = MethodHandles.insertArguments(library.function("llama_memory_clear",
+                    FunctionDescriptor.ofVoid(POINTER, ValueLayout.JAVA_BOOLEAN)), 0, cache, false);
         }
 
         /**
@@ -174,7 +174,7 @@ final class LlamaCpp {
          */
         Runnable next(int... tokens) {
             MemorySegment ids = arena.allocateFrom(ValueLayout.JAVA_INT, tokens);
-            MemorySegment batch = (MemorySegment) NativeLibrary.call(library.function("llama_batch_get_one", FunctionDescriptor.of(BATCH, POINTER, INT)),
+            var batch = (MemorySegment) NativeLibrary.call(library.function("llama_batch_get_one", FunctionDescriptor.of(BATCH, POINTER, INT)),
                     (SegmentAllocator) arena, ids, tokens.length);
             return () -> {
                 try {

@@ -69,7 +69,8 @@ final class OpenBlas {
     @SuppressWarnings("restricted")
     private String text(String function) {
         MemoryLayout text = MemoryLayout.sequenceLayout(LONGEST_TEXT, ValueLayout.JAVA_BYTE);
-        var result = (MemorySegment) NativeLibrary.call(library.function(function, FunctionDescriptor.of(ValueLayout.ADDRESS.withTargetLayout(text))));
+        MethodHandle call = library.function(function, FunctionDescriptor.of(ValueLayout.ADDRESS.withTargetLayout(text)));
+        var result = (MemorySegment) NativeLibrary.call(call);
         return result.getString(0).strip();
     }
 

@@ -15,7 +15,8 @@ class TableTest {
     private static final Row.Bound PEAK = new Row.Bound("multiply-add peak", "GFLOP/s", 400, 50);
     private static final List<Row> ROWS = List.of(
             new Row("product nn", "1x2x3", 2, 4, List.of(new Row.PeerTime("libtorch", 8, 2), new Row.PeerTime("OpenBLAS", 5, 1.25)), null, 200, PEAK),
-            new Row("product nt", "4x5x6", 2, 1, List.of(new Row.PeerTime("libtorch", 8, 8), new Row.PeerTime("OpenBLAS", 0.8, 0.8)), 77.0, 200, PEAK));
+            new Row("product nt", "4x5x6", 2, 1, List.of(new Row.PeerTime("libtorch", 8, 8), new Row.PeerTime("OpenBLAS", 0.8, 0.8)), 77.0, 200,
+                    PEAK));
 
     private static List<String> print(boolean plain, List<Row> rows, Peer... peers) {
         var bytes = new ByteArrayOutputStream();

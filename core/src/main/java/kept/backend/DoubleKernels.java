@@ -40,6 +40,14 @@ public interface DoubleKernels {
     void addGram(int sign, DoubleMatrix a, DoubleMatrix c);
 
     /**
+     * Factors {@code G = U^T U} in the place of G. Elements left of the diagonal are neither read nor written.
+     *
+     * @param g {@code [n, n]} with n at most {@value #MAX_TRIANGLE_ROWS}
+     * @return -1, or the first row with a pivot whose square is not positive and finite; that square is then on the diagonal
+     */
+    int factorBlock(DoubleMatrix g);
+
+    /**
      * Solves {@code U^T X = B} in the place of B.
      *
      * @param u {@code [n, n]} with n at most {@value #MAX_TRIANGLE_ROWS}; what lies left of the diagonal is not read

@@ -74,7 +74,10 @@ public final class Cholesky {
     private static void factor(DoubleMatrix g, int row) {
         int size = g.rows();
         if (size <= BLOCK) {
-            factorBlock(g, row);
+            int failed = DoubleProducts.kernels().factorBlock(g);
+            if (failed >= 0) {
+                throw new NotPositiveDefiniteException(row + failed, g.get(failed, failed));
+            }
             return;
         }
         int half = half(size);
@@ -84,31 +87,6 @@ public final class Cholesky {
         solveTransposed(g.block(0, half, 0, half), u12);
         DoubleProducts.addGram(-1, u12, rest);
         factor(rest, row + half);
-    }
-
-    /** Row by row; elements left of the diagonal are not changed. */
-    private static void factorBlock(DoubleMatrix g, int row) {
-        double[] u = g.array();
-        int size = g.rows();
-        for (int k = 0; k < size; k++) {
-            double square = g.get(k, k);
-            if (!(square > 0) || Double.isInfinite(square)) {
-                throw new NotPositiveDefiniteException(row + k, square);
-            }
-            double pivot = Math.sqrt(square);
-            int pivotRow = g.index(k, 0);
-            u[pivotRow + k] = pivot;
-            for (int j = k + 1; j < size; j++) {
-                u[pivotRow + j] /= pivot;
-            }
-            for (int i = k + 1; i < size; i++) {
-                double factor = -u[pivotRow + i];
-                int to = g.index(i, 0);
-                for (int j = i; j < size; j++) {
-                    u[to + j] = Math.fma(factor, u[pivotRow + j], u[to + j]);
-                }
-            }
-        }
     }
 
     /** The size of the first half of a matrix larger than a block. */

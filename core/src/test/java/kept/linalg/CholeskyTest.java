@@ -62,6 +62,28 @@ class CholeskyTest {
                 .returns(row, NotPositiveDefiniteException::row);
     }
 
+    /** Whatever the width of vectors: each element is a chain of fused multiply-adds, then divided by the pivot. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 7, 8, 9, 31, 63, 64})
+    void aBlockHasTheBitsOfItsDefinition(int size) {
+        DoubleMatrix matrix = Matrices.positiveDefinite(size);
+        DoubleMatrix memory = DoubleMatrix.zeros(size, size);
+        Arrays.fill(memory.array(), Double.NaN);
+        Cholesky.of(matrix, SHIFT, memory);
+        var expected = new double[size * size];
+        Arrays.fill(expected, Double.NaN);
+        for (int i = 0; i < size; i++) {
+            for (int j = i; j < size; j++) {
+                double value = matrix.get(i, j) + (i == j ? SHIFT : 0);
+                for (int k = 0; k < i; k++) {
+                    value = Math.fma(-expected[k * size + i], expected[k * size + j], value);
+                }
+                expected[i * size + j] = i == j ? Math.sqrt(value) : value / expected[i * size + i];
+            }
+        }
+        assertThat(memory.array()).isEqualTo(expected);
+    }
+
     @Test
     void whatWasFactoredIsNotChanged() {
         DoubleMatrix matrix = Matrices.positiveDefinite(70);

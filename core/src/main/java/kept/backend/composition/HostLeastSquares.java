@@ -60,14 +60,20 @@ public final class HostLeastSquares implements LeastSquares {
         float[] ofY = y.toFloatArray();
         float[] ofD = d.toFloatArray();
         int tokens = ofY.length / width;
-        for (int i = 0; i < ofY.length; i++) {
-            sums.array()[i % width] += ofY[i];
+        for (int token = 0; token < tokens; token++) {
+            addRow(ofY, token * width, sums.array());
         }
         for (int from = 0; from < tokens; from += PIECE) {
             int count = Math.min(PIECE, tokens - from);
             DoubleMatrix rows = pieceOfY.fill(ofY, from * width, count);
             DoubleProducts.addGram(1, rows, gram);
             DoubleProducts.addTransposedProduct(1, rows, pieceOfD.fill(ofD, from * width, count), cross);
+        }
+    }
+
+    private static void addRow(float[] rows, int from, double[] sums) {
+        for (int i = 0; i < sums.length; i++) {
+            sums[i] += rows[from + i];
         }
     }
 

@@ -32,6 +32,11 @@ public final class CpuDoubleKernels implements DoubleKernels {
     }
 
     @Override
+    public int factorBlock(DoubleMatrix g) {
+        return DoubleFactor.factor(g);
+    }
+
+    @Override
     public void solveTransposedBlock(DoubleMatrix u, DoubleMatrix b) {
         DoubleTriangle.solve(u, true, b);
     }
