@@ -1,5 +1,8 @@
 package kept;
 
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+import java.util.function.Supplier;
 import kept.cli.Program;
 import picocli.CommandLine.Command;
 
@@ -7,10 +10,6 @@ import picocli.CommandLine.Command;
 @Command(
         name = "kept",
         description = "Converts Orion checkpoints into Llama checkpoints, distils them, and measures how closely the result follows its source.",
-        subcommands = {
-            Distill.class, Convert.class, Export.class, Verify.class, Compare.class, Evaluate.class, Generate.class, Pretrain.class, Logits.class,
-            Info.class,
-        },
         footer = {
             "",
             "The main job on a small model, in a few minutes:",
@@ -29,6 +28,22 @@ public final class Main extends Program {
      */
     public static void main(String[] arguments) {
         System.exit(execute(new Main(), arguments));
+    }
+
+    @Override
+    protected SequencedMap<String, Supplier<Program>> commands() {
+        var commands = new LinkedHashMap<String, Supplier<Program>>();
+        commands.put("distill", Distill::new);
+        commands.put("convert", Convert::new);
+        commands.put("export", Export::new);
+        commands.put("verify", Verify::new);
+        commands.put("compare", Compare::new);
+        commands.put("evaluate", Evaluate::new);
+        commands.put("generate", Generate::new);
+        commands.put("pretrain", Pretrain::new);
+        commands.put("logits", Logits::new);
+        commands.put("info", Info::new);
+        return commands;
     }
 
     @Override

@@ -2,10 +2,12 @@ package kept.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import kept.corpus.Corpus;
@@ -125,6 +127,11 @@ public abstract class Program implements Callable<Integer> {
 
     /** Executes the program and returns the exit code. */
     protected abstract int run();
+
+    /** The commands of a program that only dispatches to them, by name, in the order of its help. */
+    protected SequencedMap<String, Supplier<Program>> commands() {
+        return Collections.emptySortedMap();
+    }
 
     /** Refuses wrong usage that the parser cannot see, before any other check. */
     protected void checkUsage() { }

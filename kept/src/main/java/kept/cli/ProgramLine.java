@@ -17,12 +17,17 @@ final class ProgramLine {
     /** Runs a program from its command line, with standard output as the place of results, and returns the exit code. */
     static int execute(Program program, String... arguments) {
         RankConsole console = RankConsole.current();
-        CommandLine line = of(program).setOut(console.ofFirst(StandardOutput.ofProcess()));
+        CommandLine line = of(program, arguments).setOut(console.ofFirst(StandardOutput.ofProcess()));
         return line.setErr(console.ofFirst(line.getErr())).execute(arguments);
     }
 
-    /** Creates the command line of a program; it writes to the terminal by default. */
-    static CommandLine of(Program program) {
+    /**
+     * Creates the command line of a program; it writes to the terminal by default.
+     *
+     * @param program the program
+     * @param arguments if they begin with a command of the program, it has this one alone: to read the options of all takes a tenth of a second
+     */
+    static CommandLine of(Program program, String... arguments) {
         CommandLine line = new CommandLine(program) {
             @Override
             public int execute(String... arguments) {
@@ -36,6 +41,11 @@ final class ProgramLine {
                 return super.execute(all);
             }
         };
+        program.commands().forEach((name, command) -> {
+            if (arguments.length == 0 || arguments[0].equals(name) || !program.commands().containsKey(arguments[0])) {
+                line.addSubcommand(name, command.get());
+            }
+        });
         var whole = new Quantity.OfInt();
         var large = new Quantity.OfLong();
         line.setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
