@@ -11,26 +11,21 @@ import jdk.incubator.vector.VectorOperators;
  */
 interface ContiguousReduction {
     /** The sum. */
-    ContiguousReduction SUM = of(new Form((sum, x, _) -> sum.add(x), (sum, x, _) -> sum + x, FloatVector::add, 0f, true, false));
+    ContiguousReduction SUM = of(new Form((sum, x, _) -> sum.add(x), (sum, x, _) -> sum + x, FloatVector::add, 0f, true));
     /** The maximum; NaN if an element is NaN, minus infinity of no elements. */
     ContiguousReduction MAXIMUM = of(new Form((max, x, _) -> max.max(x), (max, x, _) -> Math.max(max, x), FloatVector::max,
-            Float.NEGATIVE_INFINITY, true, false));
+            Float.NEGATIVE_INFINITY, true));
     /** The minimum; NaN if an element is NaN, infinity of no elements. */
     ContiguousReduction MINIMUM = of(new Form((min, x, _) -> min.min(x), (min, x, _) -> Math.min(min, x), FloatVector::min,
-            Float.POSITIVE_INFINITY, true, false));
+            Float.POSITIVE_INFINITY, true));
     /** The maximum of the elements that are not NaN, as IEEE 754's maximumNumber; minus infinity of none. */
     ContiguousReduction MAXIMUM_NUMBER = of(new Form((max, x, _) -> max.blend(x, x.compare(VectorOperators.GT, max)),
-            (max, x, _) -> x > max ? x : max, FloatVector::max, Float.NEGATIVE_INFINITY, true, false));
-    /** The sum of a row, which is copied on the way. */
-    ContiguousReduction SUM_OF_ROW = of(new Form((sum, x, _) -> sum.add(x), (sum, x, _) -> sum + x, FloatVector::add, 0f, false, true));
-    /** The sum of the squares of a row, which is copied on the way. */
-    ContiguousReduction SQUARES_OF_ROW = of(new Form((sum, x, _) -> x.fma(x, sum), (sum, x, _) -> Math.fma(x, x, sum), FloatVector::add, 0f,
-            false, true));
+            (max, x, _) -> x > max ? x : max, FloatVector::max, Float.NEGATIVE_INFINITY, true));
     /** The sum of {@code (x - parameter)^2} of a row. */
     ContiguousReduction DEVIATIONS_OF_ROW = of(new Form((sum, x, mean) -> {
         FloatVector d = x.sub(mean);
         return d.fma(d, sum);
-    }, (sum, x, mean) -> Math.fma(x - mean, x - mean, sum), FloatVector::add, 0f, false, false));
+    }, (sum, x, mean) -> Math.fma(x - mean, x - mean, sum), FloatVector::add, 0f, false));
 
     /** Accumulates a vector of elements. */
     @FunctionalInterface
@@ -81,9 +76,8 @@ interface ContiguousReduction {
      * @param combine combines two accumulators
      * @param identity the result of no elements
      * @param vectorTail whether whole vectors behind the last four go to the first accumulator; if not, their elements follow one by one
-     * @param copies whether elements are copied on the way
      */
-    record Form(Step step, ScalarStep scalarStep, Combine combine, float identity, boolean vectorTail, boolean copies) {}
+    record Form(Step step, ScalarStep scalarStep, Combine combine, float identity, boolean vectorTail) {}
 
     private static ContiguousReduction of(Form form) {
         return Specialized.instance(ContiguousReductionLoop.class, ContiguousReduction.class, form);
@@ -96,14 +90,12 @@ interface ContiguousReduction {
      * @param first the index of the first element in x
      * @param count the number of elements
      * @param parameter the step's number
-     * @param out receives the copies; x if there are none
-     * @param outFirst the index of the first copy in out
      * @return the result
      */
-    float of(MemorySegment x, long first, int count, float parameter, MemorySegment out, long outFirst);
+    float of(MemorySegment x, long first, int count, float parameter);
 
     /**
-     * Reduces elements, without parameter and copies.
+     * Reduces elements, without parameter.
      *
      * @param x the memory
      * @param at the offset of the first element in bytes
@@ -111,6 +103,6 @@ interface ContiguousReduction {
      * @return the result
      */
     default float of(MemorySegment x, long at, int count) {
-        return of(x, at / Float.BYTES, count, 0f, x, at / Float.BYTES);
+        return of(x, at / Float.BYTES, count, 0f);
     }
 }

@@ -16,7 +16,6 @@ final class ContiguousReductionLoop implements ContiguousReduction {
     private static final Combine COMBINE = FORM.combine();
     private static final float IDENTITY = FORM.identity();
     private static final boolean VECTOR_TAIL = FORM.vectorTail();
-    private static final boolean COPIES = FORM.copies();
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
     private static final int BYTES = LANES * Float.BYTES;
@@ -25,9 +24,8 @@ final class ContiguousReductionLoop implements ContiguousReduction {
     ContiguousReductionLoop() {}
 
     @Override
-    public float of(MemorySegment segment, long first, int count, float parameter, MemorySegment target, long targetFirst) {
+    public float of(MemorySegment segment, long first, int count, float parameter) {
         MemorySegment x = NativeView.of(segment, first, count);
-        MemorySegment out = COPIES ? NativeView.of(target, targetFirst, count) : x;
         FloatVector accumulator0 = FloatVector.broadcast(SPECIES, IDENTITY);
         FloatVector accumulator1 = accumulator0;
         FloatVector accumulator2 = accumulator0;
@@ -39,12 +37,6 @@ final class ContiguousReductionLoop implements ContiguousReduction {
             FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER);
             FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER);
             FloatVector x3 = FloatVector.fromMemorySegment(SPECIES, x, p + 3 * BYTES, ORDER);
-            if (COPIES) {
-                x0.intoMemorySegment(out, p, ORDER);
-                x1.intoMemorySegment(out, p + BYTES, ORDER);
-                x2.intoMemorySegment(out, p + 2 * BYTES, ORDER);
-                x3.intoMemorySegment(out, p + 3 * BYTES, ORDER);
-            }
             accumulator0 = STEP.apply(accumulator0, x0, parameter);
             accumulator1 = STEP.apply(accumulator1, x1, parameter);
             accumulator2 = STEP.apply(accumulator2, x2, parameter);
@@ -67,9 +59,6 @@ final class ContiguousReductionLoop implements ContiguousReduction {
         float rest = result.lane(0);
         for (; i < count; i++) {
             float value = x.get(JAVA_FLOAT, 4L * i);
-            if (COPIES) {
-                out.set(JAVA_FLOAT, 4L * i, value);
-            }
             rest = SCALAR_STEP.apply(rest, value, parameter);
         }
         return rest;

@@ -8,10 +8,17 @@ import kept.backend.LayerNormParameters;
 import kept.tensor.Tensor;
 
 /**
- * Layer norm, RMSNorm and their gradients. The pass that reads a row from memory also writes a part of the result, and the last pass works in place,
- * in the cache. So memory is read and written at the same time, instead of in turn.
+ * Layer norm, RMSNorm and their gradients. The norms are {@link RowPipeline}s. In the gradients the pass that reads a row from memory also writes a
+ * part of the result, and the last pass works in place, in the cache. So memory is read and written at the same time, instead of in turn.
  */
 final class NormKernel {
+    private static final RowPipeline LAYER_NORM = new RowPassLoop.Arithmetic(true,
+            (sum, x) -> sum.add(x), (sum, x) -> sum + x,
+            (x, weight, bias, mean, rstd) -> x.sub(mean).mul(rstd).fma(weight, bias)).pipeline();
+    private static final RowPipeline RMS_NORM = new RowPassLoop.Arithmetic(false,
+            (sum, x) -> x.fma(x, sum), (sum, x) -> Math.fma(x, x, sum),
+            (x, weight, _, rstd, _) -> x.mul(rstd).mul(weight)).pipeline();
+
     private NormKernel() {}
 
     /**
@@ -28,24 +35,17 @@ final class NormKernel {
         int width = RowWindow.width(x);
         MemorySegment means = Elements.segment(mean);
         MemorySegment rstds = Elements.segment(rstd);
-        WorkerPool.shared().forRanges(mean.elementCount(), RowWindow.rowsPerTask(width), (first, end) -> {
-            try (Arena arena = Arena.ofConfined()) {
-                RowWindow from = new RowWindow(x, width, arena);
-                RowWindow to = new RowWindow(out, width, arena);
-                RowWindow weights = new RowWindow(parameters.weight(), width, arena).read(0, width);
-                RowWindow biases = new RowWindow(parameters.bias(), width, arena).read(0, width);
-                for (long row = first; row < end; row++) {
-                    float sum = from.read(row * width, width).reduce(ContiguousReduction.SUM_OF_ROW, width, 0, to.place(row * width, width));
-                    float average = sum / width;
-                    double variance = to.reduce(ContiguousReduction.DEVIATIONS_OF_ROW, width, average, to) / width;
+        var operands = new RowPipeline.Operands(x, parameters.weight(), parameters.bias(), out);
+        WorkerPool.shared().forRanges(mean.elementCount(), RowWindow.rowsPerTask(width), (first, end) ->
+                LAYER_NORM.run(first, end, operands, (row, reduced) -> {
+                    float average = reduced.numbers()[0] / width;
+                    double variance = reduced.x().reduce(ContiguousReduction.DEVIATIONS_OF_ROW, width, average) / width;
                     float r = (float) (1 / Math.sqrt(variance + epsilon));
-                    NormRows.CENTRED.normalise(to, width, average, r, weights, biases);
-                    to.write(row * width, width);
+                    reduced.numbers()[0] = average;
+                    reduced.numbers()[1] = r;
                     means.setAtIndex(JAVA_FLOAT, mean.offset() + row, average);
                     rstds.setAtIndex(JAVA_FLOAT, rstd.offset() + row, r);
-                }
-            }
-        });
+                }));
     }
 
     /**
@@ -60,20 +60,14 @@ final class NormKernel {
     static void rmsNorm(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
         int width = RowWindow.width(x);
         MemorySegment rstds = Elements.segment(rstd);
-        WorkerPool.shared().forRanges(rstd.elementCount(), RowWindow.rowsPerTask(width), (first, end) -> {
-            try (Arena arena = Arena.ofConfined()) {
-                RowWindow from = new RowWindow(x, width, arena);
-                RowWindow to = new RowWindow(out, width, arena);
-                RowWindow weights = new RowWindow(weight, width, arena).read(0, width);
-                for (long row = first; row < end; row++) {
-                    double square = from.read(row * width, width).reduce(ContiguousReduction.SQUARES_OF_ROW, width, 0, to.place(row * width, width));
+        var operands = new RowPipeline.Operands(x, weight, null, out);
+        WorkerPool.shared().forRanges(rstd.elementCount(), RowWindow.rowsPerTask(width), (first, end) ->
+                RMS_NORM.run(first, end, operands, (row, reduced) -> {
+                    double square = reduced.numbers()[0];
                     float r = (float) (1 / Math.sqrt(square / width + epsilon));
-                    NormRows.PLAIN.normalise(to, width, 0, r, weights, null);
-                    to.write(row * width, width);
+                    reduced.numbers()[0] = r;
                     rstds.setAtIndex(JAVA_FLOAT, rstd.offset() + row, r);
-                }
-            }
-        });
+                }));
     }
 
     /**

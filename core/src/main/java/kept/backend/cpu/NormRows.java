@@ -1,8 +1,8 @@
 package kept.backend.cpu;
 
 /**
- * The loops of layer norm and RMSNorm over a row, with {@code n = (x - mean) rstd}, or {@code n = x rstd} where rows are not centred, and {@code m =
- * gradient * weight}. {@link NormRowsLoop} implements both.
+ * The loops of the gradients of layer norm and RMSNorm over a row, with {@code n = (x - mean) rstd}, or {@code n = x rstd} where rows are not
+ * centred, and {@code m = gradient * weight}. {@link NormRowsLoop} implements both.
  */
 interface NormRows {
     /** Layer norm: rows are centred and have a bias. */
@@ -13,18 +13,6 @@ interface NormRows {
     private static NormRows of(boolean centred) {
         return Specialized.instance(NormRowsLoop.class, NormRows.class, centred);
     }
-
-    /**
-     * {@code x = weight n + bias}, in place.
-     *
-     * @param row x
-     * @param count its elements
-     * @param mean the row's mean; unused where rows are not centred
-     * @param rstd the row's factor
-     * @param weights the weight
-     * @param biases the bias; null where rows are not centred
-     */
-    void normalise(RowWindow row, int count, float mean, float rstd, RowWindow weights, RowWindow biases);
 
     /**
      * {@code sums[i] += gradient n}, and {@code sums[count + i] += gradient} where rows are centred.

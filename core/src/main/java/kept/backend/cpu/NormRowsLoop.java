@@ -31,37 +31,6 @@ final class NormRowsLoop implements NormRows {
     }
 
     @Override
-    public void normalise(RowWindow row, int count, float mean, float rstd, RowWindow weights, RowWindow biases) {
-        int whole = SPECIES.loopBound(count);
-        normaliseWhole(row, whole, mean, rstd, weights, biases);
-        if (whole < count) {
-            normaliseEnd(row, count, mean, rstd, weights, biases);
-        }
-    }
-
-    private static void normaliseWhole(RowWindow row, int count, float mean, float rstd, RowWindow weights, RowWindow biases) {
-        MemorySegment x = row.view(count);
-        MemorySegment weight = weights.view(count);
-        MemorySegment bias = CENTRED ? biases.view(count) : weight;
-        for (int i = 0; i < count; i += LANES) {
-            FloatVector n = normal(FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER), mean, rstd);
-            FloatVector w = FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER);
-            FloatVector y = CENTRED ? n.fma(w, FloatVector.fromMemorySegment(SPECIES, bias, 4L * i, ORDER)) : n.mul(w);
-            y.intoMemorySegment(x, 4L * i, ORDER);
-        }
-    }
-
-    private static void normaliseEnd(RowWindow row, int count, float mean, float rstd, RowWindow weights, RowWindow biases) {
-        int first = SPECIES.loopBound(count);
-        VectorMask<Float> mask = SPECIES.indexInRange(first, count);
-        MemorySegment x = row.view(count);
-        FloatVector n = normal(FloatVector.fromMemorySegment(SPECIES, x, 4L * first, ORDER, mask), mean, rstd);
-        FloatVector w = FloatVector.fromMemorySegment(SPECIES, weights.view(count), 4L * first, ORDER, mask);
-        FloatVector y = CENTRED ? n.fma(w, FloatVector.fromMemorySegment(SPECIES, biases.view(count), 4L * first, ORDER, mask)) : n.mul(w);
-        y.intoMemorySegment(x, 4L * first, ORDER, mask);
-    }
-
-    @Override
     public void addWeights(RowWindow gradients, RowWindow from, int count, float mean, float rstd, float[] sums) {
         int whole = SPECIES.loopBound(count);
         MemorySegment g = gradients.view(count);

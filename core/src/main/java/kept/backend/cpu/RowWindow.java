@@ -105,11 +105,10 @@ final class RowWindow {
      * @param reduction the reduction
      * @param count the number of elements
      * @param parameter the step's number
-     * @param to receives the copies; this window where there are none
      * @return the result
      */
-    float reduce(ContiguousReduction reduction, int count, float parameter, RowWindow to) {
-        return reduction.of(memory, position, count, parameter, to.memory, to.position);
+    float reduce(ContiguousReduction reduction, int count, float parameter) {
+        return reduction.of(memory, position, count, parameter);
     }
 
     /**
