@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import kept.cli.CacheType;
 import kept.cli.ChatSession;
 import kept.cli.ModelDirectory;
 import kept.cli.Program;
@@ -87,6 +88,11 @@ public final class Generate extends Program {
 
     @Option(names = "--print-ids", description = "Print the token ids of that text instead, on one line, as the model would receive them.")
     private boolean printIds;
+
+    @Option(names = "--kv-cache", paramLabel = "TYPE", defaultValue = "auto",
+            description = "Type of cached keys and values: ${COMPLETION-CANDIDATES}. auto is that of the activations, f32 on the CPU; bf16 halves it "
+                    + "(default: ${DEFAULT-VALUE}).")
+    private CacheType cacheType;
 
     @Mixin
     private SamplingArguments sampling;
@@ -201,9 +207,10 @@ public final class Generate extends Program {
     private GenerationOptions options(GenerationConfig defaults, List<Integer> usualEnds) {
         List<Integer> ends = defaults.eosTokenIds().isEmpty() ? usualEnds : defaults.eosTokenIds();
         try {
-            return chat
+            GenerationOptions options = chat
                     ? sampling.options(defaults.sampling(), defaults.maxNewTokens().orElse(CHAT_TOKENS), Set.copyOf(ends))
                     : sampling.options(GenerationConfig.NONE.sampling(), TEXT_TOKENS, Set.copyOf(ends));
+            return options.withCacheType(cacheType.dtype());
         } catch (IllegalArgumentException e) {
             throw wrongUsage(e.getMessage(), e);
         }

@@ -65,6 +65,20 @@ class GenerateTest {
     }
 
     @Test
+    void aCacheInBf16IsAChoice() {
+        String[] texts = new String[3];
+        String[][] choices = {{}, {"--kv-cache", "auto"}, {"--kv-cache", "bf16"}};
+        for (int i = 0; i < 3; i++) {
+            var arguments = new ArrayList<Object>(List.of("--prompt", "Line 7 tells", "--temperature", 3, "--seed", 5, "--max-tokens", 80));
+            arguments.addAll(List.of(choices[i]));
+            texts[i] = text(generate(arguments.toArray()));
+        }
+        assertThat(texts[1]).isEqualTo(texts[0]);
+        assertThat(texts[2]).startsWith("Line 7 tells").isNotEqualTo(texts[0]);
+        assertThat(generate("--prompt", "a", "--kv-cache", "f8").err()).contains("--kv-cache");
+    }
+
+    @Test
     void promptsComeFromAFileAndTextsGoOutAsJson() throws IOException {
         Path file = Files.writeString(directory.resolve("prompts.jsonl"), "\"Line\\n7\"\n\n{\"prompt\": \"tells\", \"id\": 3}\n");
         List<String> lines = text(generate("--prompts", file, "--jsonl", "--max-tokens", 5)).lines().toList();

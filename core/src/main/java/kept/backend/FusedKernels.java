@@ -285,12 +285,22 @@ public interface FusedKernels {
      * {@code out[t] = sum over s <= keys - queries + t of softmax(scale q[t] . k[s]) v[s]} (Vaswani et al. 2017; in blocks, after Dao et al. 2022,
      * arXiv 2205.14135: memory grows with the sequence, never with its square).
      *
-     * @param operands q, k and v, unit stride along D, and the scale
+     * @param operands q, k and v, unit stride along D, and the scale; of one dtype unless {@link #takesRoundedKeys}
      * @param out rows of q's shape and dtype
      * @param logSumExp rows {@code [batch, heads, queries]}, F32, for the gradient
      */
     default void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
         AttentionComposition.attention(operands, out, logSumExp);
+    }
+
+    /**
+     * Whether {@link #attention} and {@link #attentionOfEach} take keys and values in BF16 with queries in F32, as of a key-value cache in BF16, and
+     * give the bits of the same numbers in F32. Callers convert them first where they do not.
+     *
+     * @return false by default
+     */
+    default boolean takesRoundedKeys() {
+        return false;
     }
 
     /**

@@ -395,6 +395,11 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public boolean takesRoundedKeys() {
+        return kernels.takesRoundedKeys();
+    }
+
+    @Override
     public void attentionOfEach(List<AttentionOperands> sequences, Tensor out) {
         try (var call = new KernelCall("attention")) {
             call.writes(out);

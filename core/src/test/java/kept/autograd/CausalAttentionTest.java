@@ -3,9 +3,13 @@ package kept.autograd;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
+import kept.autograd.operation.CausalAttention;
 import kept.backend.composition.AttentionComposition;
 import kept.nn.Functional;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
+import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -94,6 +98,42 @@ class CausalAttentionTest {
                     .hasMessageStartingWith("[attention] needs q").hasMessageEndingWith("[2, 3, 4, 6], [2, 2, 4, 6], [2, 2, 4, 6]");
             assertThatThrownBy(() -> Functional.scaledDotProductAttention(x, x.slice(2, 0, 3), x.slice(2, 0, 3), true, 1))
                     .isInstanceOf(ShapeException.class);
+        }
+    }
+
+    /** Keys and values of BF16 with queries of F32: recorded, in a kernel, of several caches, and on a device that has to convert them. */
+    @Test
+    void keysOfACacheInBf16CountAsTheSameNumbersInF32() {
+        for (Device device : List.of(Device.cpu(), OtherDevice.of("other"))) {
+            try (var _ = Scope.open(device)) {
+                Tensor q = Tensor.normal(1, 0, 2, 3, 4, 24);
+                Tensor k = Tensor.normal(1, 1, 2, 40, 2, 24).cast(DType.BF16);
+                Tensor v = Tensor.normal(1, 2, 2, 40, 2, 24).cast(DType.BF16);
+                float[] expected = Autograd.withoutRecording(() ->
+                        CausalAttention.apply(q, k.cast(DType.F32), v.cast(DType.F32), 0.2)).toFloatArray();
+                assertThat(Autograd.withoutRecording(() -> CausalAttention.apply(q, k, v, 0.2)).toFloatArray()).isEqualTo(expected);
+                assertThat(Autograd.withoutRecording(() -> CausalAttention.applyToEach(q, List.of(k.slice(0, 0, 1), k.slice(0, 1, 2)),
+                        List.of(v.slice(0, 0, 1), v.slice(0, 1, 2)), 0.2)).toFloatArray()).isEqualTo(expected);
+                Tensor recorded = k.requireGradient();
+                Tensor result = CausalAttention.apply(q, recorded, v, 0.2);
+                assertThat(result.toFloatArray()).isEqualTo(expected);
+                result.square().sum().backward();
+                Tensor wide = k.detach().cast(DType.F32).requireGradient();
+                CausalAttention.apply(q, wide, v.cast(DType.F32), 0.2).square().sum().backward();
+                assertThat(recorded.gradient().toFloatArray()).isEqualTo(wide.gradient().cast(recorded.gradient().dtype()).toFloatArray());
+            }
+        }
+    }
+
+    @Test
+    void otherMixturesOfTypesAreRefused() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.normal(1, 0, 1, 3, 2, 8);
+            for (DType[] types : new DType[][] {{DType.BF16, DType.F32, DType.F32}, {DType.F32, DType.BF16, DType.F32},
+                {DType.F32, DType.F16, DType.F16}, {DType.F64, DType.BF16, DType.BF16}}) {
+                assertThatThrownBy(() -> CausalAttention.apply(x.cast(types[0]), x.cast(types[1]), x.cast(types[2]), 1))
+                        .isInstanceOf(DTypeException.class).hasMessageContaining("q, k and v must be of one dtype");
+            }
         }
     }
 }

@@ -352,4 +352,20 @@ public abstract class AttentionContract extends KernelContract {
             assertThat(after[64]).isNotEqualTo(before[64]);
         }
     }
+
+    /** Few queries and many, widths with and without a rest; rows of a cache that lie in wider memory. */
+    @Test
+    void roundedKeysHaveTheBitsOfTheSameNumbersInF32WhereTheDeviceTakesThem() {
+        List<AttentionReference.Sizes> cases = List.of(new AttentionReference.Sizes(2, 1, 300, 4, 2, 64),
+                new AttentionReference.Sizes(1, 3, 130, 3, 1, 7), new AttentionReference.Sizes(1, 70, 150, 2, 1, 80));
+        for (AttentionReference.Sizes sizes : backend().takesRoundedKeys() ? cases : List.<AttentionReference.Sizes>of()) {
+            Run wide = new Run(DType.F32, sizes);
+            Tensor k = Tensor.full(Double.NaN, DType.BF16, wide.k.shape().with(3, sizes.width() + 9)).slice(3, 0, sizes.width()).assign(wide.k);
+            Tensor v = wide.v.cast(DType.BF16);
+            wide = new Run(DType.F32, sizes, wide.q, k.cast(DType.F32), v.cast(DType.F32)).forward();
+            Run rounded = new Run(DType.F32, sizes, wide.q, k, v).forward();
+            assertThat(rounded.out.toFloatArray()).isEqualTo(wide.out.toFloatArray());
+            assertThat(rounded.logSumExp.toFloatArray()).isEqualTo(wide.logSumExp.toFloatArray());
+        }
+    }
 }

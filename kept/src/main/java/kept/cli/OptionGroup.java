@@ -35,7 +35,8 @@ enum OptionGroup {
             "by-token-class", "worst", "details", "by-group", "json", "html", "jsonl", "print-prompt", "print-ids", "distill --config",
             "print-config"),
     /** Devices, processes and memory. */
-    MACHINE("Machine", "devices", "device", "threads", "ranks", "rendezvous", "shard", "checkpoint-activations", "spill"),
+    MACHINE("Machine", "devices", "device", "threads", "ranks", "rendezvous", "shard", "checkpoint-activations", "spill",
+            "kv-cache"),
     /** The program itself, and any option that no other group names. */
     PROGRAM("Program", "verbose");
 

@@ -40,7 +40,7 @@ public final class Conversation implements AutoCloseable {
         this.template = template;
         this.system = system;
         generator = new Generator(model, tokenizer, options);
-        cache = new KeyValueCache(model.config(), 1, 0, model.device());
+        cache = new KeyValueCache(model.config(), 1, 0, model.device(), options.cacheType());
         restart();
     }
 

@@ -131,7 +131,7 @@ public final class Generator {
     }
 
     private KeyValueCache cache(int... prompt) {
-        return new KeyValueCache(model.config(), 1, prompt.length + (long) limit(prompt.length), model.device());
+        return new KeyValueCache(model.config(), 1, prompt.length + (long) limit(prompt.length), model.device(), options.cacheType());
     }
 
     /**

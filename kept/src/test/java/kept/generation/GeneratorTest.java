@@ -11,13 +11,16 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import kept.Fixtures;
+import kept.autograd.Autograd;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.model.KeyValueCache;
 import kept.model.RandomWeights;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -219,6 +222,39 @@ class GeneratorTest {
             conversation.restart();
             assertThatThrownBy(() -> conversation.say("word ".repeat(100), _ -> { })).isInstanceOf(ShapeException.class);
             assertThat(conversation.say("Hi", _ -> { })).isEqualTo(answer);
+        }
+    }
+
+    /** Half the memory, and logits that differ by what BF16 loses of keys and values; the prompts of a batch have the texts that they have alone. */
+    @Test
+    void aCacheInBf16TakesHalfTheMemoryAndChangesLogitsByItsRounding() {
+        try (Decoder model = model(Architecture.LLAMA, DType.F32, new RopeScaling.None())) {
+            int[] ids = IntStream.range(0, 40).map(i -> i * 7 % tokenizer.vocabularySize()).toArray();
+            try (var _ = Scope.open()) {
+                model.logits(Tensor.of(ids, 1, ids.length)); // for what the model keeps, such as angles
+            }
+            long[] bytes = new long[2];
+            float[][] logits = new float[2][];
+            for (int i = 0; i < 2; i++) {
+                long before = model.device().backend().memoryUsage().inUse();
+                try (var cache = new KeyValueCache(model.config(), 1, 64, model.device(), i == 0 ? null : DType.BF16); var _ = Scope.open()) {
+                    try (var _ = Scope.open()) {
+                        model.nextLogits(Tensor.of(ids, 1, ids.length), cache);
+                    }
+                    bytes[i] = model.device().backend().memoryUsage().inUse() - before;
+                    logits[i] = Autograd.withoutRecording(() -> model.nextLogits(new int[] {9}, List.of(cache))).toFloatArray();
+                }
+            }
+            assertThat(bytes[1]).isEqualTo(bytes[0] / 2);
+            float largest = 0;
+            float difference = 0;
+            for (int i = 0; i < logits[0].length; i++) {
+                largest = Math.max(largest, Math.abs(logits[0][i]));
+                difference = Math.max(difference, Math.abs(logits[0][i] - logits[1][i]));
+            }
+            assertThat(difference).isPositive().isLessThan(largest * 0x1p-6f);
+            assertSame(model, List.of(tokenizer.encode("Line 1 tells"), tokenizer.encode("of"), tokenizer.encode("Line 2")),
+                    options(20, Set.of()).withCacheType(DType.BF16));
         }
     }
 }

@@ -7,6 +7,7 @@ import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
 import kept.backend.AttentionOperands;
+import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -34,7 +35,7 @@ public final class CausalAttention extends Operation {
      * Computes attention of each query to the keys up to its own position.
      *
      * @param q {@code [batch, queries, heads, D]}, floating
-     * @param k {@code [batch, keys, groups, D]}, of q's dtype; at least as many keys as queries, and groups divides heads
+     * @param k {@code [batch, keys, groups, D]}, of q's dtype, or BF16 for q in F32; at least as many keys as queries, and groups divides heads
      * @param v same shape and dtype as k
      * @param scale the factor applied to scores, usually {@code 1 / sqrt(D)}
      * @return a contiguous tensor of q's shape and dtype
@@ -43,14 +44,23 @@ public final class CausalAttention extends Operation {
      * @throws kept.tensor.TensorException if the scale is not finite
      */
     public static Tensor apply(Tensor q, Tensor k, Tensor v, double scale) {
-        return Autograd.apply(new CausalAttention(scale), q, k, v);
+        Arguments.usable("attention", q, k, v);
+        return areRounded(q, k, v) && (Autograd.isRecording() || !q.backend().takesRoundedKeys())
+                ? Autograd.apply(new CausalAttention(scale), q, k.cast(q.dtype()), v.cast(q.dtype()))
+                : Autograd.apply(new CausalAttention(scale), q, k, v);
+    }
+
+    /** Whether keys and values are those of a cache in BF16, which count as the same numbers in F32. */
+    private static boolean areRounded(Tensor q, Tensor k, Tensor v) {
+        return q.dtype() == DType.F32 && k.dtype() == DType.BF16 && v.dtype() == DType.BF16;
     }
 
     /**
      * Computes attention of several sequences, each to keys of its own. Not differentiable; the bits are those of {@link #apply} to each.
      *
      * @param q {@code [sequences, queries, heads, D]}, floating
-     * @param k for each sequence {@code [1, keys, groups, D]}, of q's dtype; at least as many keys as queries, and groups divides heads
+     * @param k for each sequence {@code [1, keys, groups, D]}, of q's dtype, or BF16 for q in F32; at least as many keys as queries, and groups
+     *     divides heads
      * @param v for each sequence the same shape and dtype as k
      * @param scale the factor applied to scores, usually {@code 1 / sqrt(D)}
      * @return a contiguous tensor of q's shape and dtype
@@ -70,8 +80,11 @@ public final class CausalAttention extends Operation {
         List<AttentionOperands> each = new ArrayList<>();
         for (int i = 0; i < k.size(); i++) {
             Arguments.usable("attention", q, k.get(i), v.get(i));
-            checkTypes(q, k.get(i), v.get(i));
-            each.add(new AttentionOperands(q.slice(0, i, i + 1), k.get(i), v.get(i), Arguments.finite("attention", "scale", scale))
+            boolean isConverted = areRounded(q, k.get(i), v.get(i)) && !q.backend().takesRoundedKeys();
+            Tensor keys = isConverted ? k.get(i).cast(q.dtype()) : k.get(i);
+            Tensor values = isConverted ? v.get(i).cast(q.dtype()) : v.get(i);
+            checkOperands(q, keys, values);
+            each.add(new AttentionOperands(q.slice(0, i, i + 1), keys, values, Arguments.finite("attention", "scale", scale))
                     .map(Rows::unitStride));
             if (k.get(i).size(2) != k.getFirst().size(2)) {
                 throw new ShapeException("[attention] keys of sequence %d are %s, and of the first %s: they need as many heads"
@@ -88,6 +101,13 @@ public final class CausalAttention extends Operation {
         return "attention";
     }
 
+    /** Checks that all have the same floating dtype, or keys and values that of a cache in BF16. */
+    private static void checkOperands(Tensor q, Tensor k, Tensor v) {
+        if (!areRounded(q, k, v)) {
+            checkTypes(q, k, v);
+        }
+    }
+
     /** Checks that all have the same floating dtype. */
     static void checkTypes(Tensor q, Tensor k, Tensor v) {
         Operands.checkFloating("attention", q);
@@ -102,7 +122,7 @@ public final class CausalAttention extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         Arguments.usable("attention", inputs);
-        checkTypes(inputs[0], inputs[1], inputs[2]);
+        checkOperands(inputs[0], inputs[1], inputs[2]);
         AttentionOperands operands = new AttentionOperands(inputs[0], inputs[1], inputs[2], scale).map(Rows::unitStride);
         Tensor q = operands.q();
         Tensor out = Tensor.empty(q.dtype(), q.shape());

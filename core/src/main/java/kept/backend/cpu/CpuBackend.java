@@ -262,6 +262,11 @@ final class CpuBackend implements Backend {
     }
 
     @Override
+    public boolean takesRoundedKeys() {
+        return true;
+    }
+
+    @Override
     public void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
         if (DoubleLoops.apply(operands.q())) {
             Backend.super.attentionGradient(operands, out, logSumExp, gradient, dq, dk, dv);
