@@ -42,6 +42,8 @@ final class PackedProduct {
     private static final int TASK_ROWS = 64;
     /** The maximum number of rows of a chunk for a product of one k block: 2 MiB. */
     private static final int CHUNK_ROWS = 512;
+    /** The number of chunks that are packed at a time: one in use, one for the next stage, one that slower threads still use. */
+    private static final int BUFFERS = 3;
     /** The approximate number of tasks of a product for each thread, so that threads finish together... */
     private static final int TASKS_PER_THREAD = 16;
     /** ...but a task has at least this many multiply-adds, a few microseconds... */
@@ -66,7 +68,7 @@ final class PackedProduct {
     private final int taskRows;
     private final int taskColumns;
     private final int columnTasks;
-    /** The packed matrices of two stages, one after another. */
+    /** The packed chunks of A, one after another. */
     private final float[] left;
     private final float[] right;
     private final int leftSize;
@@ -99,7 +101,7 @@ final class PackedProduct {
         stages = chunks * parts;
         leftSize = blocks * chunkRows * (rowMajor ? ROW_STRIDE : depth);
         Workspace workspace = Workspace.ofThread();
-        left = workspace.floats(Workspace.Slot.LEFT, Math.min(chunks, 2) * leftSize);
+        left = workspace.floats(Workspace.Slot.LEFT, Math.min(chunks, BUFFERS) * leftSize);
         right = workspace.floats(Workspace.Slot.RIGHT, width * product.k());
         leftRows = rowMajor ? Math.max(1, PACK_WORK / depth) : Packing.runs(PACK_WORK / chunkRows);
         leftTasks = blocks * Math.ceilDiv(rowMajor ? chunkRows : depth, leftRows);
@@ -151,12 +153,13 @@ final class PackedProduct {
         int stage = group / 3;
         switch (group % 3) {
             case 1 -> {
-                if (stage == 0 || groups.await(packingLeft(stage)) && groups.await(computing(stage - 1))) {
+                boolean earlier = stage < 2 || groups.await(computing(stage - 2));
+                if (earlier && (stage == 0 || groups.await(packingLeft(stage)) && groups.await(computing(stage - 1)))) {
                     packRight(stage / chunks, task);
                 }
             }
             case 2 -> {
-                if (stage == 0 || groups.await(computing(stage - 1))) {
+                if (stage < 2 || groups.await(computing(stage - 2))) {
                     packLeft(stage + 1, task);
                 }
             }
@@ -222,7 +225,7 @@ final class PackedProduct {
     }
 
     private int leftStart(int stage) {
-        return chunks == 1 ? 0 : stage % 2 * leftSize;
+        return chunks == 1 ? 0 : stage % BUFFERS * leftSize;
     }
 
     private void compute(int stage, int task) {
