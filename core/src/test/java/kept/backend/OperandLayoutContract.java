@@ -140,6 +140,8 @@ public abstract class OperandLayoutContract extends KernelContract {
                 new Case("argMax", (b, x) -> done(() -> b.argMax(x[0], x[1])), any(t, 5, 37), any(DType.I64, 5).result()),
                 new Case("matmul", (b, x) -> done(() -> b.matmul(x[0], x[1], x[2], false)), any(t, 5, 40), any(t, 40, 24),
                         unit(t, 5, 24).result()),
+                new Case("linearOfEach", (b, x) -> done(() -> b.linearOfEach(x[0], List.of(x[1], x[2]), List.of(x[3], x[4]))), any(t, 3, 40),
+                        any(t, 24, 40), any(t, 7, 40), unit(t, 3, 24).result(), unit(t, 3, 7).result()),
                 new Case("gather", (b, x) -> done(() -> b.gather(x[0], 0, x[1], x[2])), any(t, 6, 32), indices(any(DType.I64, 4, 32), 6),
                         any(t, 4, 32).result()),
                 new Case("embedding", (b, x) -> done(() -> b.embedding(x[0], x[1], x[2])), rows(t, 9, 64), indices(rows(DType.I64, 5), 9),
