@@ -16,8 +16,8 @@ import kept.tensor.DType;
 final class Bf16Gemm {
     /** The most rows of a tile: with two vectors of sums for each there are registers left for two vectors of B and two of A. */
     static final int ROWS = 14;
-    /** The columns of a tile: two vectors of f32. */
-    static final int COLUMNS = 32;
+    /** The columns of a tile: two vectors of f32, as in a panel. */
+    static final int COLUMNS = Packing.WIDTH;
     /** The most pairs of k of a tile. */
     static final int PAIRS = 1 << 11;
     /** The distance between packed rows of A in bytes: a row and a cache line, so that rows are in different cache sets. */
