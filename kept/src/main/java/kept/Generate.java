@@ -27,6 +27,7 @@ import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.run.LoadedModel;
+import kept.run.LoadedWeights;
 import kept.text.Json;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
@@ -94,6 +95,11 @@ public final class Generate extends Program {
                     + "(default: ${DEFAULT-VALUE}).")
     private CacheType cacheType;
 
+    @Option(names = "--weights", paramLabel = "FORM", defaultValue = "stored",
+            description = "Form of weights in memory: ${COMPLETION-CANDIDATES}. q8 quantises the matrices of linear maps as they are loaded, to 8.5 "
+                    + "bits an element as in GGUF's q8_0; the embedding and norms stay as they are stored (default: ${DEFAULT-VALUE}).")
+    private LoadedWeights weights;
+
     @Mixin
     private SamplingArguments sampling;
 
@@ -126,7 +132,7 @@ public final class Generate extends Program {
         Optional<ChatTemplate> words = chat ? Optional.of(template(config)) : Optional.empty();
         List<String> texts = texts();
         try (Tokenizer tokenizer = chat ? Tokenizer.loadForChat(model) : Tokenizer.load(model);
-                Decoder decoder = LoadedModel.load(model, null, device.open(), progress())) {
+                Decoder decoder = LoadedModel.loadAs(weights, model, device.open(), progress())) {
             tokenizer.requireVocabulary(decoder.config().vocabSize());
             if (chat) {
                 report(decoder.device());

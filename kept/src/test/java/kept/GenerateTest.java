@@ -78,6 +78,30 @@ class GenerateTest {
         assertThat(generate("--prompt", "a", "--kv-cache", "f8").err()).contains("--kv-cache");
     }
 
+    /** The text is another than that of the stored weights; a conversation takes them too. */
+    @Test
+    void weightsInBlocksAreAChoice() throws IOException {
+        Path narrow = orion;
+        orion = TinyTeacher.writeWide(directory.resolve("wide"));
+        String[] texts = new String[3];
+        String[][] choices = {{}, {"--weights", "stored"}, {"--weights", "Q8"}};
+        for (int i = 0; i < 3; i++) {
+            var arguments = new ArrayList<Object>(List.of("--prompt", "Line 7 tells", "--temperature", 3, "--seed", 5, "--max-tokens", 50));
+            arguments.addAll(List.of(choices[i]));
+            ProgramRun run = generate(arguments.toArray());
+            texts[i] = text(run);
+            assertThat(run.err()).doesNotContain("quantised");
+        }
+        assertThat(texts[1]).isEqualTo(texts[0]);
+        assertThat(texts[2]).startsWith("Line 7 tells").isNotEqualTo(texts[0]);
+        assertThat(text(generate("--chat", "--prompt", "Line", "--max-tokens", 5, "--weights", "q8", "--temperature", 3))).isNotEmpty();
+        assertThat(generate("--prompt", "a", "--weights", "q4").err()).contains("--weights");
+        orion = narrow;
+        ProgramRun run = generate("--prompt", "Line 7 tells", "--weights", "q8", "--max-tokens", 5);
+        assertThat(text(run)).isEqualTo(text(generate("--prompt", "Line 7 tells", "--max-tokens", 5)));
+        assertThat(run.err()).contains("note: 15 matrices are not quantised: their rows are not whole blocks of 32");
+    }
+
     @Test
     void promptsComeFromAFileAndTextsGoOutAsJson() throws IOException {
         Path file = Files.writeString(directory.resolve("prompts.jsonl"), "\"Line\\n7\"\n\n{\"prompt\": \"tells\", \"id\": 3}\n");

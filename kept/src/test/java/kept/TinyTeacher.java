@@ -25,10 +25,19 @@ public final class TinyTeacher {
 
     /** Writes one that has so many more embeddings than its tokenizer has tokens. */
     public static Path write(Path directory, int further) {
+        return write(directory, further, 1);
+    }
+
+    /** Writes one that is four times as wide, so that rows of its matrices are whole blocks of 32. */
+    static Path writeWide(Path directory) {
+        return write(directory, 0, 4);
+    }
+
+    private static Path write(Path directory, int further, int times) {
         try (Tokenizer tokenizer = Tokenizer.load(Fixtures.path("tokenizer"))) {
             Files.createDirectories(directory);
-            DecoderConfig config = DecoderConfig.builder(Architecture.ORION).vocabSize(tokenizer.vocabularySize() + further).hiddenSize(16)
-                    .intermediateSize(24).layers(2).heads(2).keyValueHeads(2).headDimension(8).maxPositions(64).dtype(DType.F32)
+            DecoderConfig config = DecoderConfig.builder(Architecture.ORION).vocabSize(tokenizer.vocabularySize() + further).hiddenSize(16 * times)
+                    .intermediateSize(24 * times).layers(2).heads(2).keyValueHeads(2).headDimension(8 * times).maxPositions(64).dtype(DType.F32)
                     .initializerRange(0.2).bosTokenId(tokenizer.bos()).eosTokenIds(tokenizer.eos().stream().boxed().toList()).build();
             try (Decoder model = Decoder.create(config, new RandomWeights(config, 5), Device.cpu())) {
                 ModelWriter.write(model, DType.F32, directory, CheckpointWriter.DEFAULT_SHARD_BYTES);

@@ -163,7 +163,7 @@ class UsageTest {
         "compare --teacher a --held-out b=c --mappings OPM,Exact,Calibrated:0.25:1E-5 --calibration d --calibration-tokens 64Ki",
         "export --model a --output b --type Q8_0 --format GGUF", "evaluate --model a --passkey 1k,4Ki --max-length 64k --seed -1",
         "pretrain --random --output o --config ORION-14B --vocab-size 1k --tokenizer a --format Torch --positions 4Ki",
-        "generate --model a --prompt b --max-tokens 1k --top-k 1K --kv-cache BF16", "logits --model a --ids b --output c --last 1k",
+        "generate --model a --prompt b --max-tokens 1k --top-k 1K --kv-cache BF16 --weights Q8", "logits --model a --ids b --output c --last 1k",
     })
     void numbersAndNamesAreReadAsPeopleWriteThem(String line) {
         ProgramRun run = ProgramRun.of((Object[]) line.split(" "));

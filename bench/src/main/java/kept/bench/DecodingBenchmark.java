@@ -8,12 +8,15 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import kept.autograd.Autograd;
+import kept.backend.BlockMatrix;
 import kept.gguf.GgufType;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.KeyValueCache;
+import kept.model.QuantizedWeights;
 import kept.model.RandomWeights;
+import kept.model.Weights;
 import kept.nn.Parameter;
 import kept.tensor.DType;
 import kept.tensor.Device;
@@ -23,11 +26,12 @@ import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 
 /**
- * Decode and prefill of a Llama model with bf16 weights, a key-value cache and the logits of the last position, in size L of {@link XkdBenchmark}.
- * Decoding one token reads all weights once and is bound by memory; prefill is bound by its matrix products. This library computes in f32 on bf16
- * weights. llama.cpp reads the same model from a GGUF file and has as many positions, in f16. libtorch has the same model in TorchScript, in bf16
- * throughout, as PyTorch runs such a checkpoint. In prefill the peers multiply bf16 numbers, which some processors do at a higher rate than the f32
- * peak in the table. The plain loop computes only the products with the weights, for one token.
+ * Decode and prefill of a Llama model with weights in bf16 or q8, a key-value cache and the logits of the last position, in size L of
+ * {@link XkdBenchmark}. Decoding one token reads all weights once and is bound by memory; prefill is bound by its matrix products. This library
+ * computes in f32. llama.cpp reads the same model from a GGUF file, in bf16 or q8_0, and has as many positions, in f16. libtorch has the same model
+ * in TorchScript, in bf16 throughout in either case, as PyTorch runs such a checkpoint. In prefill the peers multiply bf16 numbers, llama.cpp those
+ * of 8 bits in q8_0, which some processors do at a higher rate than the f32 peak in the table. The plain loop computes only the products with the
+ * weights in bf16, for one token.
  */
 public class DecodingBenchmark extends BenchmarkCase {
     private static final int HIDDEN = 1024;
@@ -44,7 +48,13 @@ public class DecodingBenchmark extends BenchmarkCase {
     @Param({"1", "512"})
     public int tokens;
 
+    /** Form of this library's and llama.cpp's weights: bf16 or q8. */
+    @Param({"bf16", "q8"})
+    public String weights;
+
     private Decoder model;
+    /** The model in bf16, from which the peers have theirs. */
+    private Decoder stored;
     private KeyValueCache cache;
     private Tensor ids;
     private GgufModel file;
@@ -59,8 +69,14 @@ public class DecodingBenchmark extends BenchmarkCase {
                 .layers(LAYERS).heads(HEADS).keyValueHeads(HEADS).headDimension(HEAD_DIMENSION).maxPositions(1024).normEps(EPSILON).dtype(DType.BF16)
                 .build();
         var random = new RandomWeights(config, 1);
-        model = Decoder.create(config, (name, shape) -> random.get(name, shape).cast(DType.BF16), Device.cpu());
+        Weights rounded = (name, shape) -> random.get(name, shape).cast(DType.BF16);
+        stored = Decoder.create(config, rounded, Device.cpu());
+        model = isQuantized() ? Decoder.create(config, new QuantizedWeights(rounded), Device.cpu()) : stored;
         ids = Tensor.of(ids(), 1, tokens);
+    }
+
+    private boolean isQuantized() {
+        return weights.equals("q8");
     }
 
     private int[] ids() {
@@ -75,6 +91,9 @@ public class DecodingBenchmark extends BenchmarkCase {
     @Override
     void release() {
         model.close();
+        if (stored != model) {
+            stored.close();
+        }
         if (cache != null) {
             cache.close();
             cache = null;
@@ -150,7 +169,7 @@ public class DecodingBenchmark extends BenchmarkCase {
     }
 
     private Runnable prepareLlamaCpp() {
-        file = GgufModel.write(model, GgufType.BF16);
+        file = GgufModel.write(stored, isQuantized() ? GgufType.Q8_0 : GgufType.BF16);
         llama = LlamaCpp.open().load(file.file(), capacity());
         Runnable pass = llama.next(ids());
         var length = new AtomicInteger();
@@ -170,14 +189,14 @@ public class DecodingBenchmark extends BenchmarkCase {
     }
 
     private Tensor weight(String name) {
-        return model.parameters().get(name + ".weight").value();
+        return stored.parameters().get(name + ".weight").value();
     }
 
     @Override
     Runnable preparePlain() {
         List<short[]> matrices = new ArrayList<>();
         List<Integer> widths = new ArrayList<>();
-        for (Parameter parameter : model.parameters().values()) {
+        for (Parameter parameter : stored.parameters().values()) {
             Tensor value = parameter.value();
             if (value.rank() == 2 && value != weight("model.embed_tokens")) {
                 float[] wide = value.cast(DType.F32).toFloatArray();
@@ -215,7 +234,7 @@ public class DecodingBenchmark extends BenchmarkCase {
 
     @Override
     String sizes() {
-        return tokens == 1 ? "1 token bf16" : tokens + " tokens bf16";
+        return (tokens == 1 ? "1 token " : tokens + " tokens ") + weights;
     }
 
     @Override
@@ -229,6 +248,7 @@ public class DecodingBenchmark extends BenchmarkCase {
         double layers = LAYERS * (4.0 * HIDDEN * HIDDEN + 3.0 * HIDDEN * INTERMEDIATE);
         double head = (double) VOCABULARY * HIDDEN;
         double attention = LAYERS * 2.0 * HIDDEN * tokens * (tokens + 1.0);
-        return tokens == 1 ? 2 * (layers + head) : 2 * (layers * tokens + head) + attention;
+        double bytes = isQuantized() ? 34.0 / BlockMatrix.BLOCK : 2;
+        return tokens == 1 ? bytes * (layers + head) : 2 * (layers * tokens + head) + attention;
     }
 }

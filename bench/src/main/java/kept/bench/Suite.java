@@ -18,7 +18,7 @@ enum Suite {
             RmsNormBenchmark::new, LayerNormBenchmark::new, SoftmaxBenchmark::new, SwiGluBenchmark::new, RotaryBenchmark::new, AdamWBenchmark::new,
             DistillationBenchmark::new),
     /** Inference of a language model. */
-    DECODE("decode and prefill with bf16 weights and a key-value cache", DecodingBenchmark::new);
+    DECODE("decode and prefill with weights in bf16 and q8, and a key-value cache", DecodingBenchmark::new);
 
     private final String description;
     private final List<ParameterGrid.Factory> benchmarks;

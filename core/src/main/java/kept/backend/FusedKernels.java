@@ -35,6 +35,18 @@ public interface FusedKernels {
         ProductComposition.linearOfEach(x, weights, outs);
     }
 
+    /**
+     * Products of the same rows with several transposed matrices in blocks, {@code outs[i] = x weights[i]^T}. The default widens some rows of a
+     * matrix at a time to F32, without loss, and multiplies by them.
+     *
+     * @param x {@code [n, k]}, any floating dtype but F64
+     * @param weights for each product {@code [width, k]}
+     * @param outs for each product {@code [n, width]}, any floating dtype but F64, unit stride along the width
+     */
+    default void blockLinearOfEach(Tensor x, List<BlockMatrix> weights, List<Tensor> outs) {
+        ProductComposition.blockLinearOfEach(x, weights, outs);
+    }
+
     // Sums and rows
 
     /**

@@ -47,9 +47,9 @@ public final class Attention extends Layer {
         checkFeatures("q_proj", query, (long) heads * headDimension);
         checkFeatures("k_proj", key, (long) keyValueHeads * headDimension);
         checkFeatures("v_proj", value, (long) keyValueHeads * headDimension);
-        if (Arguments.present("attention", "o_proj", output).weight().value().size(1) != (long) heads * headDimension) {
+        if (Arguments.present("attention", "o_proj", output).shape().size(1) != (long) heads * headDimension) {
             throw new ShapeException("[attention] o_proj has %d input features; heads times head dimension is %d"
-                    .formatted(output.weight().value().size(1), (long) heads * headDimension));
+                    .formatted(output.shape().size(1), (long) heads * headDimension));
         }
         this.query = register("q_proj", query);
         this.key = register("k_proj", key);
@@ -61,9 +61,9 @@ public final class Attention extends Layer {
     }
 
     private static void checkFeatures(String name, Linear map, long features) {
-        if (Arguments.present("attention", name, map).weight().value().size(0) != features) {
+        if (Arguments.present("attention", name, map).shape().size(0) != features) {
             throw new ShapeException("[attention] %s has %d output features; heads times head dimension is %d"
-                    .formatted(name, map.weight().value().size(0), features));
+                    .formatted(name, map.shape().size(0), features));
         }
     }
 

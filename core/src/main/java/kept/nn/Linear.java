@@ -5,20 +5,28 @@ import java.util.Optional;
 import java.util.function.UnaryOperator;
 import kept.autograd.Autograd;
 import kept.autograd.LowRankUpdate;
+import kept.autograd.operation.BlockLinear;
 import kept.autograd.operation.LowRankLinear;
 import kept.autograd.operation.MatMul;
+import kept.backend.BlockMatrix;
 import kept.tensor.DType;
 import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
  * The affine map {@code y = x W^T + b}, optionally with a low-rank update of W (LoRA): {@code y = x W^T + scale (x A^T) B^T + b}. Parameters:
- * {@code weight}, and optionally {@code bias}, {@code lora_A.weight} and {@code lora_B.weight}.
+ * {@code weight}, and optionally {@code bias}, {@code lora_A.weight} and {@code lora_B.weight}. A weight in blocks ({@link BlockMatrix}) is no
+ * parameter and has no gradient: such a layer is for inference.
  */
 public final class Linear extends Layer {
+    /** Null if the weight is in blocks. */
     private final Parameter weight;
+    /** The weight in blocks; null if it is a parameter. */
+    private final BlockMatrix blocks;
     private final Parameter bias;
     private Parameter a;
     private Parameter b;
@@ -35,9 +43,27 @@ public final class Linear extends Layer {
      */
     public Linear(Tensor weight, Tensor bias) {
         this.weight = register("weight", weight);
+        blocks = null;
         if (weight.rank() != 2 || bias != null && (bias.rank() != 1 || bias.size(0) != weight.size(0))) {
             throw new ShapeException("[linear] needs a weight [out, in] and a bias [out] or none, not %s and %s"
                     .formatted(weight.shape(), bias == null ? "none" : bias.shape()));
+        }
+        this.bias = bias == null ? null : register("bias", bias);
+    }
+
+    /**
+     * Creates the layer from a weight in blocks.
+     *
+     * @param weight W, {@code [out, in]}
+     * @param bias b, {@code [out]}, or null for none
+     * @throws ShapeException if they do not have these shapes
+     */
+    public Linear(BlockMatrix weight, Tensor bias) {
+        blocks = Arguments.present("linear", "the weight", weight);
+        this.weight = null;
+        if (bias != null && (bias.rank() != 1 || bias.size(0) != weight.shape().size(0))) {
+            throw new ShapeException("[linear] needs a weight [out, in] and a bias [out] or none, not %s and %s"
+                    .formatted(weight.shape(), bias.shape()));
         }
         this.bias = bias == null ? null : register("bias", bias);
     }
@@ -64,11 +90,14 @@ public final class Linear extends Layer {
      * Applies the map to the innermost axis.
      *
      * @param x {@code [..., in]}
-     * @return {@code [..., out]}, with the promoted dtype of x and the weight
+     * @return {@code [..., out]}, with the promoted dtype of x and the weight; with a weight in blocks, of x's dtype
      * @throws ShapeException if the innermost extent of x is not {@code in}
      */
     public Tensor forward(Tensor x) {
         Arguments.present("linear", "x", x);
+        if (blocks != null) {
+            return plusBias(BlockLinear.applyToEach(x, List.of(blocks)).getFirst());
+        }
         if (isBeside()) {
             return x.rank() == 1 ? forward(x.unsqueeze(0)).squeeze(-2) : LowRankLinear.apply(x, weight.value(), biasValue(), factors());
         }
@@ -77,6 +106,9 @@ public final class Linear extends Layer {
 
     /** Applies the map to {@code silu(gate) * up}, bit-identically to {@link #forward}. */
     Tensor forwardGated(Tensor gate, Tensor up) {
+        if (blocks != null) {
+            return forward(Functional.swiGlu(gate, up));
+        }
         if (isBeside()) {
             return LowRankLinear.applyGated(gate, up, weight.value(), biasValue(), factors());
         }
@@ -92,10 +124,17 @@ public final class Linear extends Layer {
      * @return for each {@code [..., out]}
      */
     static List<Tensor> forwardEach(Tensor x, List<Linear> maps) {
-        if (Autograd.isRecording() || maps.stream().anyMatch(map -> map.a != null || map.bias != null)) {
+        if (maps.stream().allMatch(map -> map.blocks != null && map.bias == null)) {
+            return BlockLinear.applyToEach(x, maps.stream().map(map -> map.blocks).toList());
+        }
+        if (Autograd.isRecording() || maps.stream().anyMatch(map -> map.a != null || map.bias != null || map.blocks != null)) {
             return maps.stream().map(map -> map.forward(x)).toList();
         }
         return MatMul.linearOfEach(x, maps.stream().map(map -> map.weight.value()).toList());
+    }
+
+    private Tensor plusBias(Tensor product) {
+        return bias == null ? product : product.add(bias.value().cast(product.dtype()));
     }
 
     private boolean isBeside() {
@@ -139,6 +178,13 @@ public final class Linear extends Layer {
      */
     public Tensor mergedWeight(DType type) {
         Arguments.present("linear", "the type", type);
+        if (blocks != null) {
+            return Autograd.withoutRecording(() -> {
+                try (var scope = Scope.open(blocks.codes().device())) {
+                    return scope.keep(blocks.widen().cast(type));
+                }
+            });
+        }
         Tensor w = weight.value().detach();
         if (a == null) {
             return w.cast(type);
@@ -166,9 +212,40 @@ public final class Linear extends Layer {
      * The weight.
      *
      * @return W, {@code [out, in]}
+     * @throws TensorException if it is in blocks
      */
     public Parameter weight() {
+        if (weight == null) {
+            throw new TensorException("[linear] the weight is quantised, so it is no parameter; load the model with its stored weights");
+        }
         return weight;
+    }
+
+    /**
+     * The weight in blocks.
+     *
+     * @return W, if it is in blocks
+     */
+    public Optional<BlockMatrix> blocks() {
+        return Optional.ofNullable(blocks);
+    }
+
+    /**
+     * The shape of the weight.
+     *
+     * @return {@code [out, in]}
+     */
+    public Shape shape() {
+        return blocks != null ? blocks.shape() : weight.value().shape();
+    }
+
+    /**
+     * The dtype in which the device takes x for products with the weight.
+     *
+     * @return {@link kept.backend.Backend#productType} of the weight; F32 for one in blocks
+     */
+    public DType inputType() {
+        return blocks != null ? DType.F32 : weight.value().backend().productType(weight.value().dtype());
     }
 
     /**

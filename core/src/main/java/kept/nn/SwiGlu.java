@@ -26,9 +26,9 @@ public final class SwiGlu extends Layer {
         this.gate = register("gate_proj", gate);
         this.up = register("up_proj", up);
         this.down = register("down_proj", down);
-        Shape ofGate = gate.weight().value().shape();
-        Shape ofUp = up.weight().value().shape();
-        Shape ofDown = down.weight().value().shape();
+        Shape ofGate = gate.shape();
+        Shape ofUp = up.shape();
+        Shape ofDown = down.shape();
         if (!ofGate.equals(ofUp) || ofDown.size(1) != ofGate.size(0)) {
             throw new ShapeException("[swiglu] shapes of gate, up and down do not match: weights %s, %s, %s".formatted(ofGate, ofUp, ofDown));
         }

@@ -7,6 +7,7 @@ import kept.backend.AdamWStep;
 import kept.backend.AttentionOperands;
 import kept.backend.Backend;
 import kept.backend.Binary;
+import kept.backend.BlockMatrix;
 import kept.backend.Buffer;
 import kept.backend.DeviceMemory;
 import kept.backend.DistillationObjective;
@@ -230,6 +231,15 @@ final class GuardedBackend implements Backend {
         try (var call = new KernelCall("linear")) {
             outs.forEach(call::writes);
             kernels.linearOfEach(call.reads(x), weights.stream().map(call::reads).toList(), outs);
+        }
+    }
+
+    @Override
+    public void blockLinearOfEach(Tensor x, List<BlockMatrix> weights, List<Tensor> outs) {
+        try (var call = new KernelCall("linear")) {
+            outs.forEach(call::writes);
+            kernels.blockLinearOfEach(call.reads(x),
+                    weights.stream().map(weight -> new BlockMatrix(call.reads(weight.codes()), call.reads(weight.scales()))).toList(), outs);
         }
     }
 

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.stream.Stream;
 import kept.autograd.operation.ElementwiseUnary;
+import kept.backend.BlockMatrix;
 import kept.backend.TensorMemory;
 import kept.backend.Unary;
 import kept.linalg.Cholesky;
@@ -176,8 +177,10 @@ class ArgumentsTest {
                 () -> new Parameter(matrix).setGradientType(null), () -> new Parameter(matrix).setGradientType(DType.BF16),
                 () -> new Linear(Tensor.of(new int[4], 2, 2), null));
         refused("linear", () -> new Linear(Tensor.zeros(4), null), () -> new Linear(matrix, Tensor.zeros(3)), () -> new Linear(matrix, matrix));
-        refused("layer", () -> new Linear(null, null), () -> new Embedding(null), () -> new RmsNorm(null, 1), () -> new LayerNorm(Tensor.zeros(4),
-                null, 1));
+        BlockMatrix blocks = BlockMatrix.quantize(Tensor.zeros(4, 32)).orElseThrow();
+        refused("linear", () -> new Linear((BlockMatrix) null, null), () -> new Linear(blocks, Tensor.zeros(3)), () -> new Linear(blocks, matrix));
+        refused("layer", () -> new Linear((Tensor) null, null), () -> new Embedding(null), () -> new RmsNorm(null, 1),
+                () -> new LayerNorm(Tensor.zeros(4), null, 1));
         Tensor narrow = Tensor.zeros(2, 3);
         Tensor back = Tensor.zeros(4, 2);
         refused("low-rank update", () -> new LowRankUpdate(null, back, 1), () -> new LowRankUpdate(narrow, null, 1),

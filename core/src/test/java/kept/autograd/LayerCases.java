@@ -65,7 +65,7 @@ final class LayerCases {
 
     /** A bias that is null is none. */
     private static Tensor refused() {
-        return new Linear(null, null).weight().value();
+        return new Linear((Tensor) null, null).weight().value();
     }
 
     private void norms() {

@@ -42,7 +42,7 @@ class PublicApiTest {
             "Autograd.apply(Operation, Tensor[])", "Autograd.backward(Tensor, Tensor)", "Autograd.backwardOnce(Tensor, Tensor)",
             "FactoredLogits(Tensor, Tensor)", "Shape.of(long[])", "Shape.size(int)", "Shape.with(int, long)",
             "Shape.broadcast(Shape, Shape)",
-            "Parameter(Tensor)", "Parameter.setGradientType(DType)", "Linear(Tensor, Tensor)",
+            "Parameter(Tensor)", "Parameter.setGradientType(DType)", "Linear(Tensor, Tensor)", "Linear(BlockMatrix, Tensor)",
             "Linear(Tensor, Tensor, LowRankUpdate)", "LowRankUpdate(Tensor, Tensor, double)", "Embedding(Tensor)", "RmsNorm(Tensor, double)",
             "LayerNorm(Tensor, Tensor, double)", "SwiGlu(Linear, Linear, Linear)",
             "Attention(Linear, Linear, Linear, Linear, int, int, int)", "RotaryEmbedding(int, double, RopeScaling, long)",

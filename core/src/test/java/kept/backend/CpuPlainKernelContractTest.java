@@ -38,6 +38,14 @@ class CpuPlainKernelContractTest {
     }
 
     @Nested
+    class BlockProducts extends BlockProductContract {
+        @Override
+        protected Device device() {
+            return Device.cpu();
+        }
+    }
+
+    @Nested
     class Matmul extends MatmulContract {
         @Override
         protected Device device() {

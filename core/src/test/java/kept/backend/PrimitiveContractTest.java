@@ -1,7 +1,10 @@
 package kept.backend;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import kept.tensor.Device;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
 
 /** A device that has the primitive kernels alone keeps the contracts of all kernels. */
 class PrimitiveContractTest {
@@ -36,6 +39,20 @@ class PrimitiveContractTest {
         @Override
         protected Device device() {
             return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class BlockProducts extends BlockProductContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+
+        @Test
+        void aMatrixThatIsWidenedInPartsHasItsProducts() {
+            assertThat(300 * 1056 * 4L).isGreaterThan(device().backend().chunkBytes());
+            assertProducts(3, 300, 1056);
         }
     }
 

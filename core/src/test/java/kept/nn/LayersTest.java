@@ -7,9 +7,11 @@ import java.util.ArrayList;
 import java.util.List;
 import kept.autograd.Autograd;
 import kept.autograd.LowRankUpdate;
+import kept.backend.BlockMatrix;
 import kept.backend.composition.AttentionComposition;
 import kept.backend.composition.RotaryComposition;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -47,6 +49,50 @@ class LayersTest {
             var withoutBias = new Linear(linear.weight().value(), null);
             assertThat(withoutBias.forward(Tensor.of(new float[] {1, 1}, 1, 2)).toFloatArray()).containsExactly(3, 7, 11);
             assertThatThrownBy(() -> linear.forward(Tensor.zeros(2, 3))).isInstanceOf(ShapeException.class).hasMessageStartingWith("[linear]");
+        }
+    }
+
+    /** One row and many, with and without a bias, alone, with others and after a gated unit. */
+    @Test
+    void aWeightInBlocksIsTheMatrixOfItsNumbers() {
+        try (var _ = Scope.open()) {
+            BlockMatrix blocks = BlockMatrix.quantize(Tensor.normal(1, 0, 40, 64)).orElseThrow();
+            Tensor bias = Tensor.normal(1, 1, 40);
+            var map = new Linear(blocks, bias);
+            var plain = new Linear(blocks.widen(), bias);
+            var withoutBias = new Linear(blocks, null);
+            for (Tensor x : List.of(Tensor.normal(2, 0, 64), Tensor.normal(2, 1, 1, 64), Tensor.normal(2, 2, 2, 5, 64))) {
+                assertClose(map.forward(x), plain.forward(x));
+                if (x.rank() > 1) {
+                    Tensor up = Tensor.normal(3, 0, x.shape().toArray());
+                    assertClose(map.forwardGated(x, up), plain.forwardGated(x, up));
+                }
+                float[] alone = withoutBias.forward(x).toFloatArray();
+                for (Tensor one : Linear.forwardEach(x, List.of(withoutBias, withoutBias))) {
+                    assertThat(one.toFloatArray()).isEqualTo(alone);
+                }
+                assertThat(Linear.forwardEach(x, List.of(map, plain)).getFirst().toFloatArray()).isEqualTo(map.forward(x).toFloatArray());
+            }
+            assertThat(map.parameters().keySet()).containsExactly("bias");
+            assertThat(map.shape()).isEqualTo(plain.shape());
+            assertThat(map.blocks()).contains(blocks);
+            assertThat(plain.blocks()).isEmpty();
+            assertThat(map.mergedWeight(DType.F32).toFloatArray()).isEqualTo(plain.weight().value().toFloatArray());
+            assertThat(map.forward(Tensor.normal(2, 1, 3, 64).cast(DType.BF16)).dtype()).isEqualTo(DType.BF16);
+        }
+    }
+
+    @Test
+    void aWeightInBlocksIsForInferenceAlone() {
+        try (var _ = Scope.open()) {
+            var map = new Linear(BlockMatrix.quantize(Tensor.normal(1, 0, 40, 64)).orElseThrow(), null);
+            Tensor x = Tensor.ones(2, 64).requireGradient();
+            assertThatThrownBy(() -> map.forward(x)).isInstanceOf(TensorException.class).hasMessageContaining("in blocks has no gradient");
+            assertThat(Autograd.withoutRecording(() -> map.forward(x)).toFloatArray()).isEqualTo(map.forward(x.detach()).toFloatArray());
+            assertThatThrownBy(map::weight).isInstanceOf(TensorException.class).hasMessageContaining("load the model with its stored weights");
+            assertThatThrownBy(() -> map.forward(Tensor.ones(2, 32))).isInstanceOf(ShapeException.class)
+                    .hasMessage("[linear] inner dimensions differ: [2, 32] x [40, 64] transposed");
+            assertThatThrownBy(() -> map.forward(Tensor.ones(2, 64).cast(DType.F64))).isInstanceOf(DTypeException.class);
         }
     }
 

@@ -22,7 +22,7 @@ final class OperandChecks implements InvocationHandler {
             Map.entry("clamp", Set.of(3)),
             Map.entry("where", Set.of(3)), Map.entry("reduce", Set.of(2)), Map.entry("argMax", Set.of(1)), Map.entry("softmax", Set.of(2)),
             Map.entry("softmaxGradient", Set.of(3)), Map.entry("logSumExp", Set.of(1)), Map.entry("matmul", Set.of(2)),
-            Map.entry("linearOfEach", Set.of(2)),
+            Map.entry("linearOfEach", Set.of(2)), Map.entry("blockLinearOfEach", Set.of(2)),
             Map.entry("gather", Set.of(3)), Map.entry("scatterAdd", Set.of(3)), Map.entry("embedding", Set.of(2)),
             Map.entry("embeddingGradient", Set.of(2)), Map.entry("layerNorm", Set.of(2, 3, 4)), Map.entry("layerNormGradient", Set.of(5, 6, 7)),
             Map.entry("rmsNorm", Set.of(3, 4)), Map.entry("rmsNormGradient", Set.of(4, 5)),

@@ -2,6 +2,7 @@ package kept.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import kept.backend.BlockProductContract;
 import kept.backend.LossKernelContract;
 import kept.backend.MatmulContract;
 import kept.backend.OptimizerKernelContract;
@@ -11,6 +12,14 @@ import org.junit.jupiter.api.Test;
 
 /** The contract tests of matmul, losses and optimizer on the virtual GPU. */
 class VirtualTrainingContractTest {
+    @Nested
+    class BlockProducts extends BlockProductContract {
+        @Override
+        protected Device device() {
+            return VirtualCudaProvider.testDevice();
+        }
+    }
+
     @Nested
     class Products extends MatmulContract {
         @Override

@@ -36,7 +36,7 @@ enum OptionGroup {
             "print-config"),
     /** Devices, processes and memory. */
     MACHINE("Machine", "devices", "device", "threads", "ranks", "rendezvous", "shard", "checkpoint-activations", "spill",
-            "kv-cache"),
+            "kv-cache", "weights"),
     /** The program itself, and any option that no other group names. */
     PROGRAM("Program", "verbose");
 

@@ -17,6 +17,7 @@ import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 
 /**
  * The decoder shared by Orion and Llama: embedding, pre-norm blocks of causal grouped-query attention with rotary positions and SwiGLU, a final norm
@@ -46,7 +47,10 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     private final Embedding embedding;
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final Norm norm;
+    /** The weight of the head; null if it is in blocks. */
     private final Parameter head;
+    /** The head whose weight is in blocks; null if it is a parameter. */
+    private final Linear blockHead;
     private final RotaryEmbedding rotary;
     private boolean activationCheckpointing;
 
@@ -69,8 +73,11 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
         }
         norm = register(FINAL_NORM.module(), norms.create(FINAL_NORM, config, weights));
         TensorName headName = TensorName.of(TensorRole.HEAD);
-        head = config.tieWordEmbeddings()
-                ? embedding.weight()
+        // The blocks of a tied head are those of the embedding, which stays beside them as it is.
+        blockHead = weights.blocks((config.tieWordEmbeddings() ? embeddingName : headName).toString(), ModelTensor.shape(TensorRole.HEAD, config))
+                .map(blocks -> new Linear(blocks, null)).orElse(null);
+        head = blockHead != null ? null
+                : config.tieWordEmbeddings() ? embedding.weight()
                 : register(headName.module(), new Linear(DecoderParts.parameter(headName, config, weights), null)).weight();
         rotary = new RotaryEmbedding(config.headDimension(), config.ropeTheta(), config.ropeScaling(), config.maxPositions());
     }
@@ -140,9 +147,10 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * The weight of the language-model head {@code [vocabulary, hidden]}; the embedding's if they are tied.
      *
      * @return {@code [vocabulary, hidden]}
+     * @throws TensorException if it is in blocks
      */
     public Tensor headWeight() {
-        return head.value();
+        return blockHead != null ? blockHead.weight().value() : head.value();
     }
 
     /**
@@ -153,7 +161,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     public List<NormSite> norms() {
         List<NormSite> sites = new ArrayList<>();
         layers.forEach(layer -> sites.addAll(layer.norms()));
-        sites.add(new NormSite(FINAL_NORM.module(), norm, List.of(new Linear(head.value(), null))));
+        sites.add(new NormSite(FINAL_NORM.module(), norm, List.of(blockHead != null ? blockHead : new Linear(head.value(), null))));
         return sites;
     }
 
@@ -325,7 +333,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @return {@code [batch, sequence, vocabulary]}
      */
     public Tensor logits(Tensor ids) {
-        return hidden(ids).linear(head.value());
+        return head(hidden(ids));
     }
 
     /**
@@ -336,7 +344,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @return {@code [batch, vocabulary]}
      */
     public Tensor nextLogits(Tensor ids, KeyValueCache cache) {
-        return Autograd.withoutRecording(() -> prefill(ids, cache, ids.size(1) - 1).select(1, 0).linear(head.value()));
+        return Autograd.withoutRecording(() -> head(prefill(ids, cache, ids.size(1) - 1).select(1, 0)));
     }
 
     /**
@@ -368,7 +376,11 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
             }
         }
         Tensor hidden = norm.addAndForward(pending.stream(), pending.branch(), pending.stream().dtype()).normalized();
-        return hidden.squeeze(1).linear(head.value());
+        return head(hidden.squeeze(1));
+    }
+
+    private Tensor head(Tensor hidden) {
+        return blockHead != null ? blockHead.forward(hidden) : hidden.linear(head.value());
     }
 
     /** Frees the parameters. */

@@ -41,8 +41,7 @@ final class DecoderLayer extends Layer {
         this.attention = register("self_attn", attention);
         this.postAttentionNorm = register("post_attention_layernorm", postAttentionNorm);
         this.mlp = register("mlp", mlp);
-        Tensor weight = attention.inputProjections().getFirst().weight().value();
-        activations = weight.backend().productType(weight.dtype());
+        activations = attention.inputProjections().getFirst().inputType();
     }
 
     /** Normalises the residual stream and converts it to the dtype of the branch's matrix products. */

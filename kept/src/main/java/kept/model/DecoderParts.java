@@ -1,6 +1,8 @@
 package kept.model;
 
+import java.util.Optional;
 import kept.autograd.LowRankUpdate;
+import kept.backend.BlockMatrix;
 import kept.nn.Attention;
 import kept.nn.LayerNorm;
 import kept.nn.Linear;
@@ -76,6 +78,12 @@ public final class DecoderParts {
 
     private static Linear linear(TensorRole role, int layer, DecoderConfig config, Weights weights, Lora adapters) {
         var name = new TensorName(role, layer);
+        if (adapters == null) {
+            Optional<BlockMatrix> blocks = weights.blocks(name.toString(), ModelTensor.shape(role, config));
+            if (blocks.isPresent()) {
+                return new Linear(blocks.get(), bias(name, config, weights));
+            }
+        }
         Tensor weight = parameter(name, config, weights);
         Tensor bias = bias(name, config, weights);
         if (adapters == null || !adapters.adapts(name)) {

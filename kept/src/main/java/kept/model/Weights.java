@@ -1,5 +1,7 @@
 package kept.model;
 
+import java.util.Optional;
+import kept.backend.BlockMatrix;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
@@ -14,4 +16,15 @@ public interface Weights {
      * @return a contiguous floating-point tensor of that shape
      */
     Tensor get(String name, Shape shape);
+
+    /**
+     * Returns the matrix of a linear map in blocks, owned by the current scope, if that is how the source gives it.
+     *
+     * @param name the name of the weight in checkpoints
+     * @param shape the shape according to the configuration
+     * @return the matrix; empty if {@link #get} gives it
+     */
+    default Optional<BlockMatrix> blocks(String name, Shape shape) {
+        return Optional.empty();
+    }
 }

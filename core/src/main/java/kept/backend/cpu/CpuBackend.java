@@ -5,6 +5,7 @@ import java.util.List;
 import kept.backend.AdamWStep;
 import kept.backend.AttentionOperands;
 import kept.backend.Backend;
+import kept.backend.BlockMatrix;
 import kept.backend.Binary;
 import kept.backend.Buffer;
 import kept.backend.DistillationObjective;
@@ -181,6 +182,11 @@ final class CpuBackend implements Backend {
         if (!MatmulKernel.linearOfEach(x, weights, outs)) {
             Backend.super.linearOfEach(x, weights, outs);
         }
+    }
+
+    @Override
+    public void blockLinearOfEach(Tensor x, List<BlockMatrix> weights, List<Tensor> outs) {
+        BlockProducts.multiplyEach(x, weights, outs);
     }
 
     @Override

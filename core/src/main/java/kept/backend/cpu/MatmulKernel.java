@@ -75,7 +75,13 @@ final class MatmulKernel {
         return new Gemm.Batch(matrix(tensor), batch.shifts(operand));
     }
 
-    private static Matrix matrix(Tensor tensor) {
+    /**
+     * The last two axes of a tensor.
+     *
+     * @param tensor at least a matrix, floating
+     * @return the layout of its first matrix
+     */
+    static Matrix matrix(Tensor tensor) {
         return new Matrix(Elements.segment(tensor), tensor.dtype(), tensor.offset(), tensor.stride(-2), tensor.stride(-1));
     }
 }

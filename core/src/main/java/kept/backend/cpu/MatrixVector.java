@@ -17,7 +17,8 @@ import kept.tensor.DType;
  * n, rows of C are sums of multiples of rows of B, in ascending k.
  */
 final class MatrixVector {
-    private static final int MAX_ROWS = 4;
+    /** The most rows of the left operand. */
+    static final int MAX_ROWS = 4;
     /** The number of elements of B that stay in a near cache. */
     private static final int CACHED = 1 << 14;
     /** The fewest columns of B that are processed at a time, as many as {@link RowProducts} takes together. */
@@ -93,7 +94,7 @@ final class MatrixVector {
             this.products = products;
             rows = new float[m * k];
             for (int i = 0; i < m; i++) {
-                Elements.widen(a.data(), a.type(), a.index(i, 0), a.columnStride(), rows, i * k, k);
+                a.widen(a.index(i, 0), a.columnStride(), rows, i * k, k);
                 if (products != null) {
                     products.arrange(rows, i * k, k);
                 }

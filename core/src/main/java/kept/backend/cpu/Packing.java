@@ -76,7 +76,7 @@ final class Packing {
      */
     static void rows(Matrix x, int rows, int columns, float[] packed, int at, int stride) {
         for (int i = 0; i < rows; i++) {
-            Elements.widen(x.data(), x.type(), x.index(i, 0), x.columnStride(), packed, at + i * stride, columns);
+            x.widen(x.index(i, 0), x.columnStride(), packed, at + i * stride, columns);
         }
     }
 
@@ -141,7 +141,7 @@ final class Packing {
                 int present = Math.min(RUN, part.columns - column);
                 int padded = Math.ceilDiv(present, WIDTH) * WIDTH;
                 for (int i = 0; i < count; i++) {
-                    Elements.widen(x.data(), x.type(), x.index(first + i, column), x.columnStride(), scratch, i * RUN, present);
+                    x.widen(x.index(first + i, column), x.columnStride(), scratch, i * RUN, present);
                     Arrays.fill(scratch, i * RUN + present, i * RUN + padded, 0f);
                 }
                 if (part.width == WIDTH) {
@@ -190,7 +190,7 @@ final class Packing {
         for (int first = 0; first < rows; first += BLOCK) {
             int count = Math.min(BLOCK, rows - first);
             for (int j = 0; j < present; j++) {
-                Elements.widen(x.data(), x.type(), x.index(first, j), 1, scratch, j * BLOCK, count);
+                x.widen(x.index(first, j), 1, scratch, j * BLOCK, count);
             }
             Arrays.fill(scratch, present * BLOCK, other, 0f);
             int target = at + first * WIDTH;

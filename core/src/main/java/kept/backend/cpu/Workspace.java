@@ -19,6 +19,8 @@ final class Workspace {
         RIGHT,
         /** A row of a matrix, widened. */
         ROW,
+        /** Scales of rows of a matrix in blocks, widened. */
+        SCALES,
         /** The right sides of a triangular system. */
         COLUMNS,
         /** The blocks in which {@link Packing} transposes, and results that are transposed back. */

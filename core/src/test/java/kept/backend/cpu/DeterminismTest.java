@@ -3,9 +3,11 @@ package kept.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import kept.backend.Backend;
 import kept.backend.Binary;
+import kept.backend.BlockMatrix;
 import kept.backend.Distribution;
 import kept.backend.Reduction;
 import kept.backend.TensorMemory;
@@ -63,6 +65,13 @@ class DeterminismTest {
             results.put("matmul", product.toFloatArray());
             cpu.matmul(x, half, product, true);
             results.put("matmul added", product.toFloatArray());
+            BlockMatrix blocks = BlockMatrix.quantize(Tensor.normal(3, 4, 801, 320)).orElseThrow();
+            for (int rows : new int[] {1, 3, 80}) {
+                Tensor blockProduct = Tensor.zeros(rows, 801);
+                cpu.blockLinearOfEach(Tensor.normal(5, 6, rows, 320), List.of(blocks, blocks.rows(0, 9)),
+                        List.of(blockProduct, Tensor.zeros(rows, 9)));
+                results.put(rows + " rows of a product with blocks", blockProduct.toFloatArray());
+            }
             long[] index = new long[777];
             for (int i = 0; i < index.length; i++) {
                 index[i] = i * 31 % 40;
