@@ -3,7 +3,6 @@ package kept.backend.cpu;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
-import java.util.function.IntConsumer;
 import kept.backend.BlockMatrix;
 import kept.tensor.DType;
 import kept.tensor.Scope;
@@ -77,30 +76,14 @@ final class BlockProducts {
         /** Divides the rows of all matrices into tasks. */
         void multiply(List<BlockMatrix> weights, List<Tensor> outs) {
             int grain = Math.clamp(TASK_WORK / Math.max(1, k) / BlockRowProducts.TOGETHER * BlockRowProducts.TOGETHER, MIN_ROWS, MAX_ROWS);
-            int[] firstTasks = new int[outs.size() + 1];
-            long work = 0;
-            for (int i = 0; i < outs.size(); i++) {
-                firstTasks[i + 1] = firstTasks[i] + Math.toIntExact(Math.ceilDiv(outs.get(i).size(1), grain));
-                work += outs.get(i).size(1) * k * m;
-            }
+            int[] tasks = outs.stream().mapToInt(out -> Math.toIntExact(Math.ceilDiv(out.size(1), grain))).toArray();
+            long work = outs.stream().mapToLong(out -> out.size(1) * k * m).sum();
             List<Blocks> matrices = weights.stream().map(Blocks::of).toList();
-            IntConsumer body = task -> {
-                int i = 0;
-                while (task >= firstTasks[i + 1]) {
-                    i++;
-                }
-                int first = (task - firstTasks[i]) * grain;
+            new TaskGroups(tasks).run(Gemm.isParallel(work), (i, task) -> {
+                int first = task * grain;
                 Tensor out = outs.get(i);
                 multiply(matrices.get(i).from(first), (int) Math.min(grain, out.size(1) - first), MatmulKernel.matrix(out).shifted(first));
-            };
-            int tasks = firstTasks[outs.size()];
-            if (Gemm.isParallel(work)) {
-                WorkerPool.shared().run(tasks, body);
-            } else {
-                for (int task = 0; task < tasks; task++) {
-                    body.accept(task);
-                }
-            }
+            });
         }
 
         private void multiply(Blocks w, int n, Matrix c) {

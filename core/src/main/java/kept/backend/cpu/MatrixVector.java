@@ -4,7 +4,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
-import java.util.function.IntConsumer;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
@@ -104,26 +103,11 @@ final class MatrixVector {
         /** Divides the columns of all parts into tasks. */
         void multiply(List<Part> parts, boolean accumulate, boolean parallel) {
             int grain = Math.clamp(TASK_WORK / k / FEW * FEW, products != null ? 4 * FEW : WIDTH / 2, WIDTH);
-            int[] firstTasks = new int[parts.size() + 1];
-            for (int i = 0; i < parts.size(); i++) {
-                firstTasks[i + 1] = firstTasks[i] + Math.ceilDiv(parts.get(i).n, grain);
-            }
-            IntConsumer body = task -> {
-                int i = 0;
-                while (task >= firstTasks[i + 1]) {
-                    i++;
-                }
-                int first = (task - firstTasks[i]) * grain;
+            int[] tasks = parts.stream().mapToInt(part -> Math.ceilDiv(part.n, grain)).toArray();
+            new TaskGroups(tasks).run(parallel, (i, task) -> {
+                int first = task * grain;
                 multiply(parts.get(i), first, Math.min(grain, parts.get(i).n - first), accumulate);
-            };
-            int tasks = firstTasks[parts.size()];
-            if (parallel) {
-                WorkerPool.shared().run(tasks, body);
-            } else {
-                for (int task = 0; task < tasks; task++) {
-                    body.accept(task);
-                }
-            }
+            });
         }
 
         private void multiply(Part part, int first, int count, boolean accumulate) {
