@@ -196,7 +196,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         recorded.reached = false;
         long time = ++recorded.recorded;
         gpu.streams().addAlways(stream, () -> {
-            recorded.reached = true;
+            recorded.reached |= time == recorded.recorded;
             recorded.passed = time;
             recorded.nanos = System.nanoTime();
         });

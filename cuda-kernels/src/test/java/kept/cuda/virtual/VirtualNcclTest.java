@@ -159,6 +159,31 @@ class VirtualNcclTest {
         onEach(rank -> assertThat(rank.received()).isEqualTo((byte) (2 - rank.number)));
     }
 
+    /** An event that is recorded again while its first record is still queued counts from its last record on, as in CUDA. */
+    @Test
+    void anEventIsReachedWhenItsLastRecordIs() {
+        join(2);
+        Rank first = ranks.get(0);
+        Rank second = ranks.get(1);
+        long event = reached(first);
+        first.on(() -> {
+            long own = driver.createStream();
+            driver.awaitEvent(own, event);
+            nccl.receive(first.in, COUNT, ElementType.F32, 1, first.communicator, own);
+            first.done();
+            driver.record(event, own);
+            assertThat(driver.isReached(event)).as("nobody has sent").isFalse();
+        });
+        second.on(() -> {
+            second.send(0);
+            second.done();
+            long other = driver.createEvent();
+            driver.record(other, second.stream);
+            driver.isReached(other);
+        });
+        first.on(() -> assertThat(driver.isReached(event)).isTrue());
+    }
+
     private long reached(Rank rank) {
         long[] event = new long[1];
         rank.on(() -> {
