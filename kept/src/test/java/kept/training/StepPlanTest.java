@@ -131,8 +131,8 @@ class StepPlanTest {
     }
 
     /**
-     * Ranks whose peaks are not at the same moment show less than they need, on a busy machine by several percent: until they show what is planned, they
-     * run again, and the largest peak counts.
+     * Ranks whose peaks are not at the same moment show less than they need, on a busy machine by several percent: until they show what is planned,
+     * they run again, and the largest peak counts.
      */
     private static void requirePeak(StepPlan plan, Consumer<Communicator> steps) {
         int ranks = plan.shares().ranks();
