@@ -10,8 +10,9 @@ import kept.linalg.DoubleMatrix;
  * Products of matrices of doubles: {@code C = C + sign op(A) B}, for all of C or its upper triangle.
  *
  * <p>The blocking is a simpler form of {@link Gemm}'s, because these products are large: a block of k is packed whole, both operands in panels (one
- * copy if they are the same matrix); then tasks compute some rows and columns of C. A panel of B (64 KiB) and a task's rows of A (512 KiB) stay in
- * the second-level cache.
+ * copy if they are the same matrix); then tasks compute some rows and columns of C. A task's columns of B (512 KiB) stay in the second-level cache, for
+ * the next task too, and a panel of A (32 KiB) in the first while a row of tiles is computed: so C is read and written along its rows, where the
+ * processor reads ahead.
  *
  * <p>An element of C is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits depend on k alone, and the division of
  * C into tasks may depend on the number of threads.
@@ -19,8 +20,8 @@ import kept.linalg.DoubleMatrix;
 final class DoubleGemm {
     /** The maximum k of a block: large enough that C is seldom read and written again. */
     private static final int DEPTH = 512;
-    private static final int TASK_ROWS = 128;
-    private static final int TASK_COLUMNS = 512;
+    private static final int TASK_ROWS = 256;
+    private static final int TASK_COLUMNS = 128;
     /** The fewest rows or columns of a task; a smaller task would spend more time on loads than on arithmetic. */
     private static final int MIN_TASK = 64;
     /** The fewest tasks of a product for each thread, if the product is large enough. */
@@ -155,23 +156,23 @@ final class DoubleGemm {
         }
         int taskRows = rows;
         int taskColumns = columns;
-        int acrossTasks = Math.ceilDiv(n, taskColumns);
-        forEach(parallel, Math.ceilDiv(m, taskRows) * acrossTasks, task -> {
-            int row = task / acrossTasks * taskRows;
-            int column = task % acrossTasks * taskColumns;
+        int downTasks = Math.ceilDiv(m, taskRows);
+        forEach(parallel, downTasks * Math.ceilDiv(n, taskColumns), task -> {
+            int row = task % downTasks * taskRows;
+            int column = task / downTasks * taskColumns;
             tiles(p, row, Math.min(m, row + taskRows), column, Math.min(n, column + taskColumns));
         });
     }
 
-    /** Computes a task: for each panel of B, its tiles. */
+    /** Computes a task: for each panel of A, its tiles. */
     private static void tiles(Block p, int row, int endRow, int column, int endColumn) {
         double[] tile = Workspace.ofThread().doubles(Workspace.Slot.TILE, ROWS * COLUMNS);
         DoubleMatrix part = new DoubleMatrix(tile, 0, ROWS, COLUMNS, COLUMNS);
         DoubleMatrix c = p.c;
-        for (int j = column; j < endColumn; j += COLUMNS) {
-            for (int i = row; i < endRow; i += ROWS) {
+        for (int i = row; i < endRow; i += ROWS) {
+            for (int j = column; j < endColumn; j += COLUMNS) {
                 if (p.upper && j + COLUMNS <= i) {
-                    break;
+                    continue;
                 }
                 int a = DoubleTile.start(i, p.depth);
                 int b = DoubleTile.start(j, p.depth);
