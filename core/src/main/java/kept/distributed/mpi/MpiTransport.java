@@ -74,7 +74,7 @@ final class MpiTransport implements Transport {
      * Starts the engine.
      *
      * @param mpi the library
-     * @param timeoutNanos how long a rank waits for another
+     * @param timeoutNanos how long a rank waits for another; many times its longest pause
      */
     MpiTransport(MpiCalls mpi, long timeoutNanos) {
         this(mpi, timeoutNanos, Math.clamp(timeoutNanos / BEATS, SHORTEST_END_NANOS, LONGEST_END_NANOS));
@@ -84,7 +84,7 @@ final class MpiTransport implements Transport {
      * Starts the engine.
      *
      * @param mpi the library
-     * @param timeoutNanos how long a rank waits for another
+     * @param timeoutNanos how long a rank waits for another; many times its longest pause
      * @param endNanos how long a rank waits for the engine's end
      */
     MpiTransport(MpiCalls mpi, long timeoutNanos, long endNanos) {
