@@ -89,7 +89,8 @@ public final class Attention extends Layer {
      * Computes causal attention: every position attends to itself and to those before it.
      *
      * @param x {@code [batch, sequence, hidden]}
-     * @param angles cosines and sines of these positions, {@code [sequence, D / 2]}
+     * @param angles cosines and sines of these positions, {@code [sequence, R / 2]}, of which R features of each head are rotated, the first ones;
+     *     at most D
      * @param past the cached keys and values of earlier positions, to which this call appends; null if x starts the sequence and no cache is needed
      * @return {@code [batch, sequence, hidden]}
      * @throws ShapeException if a shape does not match the layer
@@ -111,7 +112,7 @@ public final class Attention extends Layer {
      * all sequences in one matrix product; attention runs separately for each.
      *
      * @param x {@code [sequences, 1, hidden]}
-     * @param angles cosines and sines of each sequence's position, {@code [sequences, D / 2]}
+     * @param angles cosines and sines of each sequence's position, {@code [sequences, R / 2]}
      * @param pasts the cached keys and values of each sequence, to which this call appends
      * @return {@code [sequences, 1, hidden]}
      * @throws ShapeException if a shape does not match the layer
@@ -143,7 +144,7 @@ public final class Attention extends Layer {
     private Tensor readEach(Tensor q, Tensor k, Tensor v, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
         List<Optional<KeyValues.Extension>> extensions = pasts.stream().map(past -> past.extend(1, k.dtype())).toList();
         List<KeyValues.Pair> all;
-        if (extensions.stream().allMatch(Optional::isPresent)) {
+        if (isWhole(q, angles) && extensions.stream().allMatch(Optional::isPresent)) {
             List<KeyValues.Pair> places = extensions.stream().map(extension -> extension.get().places()).toList();
             RotaryPositions.applyAndAppendToEach(q, k, v, angles.cos(), angles.sin(), places.stream().map(KeyValues.Pair::keys).toList(),
                     places.stream().map(KeyValues.Pair::values).toList());
@@ -180,7 +181,13 @@ public final class Attention extends Layer {
             return past.extend(rotate(k, angles), v);
         }
         KeyValues.Pair places = extension.get().places();
-        RotaryPositions.applyAndAppend(q, k, v, angles.cos(), angles.sin(), places.keys(), places.values());
+        if (isWhole(q, angles)) {
+            RotaryPositions.applyAndAppend(q, k, v, angles.cos(), angles.sin(), places.keys(), places.values());
+        } else {
+            rotate(q, angles);
+            places.keys().assign(rotate(k, angles));
+            places.values().assign(v);
+        }
         return extension.get().all();
     }
 
@@ -192,8 +199,22 @@ public final class Attention extends Layer {
         }
     }
 
-    /** Rotates queries or keys in place; nothing else uses the projection's result. */
+    /** Whether all features of a head are rotated. */
+    private static boolean isWhole(Tensor x, RotaryEmbedding.Angles angles) {
+        return 2 * angles.cos().size(1) >= x.size(3);
+    }
+
+    /** Rotates queries or keys, unless a gradient needs them in place; nothing else uses the projection's result. */
     private static Tensor rotate(Tensor x, RotaryEmbedding.Angles angles) {
-        return RotaryPositions.applyInPlace(x, angles.cos(), angles.sin());
+        if (isWhole(x, angles)) {
+            return RotaryPositions.applyInPlace(x, angles.cos(), angles.sin());
+        }
+        long rotated = 2 * angles.cos().size(1);
+        Tensor part = RotaryPositions.apply(x.slice(3, 0, rotated), angles.cos(), angles.sin());
+        if (Autograd.isRecording()) {
+            return Tensor.concat(3, part, x.slice(3, rotated, x.size(3)));
+        }
+        x.slice(3, 0, rotated).assign(part);
+        return x;
     }
 }

@@ -4,9 +4,10 @@ import kept.autograd.NormalizedSum;
 import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
-/** A normalisation of the innermost axis. Parameter: {@code weight}, {@code [width]}. */
+/** A normalisation of the innermost axis. Parameter: {@code weight}, {@code [width]}, unless the norm has none. */
 public abstract sealed class Norm extends Layer permits LayerNorm, RmsNorm {
     private final Parameter weight;
     private final double epsilon;
@@ -16,6 +17,12 @@ public abstract sealed class Norm extends Layer permits LayerNorm, RmsNorm {
         if (weight.rank() != 1) {
             throw new ShapeException("[norm] the weight must be [width], not " + weight.shape());
         }
+        this.epsilon = Arguments.positive("norm", "epsilon", epsilon);
+    }
+
+    /** A norm without parameters. */
+    Norm(double epsilon) {
+        weight = null;
         this.epsilon = Arguments.positive("norm", "epsilon", epsilon);
     }
 
@@ -54,12 +61,21 @@ public abstract sealed class Norm extends Layer permits LayerNorm, RmsNorm {
     public abstract NormalizedSum addAndForward(Tensor x, Tensor branch, DType out);
 
     /**
-     * The gain.
+     * The parameter of the gain.
      *
-     * @return g, {@code [width]}
+     * @return {@code [width]}
+     * @throws TensorException if the norm has no parameters
      */
     public final Parameter weight() {
+        if (weight == null) {
+            throw new TensorException("[norm] there is no weight: the norm has no parameters");
+        }
         return weight;
+    }
+
+    /** Whether the norm has a weight. */
+    final boolean hasWeight() {
+        return weight != null;
     }
 
     /**

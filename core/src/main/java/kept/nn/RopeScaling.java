@@ -1,6 +1,8 @@
 package kept.nn;
 
+import java.util.List;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
 
 /**
  * A scaling of rotary position embeddings, which extends the context beyond the training length.
@@ -122,6 +124,48 @@ public sealed interface RopeScaling {
 
         private static double magnitude(double factor, double weight) {
             return factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1;
+        }
+    }
+
+    /**
+     * LongRoPE (Ding et al. 2024, arXiv 2402.13753): a divisor for each frequency, {@code f_i / factor_i}; the long factors serve sequences of more
+     * than {@code originalMaxPositions} positions, the short ones all others. Cosines and sines are multiplied by {@code attentionFactor}.
+     *
+     * @param shortFactors the divisors for sequences of at most the original positions, {@code d / 2} numbers greater than 0
+     * @param longFactors the divisors for longer sequences, as many
+     * @param originalMaxPositions the context length before scaling
+     * @param attentionFactor the factor of cosines and sines, greater than 0; see {@link #attentionFactor(double, int)}
+     */
+    record LongRope(List<Double> shortFactors, List<Double> longFactors, int originalMaxPositions, double attentionFactor) implements RopeScaling {
+        /** Validates the values. */
+        public LongRope {
+            shortFactors = checked("a short factor", shortFactors);
+            longFactors = checked("a long factor", longFactors);
+            positive("originalMaxPositions", originalMaxPositions);
+            positive("attentionFactor", attentionFactor);
+            if (shortFactors.size() != longFactors.size()) {
+                throw new TensorException("[rope scaling] there must be as many long factors as short ones, not %d and %d"
+                    .formatted(longFactors.size(), shortFactors.size()));
+            }
+        }
+
+        private static List<Double> checked(String name, List<Double> factors) {
+            for (Double factor : Arguments.present("rope scaling", "the list of factors", factors)) {
+                positive(name, Arguments.present("rope scaling", name, factor));
+            }
+            return List.copyOf(factors);
+        }
+
+        /**
+         * The factor for cosines and sines that the paper recommends: {@code sqrt(1 + ln(factor) / ln(originalMaxPositions))}, and 1 where the
+         * context does not grow.
+         *
+         * @param factor the factor by which the context grows
+         * @param originalMaxPositions the context length before scaling
+         * @return the attention factor
+         */
+        public static double attentionFactor(double factor, int originalMaxPositions) {
+            return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalMaxPositions));
         }
     }
 

@@ -30,7 +30,7 @@ public final class RotaryEmbedding implements AutoCloseable {
     /**
      * Creates the embedding for a head dimension.
      *
-     * @param headDimension D, even
+     * @param headDimension D, even: the features of a head that are rotated, all or the first ones
      * @param theta the base of the frequencies, above 0
      * @param scaling the scaling of frequencies
      * @param maxPositions the maximum number of positions
@@ -47,6 +47,10 @@ public final class RotaryEmbedding implements AutoCloseable {
         this.headDimension = headDimension;
         this.theta = theta;
         this.scaling = Arguments.present("rotary embedding", "scaling", scaling);
+        if (scaling instanceof RopeScaling.LongRope rope && rope.shortFactors().size() != headDimension / 2) {
+            throw new TensorException("[rotary embedding] %d features need %d factors, not %d"
+                    .formatted(headDimension, headDimension / 2, rope.shortFactors().size()));
+        }
         this.maxPositions = maxPositions;
     }
 
@@ -67,8 +71,8 @@ public final class RotaryEmbedding implements AutoCloseable {
      *
      * @param firstPosition the first position, from 0
      * @param length the number of positions
-     * @param sequence the length of the whole sequence, including positions of later calls; dynamic NTK scaling depends on it
-     * @return tables {@code [length, D / 2]}, valid until this object is closed or, beyond the original positions of dynamic NTK scaling, the current
+     * @param sequence the length of the whole sequence, including positions of later calls; dynamic NTK and LongRoPE scaling depend on it
+     * @return tables {@code [length, D / 2]}, valid until this object is closed or, beyond the original positions of such a scaling, the current
      *     scope is
      * @throws ShapeException if a position is beyond the maximum
      */
@@ -78,7 +82,7 @@ public final class RotaryEmbedding implements AutoCloseable {
             throw new ShapeException("[rotary embedding] positions %d to %d lie outside the model's %d; shorten the sequence"
                     .formatted(firstPosition, Math.max(sequence, end) - 1, maxPositions));
         }
-        if (scaling instanceof RopeScaling.DynamicNtk dynamic && sequence > dynamic.originalMaxPositions()) {
+        if (sequence > RotaryFrequencies.lengthOfOneTable(scaling)) {
             return compute(firstPosition, length, sequence);
         }
         return tableOf(sequence).slice(firstPosition, length);
@@ -96,7 +100,7 @@ public final class RotaryEmbedding implements AutoCloseable {
         if (scope == null) {
             scope = Scope.detached(Scope.current().device());
         }
-        long longest = scaling instanceof RopeScaling.DynamicNtk dynamic ? Math.min(maxPositions, dynamic.originalMaxPositions()) : maxPositions;
+        long longest = Math.min(maxPositions, RotaryFrequencies.lengthOfOneTable(scaling));
         long length = table == null ? end : Math.min(longest, Math.max(end, 2 * table.length()));
         return scope.run(() -> compute(0, length, length));
     }

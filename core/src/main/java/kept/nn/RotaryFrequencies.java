@@ -1,5 +1,7 @@
 package kept.nn;
 
+import java.util.List;
+
 /** The formulas of {@link RopeScaling}, in double precision. */
 final class RotaryFrequencies {
     private RotaryFrequencies() {}
@@ -10,7 +12,7 @@ final class RotaryFrequencies {
      * @param d the head dimension
      * @param theta the base
      * @param scaling the scaling of frequencies
-     * @param sequence the number of positions; only dynamic NTK scaling uses it
+     * @param sequence the number of positions; only dynamic NTK and LongRoPE scaling use it
      * @return f_i for i below {@code d / 2}, in radians per position
      */
     static double[] of(int d, double theta, RopeScaling scaling, long sequence) {
@@ -20,12 +22,26 @@ final class RotaryFrequencies {
             case RopeScaling.DynamicNtk dynamic -> plain(d, dynamicTheta(d, theta, dynamic, sequence));
             case RopeScaling.Llama3 llama -> llama3(d, theta, llama);
             case RopeScaling.Yarn yarn -> yarn(d, theta, yarn);
+            case RopeScaling.LongRope rope -> longRope(d, theta, sequence > rope.originalMaxPositions() ? rope.longFactors() : rope.shortFactors());
         };
     }
 
     /** The factor of cosines and sines. */
     static double magnitude(RopeScaling scaling) {
-        return scaling instanceof RopeScaling.Yarn yarn ? yarn.attentionFactor() : 1;
+        return switch (scaling) {
+            case RopeScaling.Yarn yarn -> yarn.attentionFactor();
+            case RopeScaling.LongRope rope -> rope.attentionFactor();
+            case RopeScaling.None _, RopeScaling.Linear _, RopeScaling.DynamicNtk _, RopeScaling.Llama3 _ -> 1;
+        };
+    }
+
+    /** The longest sequence whose frequencies do not depend on its length. */
+    static long lengthOfOneTable(RopeScaling scaling) {
+        return switch (scaling) {
+            case RopeScaling.DynamicNtk dynamic -> dynamic.originalMaxPositions();
+            case RopeScaling.LongRope rope when !rope.shortFactors().equals(rope.longFactors()) -> rope.originalMaxPositions();
+            case RopeScaling.None _, RopeScaling.Linear _, RopeScaling.Llama3 _, RopeScaling.Yarn _, RopeScaling.LongRope _ -> Long.MAX_VALUE;
+        };
     }
 
     private static double[] plain(int d, double theta) {
@@ -40,6 +56,14 @@ final class RotaryFrequencies {
         double[] frequencies = plain(d, theta);
         for (int i = 0; i < frequencies.length; i++) {
             frequencies[i] /= linear.factor();
+        }
+        return frequencies;
+    }
+
+    private static double[] longRope(int d, double theta, List<Double> factors) {
+        double[] frequencies = plain(d, theta);
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] /= factors.get(i);
         }
         return frequencies;
     }

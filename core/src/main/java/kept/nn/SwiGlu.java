@@ -9,7 +9,7 @@ import kept.tensor.Tensor;
  * The gated feed-forward layer {@code down(silu(gate(x)) * up(x))} (Shazeer 2020, arXiv 2002.05202). Submodules: {@code gate_proj}, {@code up_proj},
  * {@code down_proj}.
  */
-public final class SwiGlu extends Layer {
+public final class SwiGlu extends FeedForward {
     private final Linear gate;
     private final Linear up;
     private final Linear down;
@@ -34,53 +34,23 @@ public final class SwiGlu extends Layer {
         }
     }
 
-    /**
-     * The projections of the layer's input.
-     *
-     * @return gate, up
-     */
+    @Override
     public List<Linear> inputProjections() {
         return List.of(gate, up);
     }
 
-    /**
-     * The projection to the layer's output.
-     *
-     * @return down
-     */
+    @Override
     public Linear writer() {
         return down;
     }
 
-    /**
-     * Applies {@code gate_proj} and {@code up_proj}, the first part of {@link #forward}.
-     *
-     * @param x {@code [..., hidden]}
-     * @return what gate and up give, {@code [..., intermediate]}
-     */
-    public List<Tensor> projectInput(Tensor x) {
-        return Linear.forwardEach(x, inputProjections());
-    }
-
-    /**
-     * The input of {@code down_proj}.
-     *
-     * @param x {@code [..., hidden]}
-     * @return {@code [..., intermediate]}
-     */
-    public Tensor activations(Tensor x) {
-        List<Tensor> projected = projectInput(x);
+    @Override
+    Tensor activate(List<Tensor> projected) {
         return Functional.swiGlu(projected.getFirst(), projected.getLast());
     }
 
-    /**
-     * Applies the layer to each row.
-     *
-     * @param x {@code [..., hidden]}
-     * @return {@code [..., hidden]}
-     */
-    public Tensor forward(Tensor x) {
-        List<Tensor> projected = projectInput(x);
+    @Override
+    Tensor finish(List<Tensor> projected) {
         return project(projected.getFirst(), projected.getLast());
     }
 

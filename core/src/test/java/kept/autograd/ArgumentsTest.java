@@ -17,11 +17,14 @@ import kept.linalg.Cholesky;
 import kept.linalg.DoubleMatrix;
 import kept.linalg.DoubleProducts;
 import kept.linalg.NotPositiveDefiniteException;
+import kept.nn.Activation;
 import kept.nn.Attention;
 import kept.nn.Embedding;
+import kept.nn.GatedFeedForward;
 import kept.nn.LayerNorm;
 import kept.nn.Linear;
 import kept.nn.Parameter;
+import kept.nn.PlainFeedForward;
 import kept.nn.RmsNorm;
 import kept.nn.RopeScaling;
 import kept.nn.RotaryEmbedding;
@@ -191,7 +194,8 @@ class ArgumentsTest {
                 () -> new Linear(matrix, null).mergedWeight(null));
         refused("embedding", () -> new Embedding(Tensor.zeros(4)));
         for (double epsilon : new double[] {0, -1e-5, NAN, Double.POSITIVE_INFINITY, 1e300, 1e-60}) {
-            refused("norm", () -> new RmsNorm(Tensor.ones(4), epsilon), () -> new LayerNorm(Tensor.ones(4), Tensor.ones(4), epsilon));
+            refused("norm", () -> new RmsNorm(Tensor.ones(4), epsilon), () -> new LayerNorm(Tensor.ones(4), Tensor.ones(4), epsilon),
+                    () -> LayerNorm.aroundOne(Tensor.ones(4), Tensor.ones(4), epsilon), () -> LayerNorm.withoutParameters(4, epsilon));
         }
         refused("norm", () -> new RmsNorm(matrix, 1), () -> new LayerNorm(Tensor.ones(4), Tensor.ones(3), 1), () -> new RmsNorm(Tensor.ones(4), 1)
                 .forward(null));
@@ -199,6 +203,16 @@ class ArgumentsTest {
         refused("swiglu", () -> new SwiGlu(map, map, map), () -> new SwiGlu(map, new Linear(Tensor.zeros(5, 3), null), new Linear(Tensor.zeros(3,
                 4), null)));
         refused("layer", () -> new SwiGlu(null, map, map));
+        refused("norm", () -> LayerNorm.aroundOne(Tensor.ones(4), Tensor.ones(3), 1), () -> LayerNorm.withoutParameters(4, 1).weight(),
+                () -> LayerNorm.withoutParameters(4, 1).bias());
+        refused("feed-forward", () -> new GatedFeedForward(Activation.GELU, map, map, map), () -> new GatedFeedForward(null, map, map, map),
+                () -> new PlainFeedForward(Activation.GELU, "up", map, "down", map), () -> new PlainFeedForward(null, "up", map, "down", map),
+                () -> new PlainFeedForward(Activation.GELU, null, map, "down", map), () -> new PlainFeedForward(Activation.GELU, "up", map, null, map));
+        var feedForward = new PlainFeedForward(Activation.GELU, "up", map, "down", new Linear(Tensor.zeros(3, 4), null));
+        refused("feed-forward", () -> feedForward.project(null), () -> feedForward.project(List.of()),
+                () -> feedForward.project(List.of(matrix, matrix)));
+        refused("layer", () -> new GatedFeedForward(Activation.GELU, null, map, map),
+                () -> new PlainFeedForward(Activation.GELU, "up", null, "down", map));
     }
 
     @Test

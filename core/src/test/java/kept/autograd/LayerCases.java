@@ -3,11 +3,14 @@ package kept.autograd;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import kept.nn.Activation;
 import kept.nn.Attention;
 import kept.nn.Embedding;
+import kept.nn.GatedFeedForward;
 import kept.nn.KeyValues;
 import kept.nn.LayerNorm;
 import kept.nn.Linear;
+import kept.nn.PlainFeedForward;
 import kept.nn.RmsNorm;
 import kept.nn.RopeScaling;
 import kept.nn.RotaryEmbedding;
@@ -63,6 +66,10 @@ final class LayerCases {
         });
     }
 
+    private static Reference relu(Reference x) {
+        return References.zip(x, x, (one, _) -> Math.max(0, one));
+    }
+
     /** A bias that is null is none. */
     private static Tensor refused() {
         return new Linear((Tensor) null, null).weight().value();
@@ -88,12 +95,22 @@ final class LayerCases {
 
     private void blocks() {
         String[] names = {"swiglu", "linear", "gated projection"};
-        of("SwiGlu.activations(Tensor)", names).value(3, 2).value(4, 2).value(4, 2)
+        of("FeedForward.activations(Tensor)", names).value(3, 2).value(4, 2).value(4, 2)
                 .is((x, n) -> new SwiGlu(new Linear(x[1], null), new Linear(x[2], null), new Linear(Tensor.ones(2, 4), null)).activations(x[0]),
                         (x, n) -> FusedCases.swiGlu(mapped(x[0], x[1]), mapped(x[0], x[2])));
-        of("SwiGlu.forward(Tensor)", names).value(3, 2).value(4, 2).value(4, 2).value(2, 4).slack(2)
+        of("FeedForward.forward(Tensor)", names).value(3, 2).value(4, 2).value(4, 2).value(2, 4).slack(2)
                 .is((x, n) -> new SwiGlu(new Linear(x[1], null), new Linear(x[2], null), new Linear(x[3], null)).forward(x[0]),
                         (x, n) -> mapped(FusedCases.swiGlu(mapped(x[0], x[1]), mapped(x[0], x[2])), x[3]));
+        of("FeedForward.forward(Tensor)", "feed-forward", "linear", "relu", "multiply").value(3, 2).value(4, 2).value(4, 2).value(2, 4).slack(2)
+                .is((x, n) -> new GatedFeedForward(Activation.RELU, new Linear(x[1], null), new Linear(x[2], null), new Linear(x[3], null))
+                        .forward(x[0]),
+                        (x, n) -> mapped(References.zip(relu(mapped(x[0], x[1])), mapped(x[0], x[2]), (gate, up) -> gate * up), x[3]));
+        of("FeedForward.forward(Tensor)", "feed-forward", "linear", "relu").value(3, 2).value(4, 2).value(2, 4).slack(2)
+                .is((x, n) -> new PlainFeedForward(Activation.RELU, "up", new Linear(x[1], null), "down", new Linear(x[2], null)).forward(x[0]),
+                        (x, n) -> mapped(relu(mapped(x[0], x[1])), x[2]));
+        of("FeedForward.activations(Tensor)", "feed-forward", "linear", "relu").value(3, 2).value(4, 2)
+                .is((x, n) -> new PlainFeedForward(Activation.RELU, "up", new Linear(x[1], null), "down", new Linear(Tensor.ones(2, 4), null))
+                        .activations(x[0]), (x, n) -> relu(mapped(x[0], x[1])));
         of("SwiGlu.project(Tensor, Tensor)", names).value(3, 4).value(3, 4).value(2, 4)
                 .is((x, n) -> new SwiGlu(new Linear(Tensor.ones(4, 2), null), new Linear(Tensor.ones(4, 2), null), new Linear(x[2], null))
                         .project(x[0], x[1]), (x, n) -> mapped(FusedCases.swiGlu(x[0], x[1]), x[2]));

@@ -217,6 +217,79 @@ class LayersTest {
             Norm rmsNorm = new RmsNorm(Tensor.of(new float[] {1, 1, 2, 2}), 3.5);
             assertThat(rmsNorm.forward(x).toFloatArray()).containsExactly(new float[] {0.25f, 0.5f, 1.5f, 3}, Offset.offset(1e-6f));
             assertThat(rmsNorm.epsilon()).isEqualTo(3.5);
+            LayerNorm aroundOne = LayerNorm.aroundOne(Tensor.of(new float[] {0, 0, 1, 1}), Tensor.of(new float[] {0, 1, 0, 1}), 0.5);
+            assertThat(aroundOne.forward(x).toFloatArray()).containsExactly(new float[] {-1, 0.5f, 0, 4}, Offset.offset(1e-6f));
+            assertThat(aroundOne.gain().toFloatArray()).containsExactly(1, 1, 2, 2);
+            assertThat(aroundOne.parameters()).containsOnlyKeys("weight", "bias");
+            LayerNorm bare = LayerNorm.withoutParameters(4, 0.5);
+            assertThat(bare.forward(x).toFloatArray()).containsExactly(new float[] {-1, -0.5f, 0, 1.5f}, Offset.offset(1e-6f));
+            assertThat(bare.parameters()).isEmpty();
+        }
+    }
+
+    /** The gain of BF16 weights near zero would lose them if the one were added in BF16. */
+    @Test
+    void aGainAroundOneIsOfTheArithmeticsType() {
+        try (var _ = Scope.open()) {
+            LayerNorm norm = LayerNorm.aroundOne(Tensor.of(new float[] {0x1p-10f, 0}).cast(DType.BF16), Tensor.zeros(2).cast(DType.BF16), 1e-5);
+            assertThat(norm.gain().toFloatArray()).containsExactly(1 + 0x1p-10f, 1);
+        }
+    }
+
+    @Test
+    void normsAroundOneAndWithoutParametersHaveTheGradientsOfPlainOnes() {
+        try (var _ = Scope.open()) {
+            Tensor weight = Tensor.normal(9, 0, 37).requireGradient();
+            Tensor bias = Tensor.normal(9, 1, 37).requireGradient();
+            Tensor x = Tensor.normal(9, 2, 3, 5, 37).requireGradient();
+            Tensor branch = Tensor.normal(9, 4, 3, 5, 37);
+            Tensor seed = Tensor.normal(9, 3, 3, 5, 37);
+            var plain = new LayerNorm(weight.detach().add(1).requireGradient(), bias, 1e-5);
+            LayerNorm aroundOne = LayerNorm.aroundOne(weight, bias, 1e-5);
+            assertThat(gradients(aroundOne.forward(x), seed, x, aroundOne)).containsExactlyElementsOf(gradients(plain.forward(x), seed, x, plain));
+            assertThat(aroundOne.addAndForward(x, branch, DType.F32).normalized().toFloatArray())
+                    .isEqualTo(plain.addAndForward(x, branch, DType.F32).normalized().toFloatArray());
+            var ones = new LayerNorm(Tensor.ones(37), Tensor.zeros(37), 1e-5);
+            LayerNorm bare = LayerNorm.withoutParameters(37, 1e-5);
+            assertThat(gradients(bare.forward(x), seed, x, bare)).containsExactlyElementsOf(
+                    gradients(ones.forward(x), seed, x, LayerNorm.withoutParameters(37, 1e-5)));
+        }
+    }
+
+    @Test
+    void feedForwardLayersAreTheirMapsWithGradientsForEach() {
+        try (var _ = Scope.open()) {
+            for (Activation activation : Activation.values()) {
+                Linear gate = linear(0, true, 10, 6);
+                Linear up = linear(1, true, 10, 6);
+                Linear down = linear(2, true, 6, 10);
+                Tensor x = Tensor.normal(9, 0, 2, 3, 6).requireGradient();
+                Tensor seed = Tensor.normal(9, 1, 2, 3, 6);
+                var gated = new GatedFeedForward(activation, gate, up, down);
+                assertThat(gated.parameters()).containsKeys("gate_proj.weight", "up_proj.weight", "down_proj.bias");
+                assertThat(gradients(gated.forward(x), seed, x, gated)).containsExactlyElementsOf(
+                        gradients(down.forward(activation.apply(gate.forward(x)).mul(up.forward(x))), seed, x, gated));
+                var plain = new PlainFeedForward(activation, "c_fc", up, "c_proj", down);
+                assertThat(plain.parameters()).containsOnlyKeys("c_fc.weight", "c_fc.bias", "c_proj.weight", "c_proj.bias");
+                assertThat(gradients(plain.forward(x), seed, x, plain)).containsExactlyElementsOf(
+                        gradients(down.forward(activation.apply(up.forward(x))), seed, x, plain));
+            }
+            assertClose(new GatedFeedForward(Activation.SILU, linear(0, true, 10, 6), linear(1, true, 10, 6), linear(2, true, 6, 10))
+                    .forward(Tensor.normal(9, 0, 2, 3, 6)),
+                    new SwiGlu(linear(0, true, 10, 6), linear(1, true, 10, 6), linear(2, true, 6, 10)).forward(Tensor.normal(9, 0, 2, 3, 6)));
+        }
+    }
+
+    @Test
+    void activationsOfLiteralNumbers() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.of(new float[] {-1, 0, 2});
+            Offset<Float> close = Offset.offset(1e-6f);
+            assertThat(Activation.SILU.apply(x).toFloatArray()).containsExactly(new float[] {-0.26894143f, 0, 1.7615942f}, close);
+            assertThat(Activation.GELU.apply(x).toFloatArray()).containsExactly(new float[] {-0.15865526f, 0, 1.9544997f}, close);
+            assertThat(Activation.GELU_TANH.apply(x).toFloatArray()).containsExactly(new float[] {-0.15880801f, 0, 1.9545977f}, close);
+            assertThat(Activation.RELU.apply(x).toFloatArray()).containsExactly(0, 0, 2);
+            assertThat(Activation.RELU_SQUARED.apply(x).toFloatArray()).containsExactly(0, 0, 4);
         }
     }
 
@@ -275,13 +348,44 @@ class LayersTest {
         }
     }
 
+    /** Of six features of a head four are rotated, with and without gradients, with and without kept keys. */
+    @Test
+    void attentionThatRotatesAPartOfAHeadKeepsTheRest() {
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(D - 2, 100, new RopeScaling.None(), 64)) {
+            Attention layer = attention(true);
+            Attention parts = attention(true);
+            Tensor x = Tensor.normal(9, 0, 2, 7, HIDDEN);
+            Tensor seen = layer.forward(x, rotary.angles(0, 7), null);
+            Tensor expected = composed(parts, x, rotary.angles(0, 7));
+            assertClose(seen, expected);
+            seen.square().sum().backward();
+            expected.square().sum().backward();
+            layer.parameters().forEach((name, parameter) -> {
+                Tensor wanted = parts.parameters().get(name).gradient();
+                float scale = wanted.abs().max().item();
+                assertThat(parameter.gradient().sub(wanted).abs().max().item()).as(name).isLessThanOrEqualTo(2e-5f * scale + 1e-4f);
+            });
+            assertClose(Autograd.withoutRecording(() -> layer.forward(x, rotary.angles(0, 7), null)), expected);
+            var past = new Concatenated();
+            Tensor steps = Autograd.withoutRecording(() -> Tensor.concat(1, layer.forward(x.slice(1, 0, 5), rotary.angles(0, 5), past),
+                    layer.forward(x.slice(1, 5, 6), rotary.angles(5, 1), past), layer.forward(x.slice(1, 6, 7), rotary.angles(6, 1), past)));
+            assertClose(steps, expected);
+        }
+    }
+
+    private static Tensor rotated(Tensor x, RotaryEmbedding.Angles angles) {
+        long part = 2 * angles.cos().size(1);
+        return part == D ? RotaryComposition.rotate(x, angles.cos(), angles.sin())
+                : Tensor.concat(3, RotaryComposition.rotate(x.slice(3, 0, part), angles.cos(), angles.sin()), x.slice(3, part, D));
+    }
+
     private static Tensor composed(Attention layer, Tensor x, RotaryEmbedding.Angles angles) {
         var p = layer.parameters();
         Tensor q = x.linear(p.get("q_proj.weight").value()).add(p.get("q_proj.bias").value()).reshape(2, 7, HEADS, D);
         Tensor k = x.linear(p.get("k_proj.weight").value()).add(p.get("k_proj.bias").value()).reshape(2, 7, GROUPS, D);
         Tensor v = x.linear(p.get("v_proj.weight").value()).add(p.get("v_proj.bias").value()).reshape(2, 7, GROUPS, D);
-        q = RotaryComposition.rotate(q, angles.cos(), angles.sin());
-        k = RotaryComposition.rotate(k, angles.cos(), angles.sin());
+        q = rotated(q, angles);
+        k = rotated(k, angles);
         Tensor read = AttentionComposition.attention(q, k, v, 1 / Math.sqrt(D));
         return read.reshape(2, 7, HEADS * D).linear(p.get("o_proj.weight").value()).add(p.get("o_proj.bias").value());
     }

@@ -3,6 +3,7 @@ package kept.nn;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import kept.backend.TensorMemory;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
@@ -92,6 +93,24 @@ class RotaryEmbeddingTest {
         assertThat(weighted).isCloseTo(1.1296432507391427, Offset.offset(1e-14));
         assertFrequencies(10000, new RopeScaling.Yarn(4, 4096, 16, 2, weighted, false), 10, 1.0, 0.3162277638912201, 0.10000000149011612,
                 0.03162277862429619, 0.006761618889868259, 0.0008251044782809913, 0.0002500000118743628, 7.905694656074047e-05);
+    }
+
+    /** A factor of 2^64 stops a frequency: the angle of the last of a million positions is 0 for floats. */
+    @Test
+    void longRopeDividesEachFrequency() {
+        var scaling = new RopeScaling.LongRope(List.of(1.0, 4.0, 0x1p64, 1.0), List.of(2.0, 8.0, 1.0, 1.0), 64, 1.25);
+        assertThat(RotaryFrequencies.of(8, 10000, scaling, 64)).containsExactly(new double[] {1, 0.025, 0x1p-64 / 100, 0.001},
+                Offset.offset(1e-17));
+        assertThat(RotaryFrequencies.of(8, 10000, scaling, 65)).containsExactly(new double[] {0.5, 0.0125, 0.01, 0.001}, Offset.offset(1e-17));
+        assertThat(RopeScaling.LongRope.attentionFactor(1, 64)).isEqualTo(1);
+        assertThat(RopeScaling.LongRope.attentionFactor(32, 4096)).isCloseTo(1.1902380714238083, Offset.offset(1e-14));
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(8, 10000, scaling, 100)) {
+            assertThat(rotary.angles(0, 1).cos().toFloatArray()).containsExactly(1.25f, 1.25f, 1.25f, 1.25f);
+            assertThat(rotary.angles(3, 1).sin().toFloatArray()[0]).isEqualTo((float) (1.25 * Math.sin(3)));
+            assertThat(rotary.angles(3, 1, 65).sin().toFloatArray()[0]).isEqualTo((float) (1.25 * Math.sin(1.5)));
+            assertThatThrownBy(() -> new RotaryEmbedding(6, 10000, scaling, 100)).isInstanceOf(TensorException.class)
+                    .hasMessageContaining("6 features need 3 factors, not 4");
+        }
     }
 
     @Test

@@ -18,10 +18,10 @@ import kept.model.TensorName;
 import kept.model.TensorRole;
 import kept.model.Weights;
 import kept.nn.Attention;
+import kept.nn.FeedForward;
 import kept.nn.Linear;
 import kept.nn.Norm;
 import kept.nn.RotaryEmbedding;
-import kept.nn.SwiGlu;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -45,7 +45,8 @@ final class PairedForward implements AutoCloseable {
     private final Device device;
     private final Streams teacher;
     private final Streams student;
-    private final RotaryEmbedding rotary;
+    private final RotaryEmbedding teacherRotary;
+    private final RotaryEmbedding studentRotary;
     private final LongConsumer progress;
     private final PhaseTimes times;
     /**
@@ -79,8 +80,12 @@ final class PairedForward implements AutoCloseable {
         this.times = times;
         teacher = options.spill() == null ? Streams.inMemory(device) : Streams.spilled(options.spill());
         student = options.spill() == null ? Streams.inMemory(device) : Streams.spilled(options.spill());
-        DecoderConfig config = mapping.source();
-        rotary = new RotaryEmbedding(config.headDimension(), config.ropeTheta(), config.ropeScaling(), config.maxPositions());
+        teacherRotary = rotary(mapping.source());
+        studentRotary = rotary(mapping.target());
+    }
+
+    private static RotaryEmbedding rotary(DecoderConfig config) {
+        return new RotaryEmbedding(config.rotaryDimension(), config.ropeTheta(), config.ropeScaling(), config.maxPositions());
     }
 
     /** Runs a computation in a scope of its own. */
@@ -185,7 +190,7 @@ final class PairedForward implements AutoCloseable {
         }
         compute(() -> {
             Norm before = DecoderParts.norm(norm(step), mapping.source(), source);
-            SwiGlu mlp = DecoderParts.mlp(layer(step), mapping.source(), source);
+            FeedForward mlp = DecoderParts.mlp(layer(step), mapping.source(), source);
             activity = new double[mapping.source().intermediateSize()];
             List<float[]> squares = new ArrayList<>();
             for (int i = 0; i < text.parts().size(); i++) {
@@ -356,10 +361,11 @@ final class PairedForward implements AutoCloseable {
 
     private void move(Streams streams, int step, DecoderConfig config, Weights weights) {
         boolean attention = step % 2 == 0;
+        RotaryEmbedding rotary = streams == teacher ? teacherRotary : studentRotary;
         compute(() -> {
             Norm before = DecoderParts.norm(norm(step), config, weights);
             Attention attend = attention ? DecoderParts.attention(layer(step), config, weights) : null;
-            SwiGlu mlp = attention ? null : DecoderParts.mlp(layer(step), config, weights);
+            FeedForward mlp = attention ? null : DecoderParts.mlp(layer(step), config, weights);
             for (int i = 0; i < text.parts().size(); i++) {
                 int part = i;
                 compute(() -> {
@@ -378,7 +384,8 @@ final class PairedForward implements AutoCloseable {
     @Override
     public void close() {
         try (teacher; student) {
-            rotary.close();
+            teacherRotary.close();
+            studentRotary.close();
         }
     }
 }

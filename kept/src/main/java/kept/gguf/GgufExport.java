@@ -19,6 +19,7 @@ import kept.io.OutputFile;
 import kept.model.Architecture;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
+import kept.nn.Activation;
 import kept.nn.RopeScaling;
 import kept.tensor.Shape;
 import kept.text.Counts;
@@ -43,8 +44,11 @@ public final class GgufExport {
 
     private GgufExport(Checkpoint checkpoint, DecoderConfig config, Vocabulary tokenizer, String name, GgufType type) {
         this.checkpoint = checkpoint;
-        this.ropeDivisors = config.ropeScaling() instanceof RopeScaling.Llama3 scaling
-                ? RopeFrequencies.divisors(config.headDimension(), config.ropeTheta(), scaling) : new float[0];
+        this.ropeDivisors = switch (config.ropeScaling()) {
+            case RopeScaling.Llama3 scaling -> RopeFrequencies.divisors(config.headDimension(), config.ropeTheta(), scaling);
+            case RopeScaling.LongRope scaling -> RopeFrequencies.divisors(scaling);
+            case RopeScaling.None _, RopeScaling.Linear _, RopeScaling.DynamicNtk _, RopeScaling.Yarn _ -> new float[0];
+        };
         if (ropeDivisors.length > 0) {
             tensors.add(new GgufTensor(LlamaTensors.ROPE_FREQUENCIES, GgufType.F32, Shape.of(ropeDivisors.length), "", 0));
         }
@@ -84,13 +88,17 @@ public final class GgufExport {
      *
      * @param directory the directory of the configuration
      * @param config the configuration
-     * @throws FileException if it is an Orion model
+     * @throws FileException if it is another model, or its MLP has another activation than llama.cpp's graph of a Llama
      */
     public static void requireLlama(Path directory, DecoderConfig config) {
         if (config.architecture() != Architecture.LLAMA) {
             throw new FileException(OPERATION, directory,
                     "is an %s, and a Llama is written: make one of it first, with kept distill, or kept convert --model %s --output DIR"
                             .formatted(config.architecture().className(), directory));
+        }
+        if (config.activation() != Activation.SILU) {
+            throw new FileException(OPERATION, directory, "its MLP has another activation than SiLU (hidden_act in config.json), which llama.cpp's "
+                    + "graph of a Llama cannot have; transformers and vLLM take it from config.json");
         }
     }
 
@@ -102,6 +110,10 @@ public final class GgufExport {
                 throw new FileException(OPERATION, directory, "scales positions by YaRN with settings of its own (beta_fast, beta_slow, "
                         + "attention_factor or truncate), which readers of GGUF files take in different ways; only the usual ones are written");
             }
+        }
+        if (scaling instanceof RopeScaling.LongRope rope && (!rope.shortFactors().equals(rope.longFactors()) || rope.attentionFactor() != 1)) {
+            throw new FileException(OPERATION, directory, "scales positions by longrope with an attention_factor, or with other factors for long texts; "
+                    + "only one set of factors is written");
         }
     }
 

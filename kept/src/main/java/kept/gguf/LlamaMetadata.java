@@ -60,8 +60,8 @@ final class LlamaMetadata {
                 metadata.number("llama.rope.scaling.factor", yarn.factor());
                 metadata.integer("llama.rope.scaling.original_context_length", yarn.originalMaxPositions());
             }
-            // Llama 3's scaling is stored as a tensor; dynamic scaling changes nothing within the context length.
-            case RopeScaling.None _, RopeScaling.Llama3 _, RopeScaling.DynamicNtk _ -> { }
+            // Llama 3's scaling and LongRoPE are stored as a tensor; dynamic scaling changes nothing within the context length.
+            case RopeScaling.None _, RopeScaling.Llama3 _, RopeScaling.DynamicNtk _, RopeScaling.LongRope _ -> { }
         }
     }
 

@@ -7,7 +7,7 @@ import kept.model.TensorRole;
 
 /** The names and types of a Llama's tensors in llama.cpp. */
 final class LlamaTensors {
-    /** The divisors of rotary frequencies for Llama 3's scaling; computed from the configuration. */
+    /** The divisors of rotary frequencies for Llama 3's scaling and LongRoPE; computed from the configuration. */
     static final String ROPE_FREQUENCIES = "rope_freqs.weight";
 
     private LlamaTensors() {}

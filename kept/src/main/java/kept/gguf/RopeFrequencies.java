@@ -7,6 +7,20 @@ final class RopeFrequencies {
     private RopeFrequencies() {}
 
     /**
+     * The divisors of LongRoPE that serve every length.
+     *
+     * @param scaling the scaling, whose long factors are its short ones
+     * @return one divisor per pair
+     */
+    static float[] divisors(RopeScaling.LongRope scaling) {
+        var divisors = new float[scaling.shortFactors().size()];
+        for (int i = 0; i < divisors.length; i++) {
+            divisors[i] = scaling.shortFactors().get(i).floatValue();
+        }
+        return divisors;
+    }
+
+    /**
      * Computes the divisors of Llama 3's scaling. With {@code s} as in {@link RopeScaling.Llama3} a divisor is {@code 1 / ((1 - s) / factor + s)}: 1
      * for short wavelengths, {@code factor} for long ones.
      *

@@ -199,6 +199,31 @@ public final class JsonObject {
     }
 
     /**
+     * Returns a list of numbers.
+     *
+     * @param key its key
+     * @return the numbers
+     * @throws FileException if it is absent or anything else, or a number is out of range of a double
+     */
+    public List<Double> numbers(String key) {
+        JsonNode value = required(key);
+        if (!value.isArray()) {
+            throw wrongType(key, "a list of numbers", value);
+        }
+        var numbers = new ArrayList<Double>();
+        for (JsonNode item : value) {
+            if (!item.isNumber()) {
+                throw wrongType(key, "a list of numbers", value);
+            }
+            if (!Double.isFinite(item.doubleValue())) {
+                throw error(key, BEYOND);
+            }
+            numbers.add(item.doubleValue());
+        }
+        return List.copyOf(numbers);
+    }
+
+    /**
      * Returns a boolean or a default.
      *
      * @param key its key

@@ -21,71 +21,77 @@ final class Baselines {
     /**
      * NPM alone: copies the tensors that both architectures share, and sets the weights of each RMSNorm to one.
      *
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the table
-     * @throws MappingException if the source is not an Orion
+     * @throws MappingException if the source is a Llama
      */
     static Mapping ones(DecoderConfig source) {
-        Mapping.requireOrion(source);
+        Mapping.requireSource(source);
         DecoderConfig target = source.toLlama();
-        return new Mapping("ones", source, target, Mapping.rows(target, Baselines::ones),
+        return new Mapping("ones", source, target, Mapping.rows(target, tensor -> ones(tensor, source)),
                 DroppedTensor.of(source, TensorRole::isNorm, SCALE_LOST));
     }
 
-    private static TensorMapping ones(ModelTensor tensor) {
+    private static TensorMapping ones(ModelTensor tensor, DecoderConfig source) {
         return switch (tensor.role()) {
             case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT -> TensorMapping.of(tensor, new Constant("ones", 1), SCALE_LOST);
-            default -> Mapping.opm(tensor);
+            default -> Mapping.opm(tensor, source);
         };
     }
 
     /**
      * OPM after centring: the stream has mean zero, each RMSNorm has the weight of its LayerNorm, and only the biases are lost.
      *
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the table
-     * @throws MappingException if the source is not an Orion, or its head is its embedding, which cannot be centred alone
+     * @throws MappingException if the source is a Llama, or its head is its embedding, which cannot be centred alone
      */
     static Mapping centred(DecoderConfig source) {
-        Mapping.requireOrion(source);
+        Mapping.requireSource(source);
         if (source.tieWordEmbeddings()) {
             throw new MappingException("[mapping] centred needs a head of its own: config.json says tie_word_embeddings");
         }
         DecoderConfig target = source.toLlama();
-        return new Mapping("centred", source, target, Mapping.rows(target, Baselines::centred),
+        return new Mapping("centred", source, target, Mapping.rows(target, tensor -> centred(tensor, source)),
                 DroppedTensor.normBiases(source, Mapping.NO_SHIFT));
     }
 
-    private static TensorMapping centred(ModelTensor tensor) {
+    private static TensorMapping centred(ModelTensor tensor, DecoderConfig source) {
         return switch (tensor.role()) {
             case EMBEDDING -> TensorMapping.of(tensor, new CentredRows(1, 0), MEAN_FREE, tensor.name());
-            case ATTENTION_OUTPUT, DOWN -> TensorMapping.of(tensor, new CentredOutputs(1), MEAN_FREE, tensor.name());
-            default -> Mapping.opm(tensor);
+            case ATTENTION_OUTPUT, DOWN -> TensorMapping.of(tensor, new CentredOutputs(1), MEAN_FREE, new Counterparts(source).counterpart(tensor.id()));
+            case ATTENTION_OUTPUT_BIAS, DOWN_BIAS -> {
+                var counterparts = new Counterparts(source);
+                yield counterparts.hasBias(tensor)
+                        ? TensorMapping.of(tensor, new CentredBias(1), MEAN_FREE, counterparts.counterpart(tensor.id()))
+                        : counterparts.module(tensor, MEAN_FREE);
+            }
+            default -> Mapping.opm(tensor, source);
         };
     }
 
     /**
      * OPM with measured weights: for each channel, the RMSNorm weight with the least squared error to the LayerNorm on the teacher's own streams.
      *
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the table, for use with the tensors that {@link ChannelProbe} measures
-     * @throws MappingException if the source is not an Orion
+     * @throws MappingException if the source is a Llama
      */
     static Mapping channel(DecoderConfig source) {
-        Mapping.requireOrion(source);
+        Mapping.requireSource(source);
         DecoderConfig target = source.toLlama();
         List<MeasuredTensor> measured = ModelTensor.of(target).stream().filter(tensor -> tensor.role().isNorm())
                 .map(tensor -> new MeasuredTensor(channelWeight(tensor.id().module()), tensor.shape())).toList();
         List<DroppedTensor> dropped = new ArrayList<>(DroppedTensor.of(source, role -> role.isNorm() && !role.isBias(), MEASURED));
         dropped.addAll(DroppedTensor.normBiases(source, Mapping.NO_SHIFT));
-        return new Mapping(CHANNEL, source, target, Mapping.rows(target, Baselines::channel), dropped, measured);
+        return new Mapping(CHANNEL, source, target, Mapping.rows(target, tensor -> channel(tensor, source)), dropped, measured);
     }
 
-    private static TensorMapping channel(ModelTensor tensor) {
+    private static TensorMapping channel(ModelTensor tensor, DecoderConfig source) {
         return switch (tensor.role()) {
             case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT ->
                     TensorMapping.of(tensor, new Measured(), MEASURED, channelWeight(tensor.id().module()));
-            default -> Mapping.opm(tensor);
+            default -> Mapping.opm(tensor, source);
         };
     }
 

@@ -6,6 +6,7 @@ import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.TensorName;
 import kept.model.TensorRole;
+import kept.nn.Activation;
 import kept.tensor.Shape;
 
 /**
@@ -66,12 +67,13 @@ public final class CalibratedMapping {
     /**
      * The table.
      *
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the mapping
-     * @throws MappingException if the source is not an Orion
+     * @throws MappingException if the source is a Llama
      */
     public static Mapping of(DecoderConfig source) {
-        Mapping.requireOrion(source);
+        Mapping.requireSource(source);
+        requireCalibratable(source);
         Shape square = Shape.of(source.hiddenSize(), source.hiddenSize());
         List<MeasuredTensor> measured = new ArrayList<>();
         measured.add(new MeasuredTensor(ANCHOR, Shape.of(1)));
@@ -85,26 +87,41 @@ public final class CalibratedMapping {
                 DroppedTensor.normBiases(source, "the projections after the norm are corrected for it"), measured);
     }
 
+    private static void requireCalibratable(DecoderConfig source) {
+        if (!source.architecture().norm().hasBias()) {
+            throw new MappingException("[mapping] calibrated replaces the biases of norms, and %s has none: take --mapping exact, which is a plain Llama"
+                    .formatted(source.architecture().label()));
+        }
+        if (!source.architecture().isGated() || source.activation() != Activation.SILU || source.mlpBias()) {
+            throw new MappingException(("[mapping] calibrated needs an MLP with a gate, SiLU and no biases, of which it uses one neuron, and %s has "
+                    + "another: take --mapping exact, or opm and distil").formatted(source.architecture().label()));
+        }
+    }
+
     private static TensorMapping row(ModelTensor tensor, DecoderConfig source) {
+        var counterparts = new Counterparts(source);
         return switch (tensor.role()) {
             case EMBEDDING -> TensorMapping.of(tensor, new AnchoredRows(),
                     "LayerNorms do not see the mean; a constant one carries what were biases", tensor.name(), ANCHOR);
-            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT -> TensorMapping.of(tensor, Transform.NORM_WEIGHT,
-                    "the norm keeps its weight; the projections after it are corrected", tensor.name());
-            case QUERY, KEY, VALUE -> corrected(tensor, tensor.id());
+            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT -> counterparts.norm(tensor, Transform.NORM_WEIGHT,
+                    "the norm keeps its weight; the projections after it are corrected");
+            case QUERY, KEY, VALUE -> corrected(tensor, counterparts.ordered(tensor, new Corrected()), tensor.id());
+            case QUERY_BIAS, KEY_BIAS, VALUE_BIAS -> counterparts.module(tensor, "the projection's own bias");
+            case ATTENTION_OUTPUT_BIAS -> counterparts.hasBias(tensor)
+                    ? TensorMapping.of(tensor, new CentredBias(1), "LayerNorms do not see the mean of the stream", tensor.name())
+                    : counterparts.module(tensor, "");
             case ATTENTION_OUTPUT -> TensorMapping.of(tensor, new CentredOutputs(1), "LayerNorms do not see the mean of the stream", tensor.name());
             case GATE -> reader(tensor, 0);
             case UP -> reader(tensor, 1);
             case DOWN -> TensorMapping.of(tensor, new AnchoringOutputs(),
                     "LayerNorms do not see the mean of the stream; one neuron renews the constant there", tensor.name(), neuron(tensor.layer()));
-            case HEAD -> corrected(tensor, TensorName.of(source.tieWordEmbeddings() ? TensorRole.EMBEDDING : TensorRole.HEAD));
-            case INPUT_NORM_BIAS, QUERY_BIAS, KEY_BIAS, VALUE_BIAS, ATTENTION_OUTPUT_BIAS, POST_ATTENTION_NORM_BIAS, GATE_BIAS, UP_BIAS, DOWN_BIAS,
-                    FINAL_NORM_BIAS -> throw Mapping.unexpected(tensor);
+            case HEAD -> corrected(tensor, new Corrected(), TensorName.of(source.tieWordEmbeddings() ? TensorRole.EMBEDDING : TensorRole.HEAD));
+            case INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, GATE_BIAS, UP_BIAS, DOWN_BIAS, FINAL_NORM_BIAS -> throw Mapping.unexpected(tensor);
         };
     }
 
-    private static TensorMapping corrected(ModelTensor tensor, TensorName weight) {
-        return TensorMapping.of(tensor, new Corrected(), LEAST_SQUARES, weight, correction(tensor.norm()));
+    private static TensorMapping corrected(ModelTensor tensor, Transform transform, TensorName weight) {
+        return TensorMapping.of(tensor, transform, LEAST_SQUARES, weight, correction(tensor.norm()));
     }
 
     private static TensorMapping reader(ModelTensor tensor, int row) {

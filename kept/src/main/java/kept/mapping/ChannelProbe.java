@@ -9,10 +9,9 @@ import kept.autograd.Autograd;
 import kept.distributed.Communicator;
 import kept.distributed.Leaves;
 import kept.distributed.TreeSum;
-import kept.model.OrionModel;
+import kept.model.Decoder;
 import kept.model.StreamObserver;
 import kept.model.Weights;
-import kept.nn.LayerNorm;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -20,12 +19,12 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * Measures on text, for each LayerNorm of an Orion and each channel, the RMSNorm weight with the least squared error: {@code g'_i = E[z_i r_i] /
+ * Measures on text, for each LayerNorm of a source and each channel, the RMSNorm weight with the least squared error: {@code g'_i = E[z_i r_i] /
  * E[r_i^2]}, where z is the LayerNorm's output and r the RMS-normalised input ((1) in docs/kept.md). The streams are the teacher's own; errors of
  * earlier norms are not corrected.
  */
 public final class ChannelProbe {
-    private final OrionModel model;
+    private final Decoder model;
     private final Map<String, Sums> sums = new LinkedHashMap<>();
 
     /**
@@ -33,9 +32,12 @@ public final class ChannelProbe {
      *
      * @param model the model to observe
      */
-    public ChannelProbe(OrionModel model) {
+    public ChannelProbe(Decoder model) {
         this.model = model;
-        model.layerNorms().keySet().forEach(norm -> sums.put(norm, sumsOf(norm)));
+        try (var _ = Scope.open(model.device())) {
+            SourceNorms.of(model).forEach((name, norm) ->
+                    sums.put(name, new Sums(norm.gain().toFloatArray(), norm.shift().toFloatArray(), norm.epsilon())));
+        }
     }
 
     /**
@@ -95,11 +97,6 @@ public final class ChannelProbe {
             System.arraycopy(numbers, from + sum.products.length, sum.squares, 0, sum.squares.length);
             from += 2 * sum.products.length;
         }
-    }
-
-    private Sums sumsOf(String norm) {
-        LayerNorm layerNorm = model.layerNorms().get(norm);
-        return new Sums(layerNorm.weight().value().toFloatArray(), layerNorm.bias().value().toFloatArray(), layerNorm.epsilon());
     }
 
     /**

@@ -5,11 +5,12 @@ import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.TensorName;
 import kept.model.TensorRole;
+import kept.nn.Activation;
 
 /**
- * The mapping {@code exact}, without training: a Llama with biases and an additional layer that computes the same function as the Orion, up to
- * rounding (docs/kept.md derives it). The residual stream is centred, so that RMSNorm is LayerNorm without its bias. The biases of the layers' norms
- * move into the projections after them. The additional layer adds a constant to the stream, which carries the final norm's bias.
+ * The mapping {@code exact}, without training: a Llama that computes the same function as the source, up to rounding (docs/kept.md derives it). The
+ * residual stream is centred, so that RMSNorm is LayerNorm without its bias. That is all if the source's norms have no biases. If they have, those of
+ * the layers move into the projections after them, and an additional layer adds a constant to the stream, which carries the final norm's bias.
  *
  * <p>With z the normalised stream, the additional layer adds {@code K (z + s)}, compared with which the scaled stream is small. All constants are
  * powers of two, which every type represents exactly, and suit the narrowest type: in f16 nothing overflows and nothing relevant is subnormal.
@@ -25,41 +26,55 @@ final class ExactMapping {
      * proportional to it.
      */
     static final double SHIFT = 0x1p-3;
-    /** G: SiLU's argument; large enough that its sigmoid rounds to 1 in f32, so that SiLU returns G itself. */
+    /**
+     * G: the activation's argument; large enough that a sigmoid and a normal distribution's function of it round to 1 in f32, so that SiLU and GELU
+     * return G itself.
+     */
     static final double GATE_INPUT = 32;
 
     private static final double MAX_F16 = 65504;
     private static final String CENTRED = "LayerNorm does not see the mean of the stream";
     private static final String SAME = "the same in both architectures, for a stream of mean zero";
     private static final String MOVED = "W b: the bias of the norm before it";
+    private static final String MOVED_TO_OWN = "W b: the bias of the norm before it, added to its own";
     private static final String NO_BIAS = "no norm before it";
     private static final String ADDED = "the added layer: K (z + s) onto the stream";
     private static final String CARRIED = "takes the final norm's bias from the constant s";
 
     private final DecoderConfig source;
+    private final Counterparts counterparts;
+    /** Whether the norms have biases, for which there are biases in the target and an additional layer. */
+    private final boolean biased;
+    private final double scale;
     private final double carrier;
 
     private ExactMapping(DecoderConfig source) {
         this.source = source;
-        this.carrier = carrier(source.hiddenSize());
+        counterparts = new Counterparts(source);
+        biased = source.architecture().norm().hasBias();
+        scale = biased ? STREAM_SCALE : 1;
+        carrier = carrier(source.hiddenSize());
     }
 
     /**
      * The table.
      *
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the table
-     * @throws MappingException if the source is not an Orion, or its MLP is too narrow to pass on the stream
+     * @throws MappingException if the source is a Llama, or its MLP is too narrow to pass on the stream
      */
     static Mapping of(DecoderConfig source) {
-        Mapping.requireOrion(source);
+        Mapping.requireSource(source);
+        var table = new ExactMapping(source);
+        if (!table.biased) {
+            return new Mapping(NAME, source, source.toLlama(), Mapping.rows(source.toLlama(), table::centred), List.of());
+        }
         if (source.intermediateSize() < source.hiddenSize()) {
             throw new MappingException(("[mapping] exact adds a layer whose MLP passes on the whole stream, for which intermediate_size %d is below "
                     + "hidden_size %d: take --mapping opm and distil").formatted(source.intermediateSize(), source.hiddenSize()));
         }
         DecoderConfig target = source.toLlama().toBuilder().layers(source.layers() + 1).attentionBias(true).mlpBias(true).tieWordEmbeddings(false)
                 .normEps(source.normEps() * STREAM_SCALE * STREAM_SCALE).build();
-        var table = new ExactMapping(source);
         return new Mapping(NAME, source, target,
                 Mapping.rows(target, tensor -> tensor.layer() == source.layers() ? table.added(tensor) : table.kept(tensor)), List.of());
     }
@@ -75,21 +90,41 @@ final class ExactMapping {
         return Math.scalb(1.0, Math.getExponent(MAX_F16 / (Math.sqrt(hiddenSize) + 1)));
     }
 
-    /** A tensor that the source also has, or the bias of one. */
+    /** A tensor of a target whose source has no biases in its norms. */
+    private TensorMapping centred(ModelTensor tensor) {
+        return switch (tensor.role()) {
+            case EMBEDDING -> TensorMapping.of(tensor, new CentredRows(scale, 0), CENTRED, counterparts.counterpart(tensor.id()));
+            case ATTENTION_OUTPUT, DOWN -> TensorMapping.of(tensor, new CentredOutputs(scale), CENTRED, counterparts.counterpart(tensor.id()));
+            case ATTENTION_OUTPUT_BIAS, DOWN_BIAS -> counterparts.hasBias(tensor)
+                    ? TensorMapping.of(tensor, new CentredBias(scale), CENTRED, counterparts.counterpart(tensor.id()))
+                    : TensorMapping.of(tensor, new Constant("bias", 0), NO_BIAS);
+            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT -> counterparts.norm(tensor, Transform.COPY, SAME);
+            case INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, FINAL_NORM_BIAS -> throw Mapping.unexpected(tensor);
+            case QUERY, QUERY_BIAS, KEY, KEY_BIAS, VALUE, VALUE_BIAS, GATE, GATE_BIAS, UP, UP_BIAS, HEAD -> counterparts.module(tensor, SAME);
+        };
+    }
+
+    /** A tensor of a target whose source has biases in its norms, except those of the additional layer. */
     private TensorMapping kept(ModelTensor tensor) {
         return switch (tensor.role()) {
-            case EMBEDDING -> TensorMapping.of(tensor, new CentredRows(STREAM_SCALE, 0), CENTRED, tensor.name());
-            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, QUERY, KEY, VALUE, GATE, UP ->
-                    TensorMapping.of(tensor, Transform.COPY, SAME, tensor.name());
-            case QUERY_BIAS, KEY_BIAS, VALUE_BIAS, GATE_BIAS, UP_BIAS -> TensorMapping.of(tensor, new ProjectedBias(), MOVED,
-                    tensor.id().beside(tensor.role().weight()), biasOf(tensor.norm()));
-            case ATTENTION_OUTPUT, DOWN -> TensorMapping.of(tensor, new CentredOutputs(STREAM_SCALE), CENTRED, tensor.name());
-            case ATTENTION_OUTPUT_BIAS, DOWN_BIAS -> TensorMapping.of(tensor, new Constant("bias", 0), NO_BIAS);
+            case QUERY_BIAS, KEY_BIAS, VALUE_BIAS, GATE_BIAS, UP_BIAS -> counterparts.isOnlyTargets(tensor) ? counterparts.module(tensor, SAME)
+                    : projected(tensor);
             case FINAL_NORM_WEIGHT -> TensorMapping.of(tensor, new Constant(CARRIER, 1), "its weight is in the head");
-            case HEAD -> TensorMapping.of(tensor, new CarriedHead(SHIFT), CARRIED,
-                    TensorName.of(source.tieWordEmbeddings() ? TensorRole.EMBEDDING : TensorRole.HEAD), tensor.norm(), biasOf(tensor.norm()));
-            case INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, FINAL_NORM_BIAS -> throw Mapping.unexpected(tensor);
+            case HEAD -> TensorMapping.of(tensor, counterparts.ofGain(new CarriedHead(SHIFT), 1), CARRIED,
+                    counterparts.name(TensorName.of(source.tieWordEmbeddings() ? TensorRole.EMBEDDING : TensorRole.HEAD)),
+                    counterparts.name(tensor.norm()), counterparts.name(biasOf(tensor.norm())));
+            default -> centred(tensor);
         };
+    }
+
+    /** The bias of a projection after a norm. */
+    private TensorMapping projected(ModelTensor tensor) {
+        String weight = counterparts.counterpart(tensor.id().beside(tensor.role().weight()));
+        String bias = counterparts.name(biasOf(tensor.norm()));
+        Transform transform = counterparts.ordered(tensor, new ProjectedBias());
+        return counterparts.hasBias(tensor)
+                ? TensorMapping.of(tensor, transform, MOVED_TO_OWN, weight, bias, counterparts.counterpart(tensor.id()))
+                : TensorMapping.of(tensor, transform, MOVED, weight, bias);
     }
 
     /** A tensor of the additional layer: no attention, and an MLP that adds K (z + s). */
@@ -100,11 +135,16 @@ final class ExactMapping {
             case GATE, UP_BIAS -> new Constant(CARRIER, 0);
             case GATE_BIAS -> new Constant(CARRIER, GATE_INPUT);
             case UP -> new ScaledIdentity(CARRIER, 1);
-            case DOWN -> new ScaledIdentity(CARRIER, carrier / GATE_INPUT);
+            case DOWN -> new ScaledIdentity(CARRIER, carrier / gateOutput());
             case DOWN_BIAS -> new Constant(CARRIER, carrier * SHIFT);
             case EMBEDDING, INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, FINAL_NORM_WEIGHT, FINAL_NORM_BIAS, HEAD -> throw Mapping.unexpected(tensor);
         };
         return TensorMapping.of(tensor, transform, ADDED);
+    }
+
+    /** What the activation makes of {@link #GATE_INPUT} in f32: a power of two. */
+    private double gateOutput() {
+        return source.activation() == Activation.RELU_SQUARED ? GATE_INPUT * GATE_INPUT : GATE_INPUT;
     }
 
     private static TensorName biasOf(TensorName norm) {

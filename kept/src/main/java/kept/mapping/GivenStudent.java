@@ -23,13 +23,13 @@ public final class GivenStudent {
     /**
      * The table.
      *
-     * @param teacher an Orion configuration
+     * @param teacher a source's configuration
      * @param student a Llama configuration
      * @return the table; the student's tensors are its {@linkplain Mapping#measured measured} ones, which {@link #sources} gives
      * @throws MappingException if one of them is of another architecture, or their vocabularies differ in size
      */
     public static Mapping of(DecoderConfig teacher, DecoderConfig student) {
-        Mapping.requireOrion(teacher);
+        Mapping.requireSource(teacher);
         if (student.architecture() != Architecture.LLAMA) {
             throw new MappingException("[student] its architecture is %s, not Llama's".formatted(student.architecture().className()));
         }

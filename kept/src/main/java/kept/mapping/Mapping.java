@@ -5,17 +5,16 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.Weights;
 
 /**
- * A table with a row for every tensor of a Llama target, which names the Orion's tensors it is computed from, and a list of the Orion's tensors that
+ * A table with a row for every tensor of a Llama target, which names the source's tensors it is computed from, and a list of the source's tensors that
  * are not used. Tensors are processed one by one, so that a mapping needs memory for one tensor only.
  *
  * @param name the name by which users choose the mapping
- * @param source the Orion configuration
+ * @param source the source's configuration
  * @param target the Llama configuration
  * @param rows one for each target tensor, in the order of the model
  * @param dropped the source tensors that are not used
@@ -38,7 +37,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      * Creates a mapping without measured tensors.
      *
      * @param name the name by which users choose the mapping
-     * @param source the Orion configuration
+     * @param source the source's configuration
      * @param target the Llama configuration
      * @param rows one for each target tensor, in the order of the model
      * @param dropped the source tensors that are not used
@@ -51,22 +50,19 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      * The report's mapping without training: NPM copies the tensors that both architectures share; OPM uses each LayerNorm's weight for the RMSNorm
      * and drops the bias (docs/kept.md derives it).
      *
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the table
-     * @throws MappingException if the source is not an Orion
+     * @throws MappingException if the source is a Llama
      */
     public static Mapping opm(DecoderConfig source) {
-        requireOrion(source);
+        requireSource(source);
         DecoderConfig target = source.toLlama();
-        return new Mapping("opm", source, target, rows(target, Mapping::opm), DroppedTensor.normBiases(source, NO_SHIFT));
+        return new Mapping("opm", source, target, rows(target, tensor -> opm(tensor, source)), DroppedTensor.normBiases(source, NO_SHIFT));
     }
 
-    static TensorMapping opm(ModelTensor tensor) {
-        return switch (tensor.role()) {
-            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT ->
-                    TensorMapping.of(tensor, Transform.NORM_WEIGHT, SAME_SCALE, tensor.name());
-            default -> TensorMapping.of(tensor, Transform.COPY, SAME_MODULE, tensor.name());
-        };
+    static TensorMapping opm(ModelTensor tensor, DecoderConfig source) {
+        var counterparts = new Counterparts(source);
+        return tensor.role().isNorm() ? counterparts.norm(tensor, Transform.NORM_WEIGHT, SAME_SCALE) : counterparts.module(tensor, SAME_MODULE);
     }
 
     /** A row for each tensor of the target. */
@@ -78,9 +74,9 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      * The mapping {@code exact}, without training: biases in the projections, and an additional layer that carries the final norm's bias
      * (docs/kept.md derives it).
      *
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the table
-     * @throws MappingException if the source is not an Orion, or its intermediate size is below its hidden size
+     * @throws MappingException if the source is a Llama, or its intermediate size is below its hidden size
      */
     public static Mapping exact(DecoderConfig source) {
         return ExactMapping.of(source);
@@ -89,9 +85,9 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     /**
      * For comparison: OPM with the weights that {@link ChannelProbe} measures for each channel.
      *
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the table
-     * @throws MappingException if the source is not an Orion
+     * @throws MappingException if the source is a Llama
      */
     public static Mapping channel(DecoderConfig source) {
         return Baselines.channel(source);
@@ -101,7 +97,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      * The mapping of a name.
      *
      * @param name as users write it
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the table
      * @throws MappingException if there is no such mapping, or the source is not an Orion
      */
@@ -114,10 +110,9 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
         return new IllegalArgumentException("[mapping] the target has no %s".formatted(tensor.name()));
     }
 
-    static void requireOrion(DecoderConfig source) {
-        if (source.architecture() != Architecture.ORION) {
-            throw new MappingException("[mapping] the source is a %s, not an Orion: nothing to map"
-                    .formatted(source.architecture().className()));
+    static void requireSource(DecoderConfig source) {
+        if (!source.architecture().isSource()) {
+            throw new MappingException("[mapping] the source is a %s already: nothing to map".formatted(source.architecture().className()));
         }
     }
 

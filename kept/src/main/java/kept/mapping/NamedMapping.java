@@ -44,9 +44,9 @@ public enum NamedMapping {
     /**
      * Its table for a model.
      *
-     * @param source an Orion configuration
+     * @param source a source's configuration
      * @return the table
-     * @throws MappingException if the source is not an Orion, or the mapping does not support its shape
+     * @throws MappingException if the source is a Llama, or the mapping does not support its shape
      */
     public Mapping table(DecoderConfig source) {
         return table.apply(source);

@@ -9,17 +9,17 @@ import java.util.SequencedMap;
 import kept.autograd.Autograd;
 import kept.distributed.Communicator;
 import kept.distributed.SharedItems;
+import kept.model.Decoder;
 import kept.model.NormSite;
-import kept.model.OrionModel;
 import kept.model.StreamObserver;
 import kept.nn.LayerNorm;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** Measures on text how much each LayerNorm of an Orion differs from the RMSNorm that replaces it. */
+/** Measures on text how much each LayerNorm of a source differs from the RMSNorm that replaces it. */
 public final class NormProbe {
-    private final OrionModel model;
+    private final Decoder model;
     private final List<String> norms;
     /** For each observed text and each norm the sum of |mean| / rms over tokens, and the number of tokens. */
     private final List<double[]> sums = new ArrayList<>();
@@ -29,7 +29,7 @@ public final class NormProbe {
      *
      * @param model the model to observe
      */
-    public NormProbe(OrionModel model) {
+    public NormProbe(Decoder model) {
         this.model = model;
         norms = model.norms().stream().map(NormSite::name).toList();
     }
@@ -106,12 +106,12 @@ public final class NormProbe {
      * @return for each norm, in the order of the graph, the Euclidean norm of the bias over that of the weight
      */
     public SequencedMap<String, Double> biasOverWeight() {
-        Map<String, LayerNorm> parameters = model.layerNorms();
+        Map<String, LayerNorm> parameters = SourceNorms.of(model);
         var ratios = new LinkedHashMap<String, Double>();
         try (var _ = Scope.open(model.device())) {
             for (String norm : norms) {
                 LayerNorm own = parameters.get(norm);
-                ratios.put(norm, length(own.bias().value()) / length(own.weight().value()));
+                ratios.put(norm, length(own.shift()) / length(own.gain()));
             }
         }
         return ratios;

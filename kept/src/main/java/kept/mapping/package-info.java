@@ -1,5 +1,5 @@
 /**
- * Mappings from an Orion's tensors to a Llama's, without training: a {@link kept.mapping.Mapping} is a table with one row for each target tensor,
+ * Mappings from a source's tensors to a Llama's, without training: a {@link kept.mapping.Mapping} is a table with one row for each target tensor,
  * made by a switch over the tensors' {@linkplain kept.model.TensorRole roles}, and {@link kept.mapping.Conversion} streams a checkpoint through it.
  * {@link kept.mapping.GivenStudent} is the table of a Llama that is given instead, for a distillation.
  *

@@ -55,7 +55,7 @@ public record AdapterName(TensorName weight, Factor factor) {
      * @return from 0; {@link TensorName#NO_LAYER} for what is in none
      */
     public static int layerOf(String name) {
-        return parse(name).map(AdapterName::weight).or(() -> TensorName.parse(name)).map(TensorName::layer).orElse(TensorName.NO_LAYER);
+        return TensorName.layerOf(name);
     }
 
     /** The name of the parameter. */

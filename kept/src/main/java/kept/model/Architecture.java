@@ -1,18 +1,38 @@
 package kept.model;
 
-/** The supported architectures, which differ in their norm. */
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * The supported architectures: Llama, to which mappings lead, and the sources they start from. All are the same pre-norm decoder; what distinguishes
+ * one is stated by a class of its own in this package, so that another architecture is a class and a line here.
+ */
 public enum Architecture {
     /** Orion: LayerNorm with weight and bias, no other biases. */
-    ORION("orion", "OrionForCausalLM"),
+    ORION(new OrionFamily()),
     /** Llama: RMSNorm with weight; projections have biases if the configuration says so. */
-    LLAMA("llama", "LlamaForCausalLM");
+    LLAMA(new LlamaFamily());
 
-    private final String modelType;
-    private final String className;
+    private final Family family;
 
-    Architecture(String modelType, String className) {
-        this.modelType = modelType;
-        this.className = className;
+    Architecture(Family family) {
+        this.family = family;
+    }
+
+    /** What distinguishes the architecture. */
+    Family family() {
+        return family;
+    }
+
+    /**
+     * The name for readers.
+     *
+     * @return such as {@code Orion}
+     */
+    public String label() {
+        return family.label();
     }
 
     /**
@@ -21,7 +41,7 @@ public enum Architecture {
      * @return the type, as in {@code llama}
      */
     public String modelType() {
-        return modelType;
+        return family.modelType();
     }
 
     /**
@@ -30,6 +50,63 @@ public enum Architecture {
      * @return the class of transformers, as in {@code LlamaForCausalLM}
      */
     public String className() {
-        return className;
+        return family.className();
+    }
+
+    /**
+     * Whether mappings start from it.
+     *
+     * @return false for Llama
+     */
+    public boolean isSource() {
+        return this != LLAMA;
+    }
+
+    /**
+     * The architectures that mappings start from.
+     *
+     * @return their names for readers, as in {@code Orion}, separated by commas
+     */
+    public static String sources() {
+        List<Architecture> all = Arrays.asList(values());
+        return all.stream().filter(Architecture::isSource).map(Architecture::label).collect(Collectors.joining(", "));
+    }
+
+    /**
+     * The norms.
+     *
+     * @return their kind, the same for all of a model
+     */
+    public NormKind norm() {
+        return family.norm();
+    }
+
+    /**
+     * Whether the MLP has a gate.
+     *
+     * @return true for {@code down(f(gate(x)) * up(x))}, false for {@code down(f(up(x)))}, whose first projection has the role {@link TensorRole#UP}
+     */
+    public boolean isGated() {
+        return family.isGated();
+    }
+
+    /**
+     * The name of a tensor in checkpoints.
+     *
+     * @param tensor role and layer
+     * @return such as {@code model.layers.0.self_attn.q_proj.weight}
+     */
+    public String name(TensorName tensor) {
+        return tensor.module(family.modules()) + tensor.role().ending();
+    }
+
+    /**
+     * Reads the name of a tensor.
+     *
+     * @param name as checkpoints have it
+     * @return role and layer; nothing if no decoder of this architecture has a tensor of that name
+     */
+    public Optional<TensorName> parse(String name) {
+        return TensorName.parse(name, family.modules());
     }
 }

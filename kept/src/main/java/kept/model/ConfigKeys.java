@@ -6,11 +6,13 @@ import java.util.Set;
 
 /** The keys of config.json and generation_config.json, as written by transformers 4 and 5, by how they are handled. */
 final class ConfigKeys {
-    /** Keys that are read, and written to a derived config.json; unsupported values are rejected. */
+    /**
+     * Keys that are read for every architecture ({@link Family} has those of each), and written to a derived config.json; unsupported values are
+     * rejected.
+     */
     static final Set<String> READ = Set.of("architectures", "model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
-        "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act", "max_position_embeddings", "max_sequence_length", "rms_norm_eps",
-        "rope_theta", "rope_scaling", "rope_parameters", "original_max_position_embeddings", "partial_rotary_factor", "attention_bias", "mlp_bias",
-        "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "torch_dtype", "dtype", "initializer_range", "quantization_config",
+        "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act", "rope_theta", "rope_scaling", "rope_parameters",
+        "original_max_position_embeddings", "partial_rotary_factor", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "torch_dtype", "dtype", "initializer_range", "quantization_config",
         "compression_config", "sliding_window", "use_sliding_window", "layer_types", "is_encoder_decoder", "add_cross_attention", "pruned_heads");
 
     /** Keys about the origin of a file, which are written anew. */
@@ -19,6 +21,8 @@ final class ConfigKeys {
     /** Keys that do not affect the model's output if they have one of these values; other values are reported as not copied. */
     static final Map<String, List<Object>> HARMLESS = Map.ofEntries(
         Map.entry("pretraining_tp", List.of(1)), Map.entry("use_cache", List.of(true)), Map.entry("attention_dropout", List.of(0, 0.0)),
+        Map.entry("residual_dropout", List.of(0, 0.0)), Map.entry("embedding_dropout", List.of(0, 0.0)),
+        Map.entry("hidden_dropout", List.of(0, 0.0)),
         Map.entry("return_dict", List.of(true)), Map.entry("torchscript", List.of(false)), Map.entry("use_bfloat16", List.of(false)),
         Map.entry("output_attentions", List.of(false)), Map.entry("output_hidden_states", List.of(false)), Map.entry("is_decoder", List.of(false)),
         Map.entry("tie_encoder_decoder", List.of(false)), Map.entry("tf_legacy_loss", List.of(false)),
@@ -46,10 +50,17 @@ final class ConfigKeys {
     static final Map<String, Set<String>> ROPE = Map.of("default", Set.of(), "linear", Set.of("factor"), "dynamic", Set.of("factor"),
         "llama3", Set.of("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
         "yarn", Set.of("factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
-            "truncate"));
+            "truncate"),
+        "longrope", Set.of("factor", "original_max_position_embeddings", "attention_factor", "short_factor", "long_factor"));
 
     /** The keys common to all types. */
     static final Set<String> ROPE_COMMON = Set.of("rope_type", "type", "rope_theta", "partial_rotary_factor");
 
     private ConfigKeys() { }
+
+    /** Whether a key is read for an architecture. */
+    static boolean isRead(String key, Family family) {
+        return READ.contains(key) || family.keys().contains(key) || family.positionKeys().contains(key)
+            || family.normEpsKey().filter(key::equals).isPresent();
+    }
 }

@@ -16,14 +16,13 @@ import kept.io.JsonObject;
  * {@link DecoderConfig#read}; the others are listed here by key.
  */
 public final class ConfigNotes {
-    private static final Set<String> NATIVE_CODE = Set.of("modeling_orion.OrionForCausalLM", "modeling_orion.OrionModel",
-        "configuration_orion.OrionConfig", "modeling_orion.OrionForSequenceClassification");
-
     private final JsonObject json;
+    private final Family family;
     private final List<String> notes = new ArrayList<>();
 
     private ConfigNotes(JsonObject json) {
         this.json = json;
+        family = DecoderConfigReader.architecture(json).family();
     }
 
     /**
@@ -57,7 +56,7 @@ public final class ConfigNotes {
         Set<String> unread = new TreeSet<>();
         boolean generationFile = InputFiles.find("generation", directory, DecoderConfig.GENERATION_FILE).isPresent();
         values.forEach((key, value) -> {
-            if (value == null || ConfigKeys.READ.contains(key) || ConfigKeys.PROVENANCE.contains(key) || key.equals("auto_map")) {
+            if (value == null || ConfigKeys.isRead(key, family) || ConfigKeys.PROVENANCE.contains(key) || key.equals("auto_map")) {
                 return;
             }
             if (ConfigKeys.HARMLESS.containsKey(key)) {
@@ -107,7 +106,7 @@ public final class ConfigNotes {
     }
 
     private void code(Object autoMap) {
-        if (autoMap instanceof Map<?, ?> classes && !NATIVE_CODE.containsAll(classes.values())) {
+        if (autoMap instanceof Map<?, ?> classes && !family.ownCode().containsAll(classes.values())) {
             notes.add("config.json: the checkpoint brings code of its own (%s), which is not run; it is read as a plain %s".formatted(
                 classes.values().stream().map(Object::toString).sorted().findFirst().orElse(""), json.string("model_type", "model")));
         }

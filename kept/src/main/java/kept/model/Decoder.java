@@ -20,19 +20,14 @@ import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
 /**
- * The decoder shared by Orion and Llama: embedding, pre-norm blocks of causal grouped-query attention with rotary positions and SwiGLU, a final norm
- * and the language-model head. The architectures differ only in the norm, which the subclass provides. Parameters have the names used in checkpoints.
+ * The decoder that all architectures share: embedding, pre-norm blocks of causal grouped-query attention with rotary positions and of an MLP, a final
+ * norm and the language-model head. {@link DecoderParts} makes the norms and the MLP of the architecture. Parameters have the names used in
+ * checkpoints.
  *
  * <p>The residual stream is f32 for any dtype of the parameters. Shapes: ids {@code [batch, sequence]}, residual stream
  * {@code [batch, sequence, hidden]}, logits {@code [batch, sequence, vocabulary]}. The decoder owns its parameters until it is closed.
  */
-public abstract sealed class Decoder extends Layer implements AutoCloseable permits OrionModel, LlamaModel {
-    /** Makes the norm whose weight has a given name. */
-    @FunctionalInterface
-    interface NormFactory {
-        Norm create(TensorName weight, DecoderConfig config, Weights weights);
-    }
-
+public final class Decoder extends Layer implements AutoCloseable {
     /** Tokens per chunk of a long text: so many that packing all keys for each chunk costs little compared with attention. */
     private static final int CHUNK = 4096;
     private static final TensorName FINAL_NORM = TensorName.of(TensorRole.FINAL_NORM_WEIGHT);
@@ -59,19 +54,18 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      *
      * @param config the sizes
      * @param weights the parameters' values
-     * @param norms creates the norms of the architecture
      * @param adapters low-rank adapters of projections; null for none
      * @param scope owns the parameters; closed with the model
      */
-    Decoder(DecoderConfig config, Weights weights, NormFactory norms, Lora adapters, Scope scope) {
+    private Decoder(DecoderConfig config, Weights weights, Lora adapters, Scope scope) {
         this.config = config;
         this.scope = scope;
         TensorName embeddingName = TensorName.of(TensorRole.EMBEDDING);
         embedding = register(embeddingName.module(), new Embedding(DecoderParts.parameter(embeddingName, config, weights)));
         for (int i = 0; i < config.layers(); i++) {
-            layers.add(register(TensorName.ofLayer(i), layer(i, norms, weights, adapters)));
+            layers.add(register(TensorName.ofLayer(i), layer(i, weights, adapters)));
         }
-        norm = register(FINAL_NORM.module(), norms.create(FINAL_NORM, config, weights));
+        norm = register(FINAL_NORM.module(), DecoderParts.norm(FINAL_NORM, config, weights));
         TensorName headName = TensorName.of(TensorRole.HEAD);
         // The blocks of a tied head are those of the embedding, which stays beside them as it is.
         blockHead = weights.blocks((config.tieWordEmbeddings() ? embeddingName : headName).toString(), ModelTensor.shape(TensorRole.HEAD, config))
@@ -79,15 +73,15 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
         head = blockHead != null ? null
                 : config.tieWordEmbeddings() ? embedding.weight()
                 : register(headName.module(), new Linear(DecoderParts.parameter(headName, config, weights), null)).weight();
-        rotary = new RotaryEmbedding(config.headDimension(), config.ropeTheta(), config.ropeScaling(), config.maxPositions());
+        rotary = new RotaryEmbedding(config.rotaryDimension(), config.ropeTheta(), config.ropeScaling(), config.maxPositions());
     }
 
-    private DecoderLayer layer(int layer, NormFactory norms, Weights weights, Lora adapters) {
+    private DecoderLayer layer(int layer, Weights weights, Lora adapters) {
         return new DecoderLayer(
-                layer,
-                norms.create(new TensorName(TensorRole.INPUT_NORM_WEIGHT, layer), config, weights),
+                config.architecture(), layer,
+                DecoderParts.norm(new TensorName(TensorRole.INPUT_NORM_WEIGHT, layer), config, weights),
                 DecoderParts.attention(layer, config, weights, adapters),
-                norms.create(new TensorName(TensorRole.POST_ATTENTION_NORM_WEIGHT, layer), config, weights),
+                DecoderParts.norm(new TensorName(TensorRole.POST_ATTENTION_NORM_WEIGHT, layer), config, weights),
                 DecoderParts.mlp(layer, config, weights, adapters));
     }
 
@@ -97,7 +91,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @param config the sizes
      * @param weights the parameters' values
      * @param device the device for the parameters
-     * @return an {@link OrionModel} or a {@link LlamaModel}
+     * @return the model
      */
     public static Decoder create(DecoderConfig config, Weights weights, Device device) {
         return create(config, weights, null, device);
@@ -110,15 +104,12 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @param weights the values of the parameters and of the adapters ({@link AdaptedWeights})
      * @param adapters which projections have one; null for none
      * @param device the device for the parameters
-     * @return an {@link OrionModel} or a {@link LlamaModel}
+     * @return the model
      */
     public static Decoder create(DecoderConfig config, Weights weights, Lora adapters, Device device) {
         Scope scope = Scope.detached(device);
         try {
-            return scope.run(() -> switch (config.architecture()) {
-                case ORION -> new OrionModel(config, weights, adapters, scope);
-                case LLAMA -> new LlamaModel(config, weights, adapters, scope);
-            });
+            return scope.run(() -> new Decoder(config, weights, adapters, scope));
         } catch (RuntimeException | Error e) {
             scope.close();
             throw e;
@@ -168,7 +159,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     /**
      * Returns the projections of the layers.
      *
-     * @return seven for each layer by the names of their weights, in the order of the forward pass
+     * @return for each layer those of attention and of the MLP by the names of their weights, in the order of the forward pass
      */
     public SequencedMap<String, Linear> projections() {
         SequencedMap<String, Linear> projections = new LinkedHashMap<>();

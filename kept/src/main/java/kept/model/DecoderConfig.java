@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
 import kept.io.FileException;
+import kept.nn.Activation;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 import kept.tensor.TensorException;
@@ -13,20 +14,23 @@ import kept.tensor.TensorException;
  * The validated configuration of a decoder, as in config.json. Immutable; {@link #builder(Architecture)} creates and {@link #toBuilder()}
  * modifies one.
  *
- * @param architecture the architecture, which determines the norm
+ * @param architecture the architecture, which determines the norm, the form of the MLP and the tensors' names
  * @param vocabSize {@code vocab_size}: rows of the embedding
  * @param hiddenSize {@code hidden_size}: width of the residual stream, a multiple of {@code heads}
  * @param intermediateSize {@code intermediate_size}: width of the MLP
  * @param layers {@code num_hidden_layers}
  * @param heads {@code num_attention_heads}: query heads
  * @param keyValueHeads {@code num_key_value_heads}: key and value heads, a divisor of {@code heads}
- * @param headDimension {@code head_dim}: width of a head, even; for Orion always {@code hiddenSize / heads}
+ * @param headDimension {@code head_dim}: width of a head, even; in some architectures always {@code hiddenSize / heads}
+ * @param rotaryDimension the features of a head that are rotated, the first ones; even, and in most architectures all
  * @param maxPositions {@code max_position_embeddings}: the longest sequence
- * @param normEps {@code rms_norm_eps}: epsilon of the norms; also used for Orion's LayerNorm
+ * @param activation {@code hidden_act}: the activation of the MLP
+ * @param normEps epsilon of the norms; {@code rms_norm_eps} in Llama
  * @param ropeTheta {@code rope_theta}: the base of the rotary frequencies
  * @param ropeScaling the scaling of rotary frequencies
- * @param attentionBias {@code attention_bias}: whether the q, k, v and o projections have biases; never in Orion
- * @param mlpBias {@code mlp_bias}: whether the gate, up and down projections have biases; never in Orion
+ * @param attentionBias whether the q, k and v projections have biases; {@code attention_bias} in Llama
+ * @param attentionOutputBias whether the o projection has a bias; in Llama as {@code attentionBias}
+ * @param mlpBias whether the projections of the MLP have biases; {@code mlp_bias} in Llama
  * @param tieWordEmbeddings {@code tie_word_embeddings}: whether the head shares the embedding's weight
  * @param bosTokenId {@code bos_token_id}: beginning-of-sequence token
  * @param eosTokenIds {@code eos_token_id}: end-of-sequence tokens; may be empty
@@ -35,8 +39,9 @@ import kept.tensor.TensorException;
  * @param initializerRange {@code initializer_range}: standard deviation for initialising weights
  */
 public record DecoderConfig(Architecture architecture, int vocabSize, int hiddenSize, int intermediateSize, int layers, int heads, int keyValueHeads,
-    int headDimension, int maxPositions, double normEps, double ropeTheta, RopeScaling ropeScaling, boolean attentionBias, boolean mlpBias,
-    boolean tieWordEmbeddings, OptionalInt bosTokenId, List<Integer> eosTokenIds, OptionalInt padTokenId, DType dtype, double initializerRange) {
+    int headDimension, int rotaryDimension, int maxPositions, Activation activation, double normEps, double ropeTheta, RopeScaling ropeScaling,
+    boolean attentionBias, boolean attentionOutputBias, boolean mlpBias, boolean tieWordEmbeddings,
+    OptionalInt bosTokenId, List<Integer> eosTokenIds, OptionalInt padTokenId, DType dtype, double initializerRange) {
 
     /** File name in a checkpoint directory. */
     public static final String FILE = "config.json";
@@ -54,6 +59,7 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
      */
     public DecoderConfig {
         Objects.requireNonNull(architecture, "architecture");
+        Objects.requireNonNull(activation, "activation");
         Objects.requireNonNull(ropeScaling, "ropeScaling");
         eosTokenIds = List.copyOf(eosTokenIds);
         positive("vocab_size", vocabSize);
@@ -64,8 +70,9 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
         positive("num_key_value_heads", keyValueHeads);
         positive("head_dim", headDimension);
         positive("max_position_embeddings", maxPositions);
-        positive("rms_norm_eps", normEps);
-        require((float) normEps > 0 && (float) normEps < Float.POSITIVE_INFINITY, "rms_norm_eps %s is beyond the range of 32-bit floating point",
+        String epsilon = architecture.family().normEpsKey().orElse("the norms' epsilon");
+        positive(epsilon, normEps);
+        require((float) normEps > 0 && (float) normEps < Float.POSITIVE_INFINITY, "%s %s is beyond the range of 32-bit floating point", epsilon,
             normEps);
         positive("rope_theta", ropeTheta);
         require(initializerRange >= 0 && initializerRange < Double.POSITIVE_INFINITY,
@@ -73,6 +80,10 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
         require(hiddenSize % heads == 0, "hidden_size %d is not a multiple of num_attention_heads %d", hiddenSize, heads);
         require(heads % keyValueHeads == 0, "num_attention_heads %d is not a multiple of num_key_value_heads %d", heads, keyValueHeads);
         require(headDimension % 2 == 0, "the head dimension must be even for rotary positions, but is %d", headDimension);
+        require(rotaryDimension % 2 == 0 && rotaryDimension >= 2 && rotaryDimension <= headDimension,
+            "rotary positions take an even number of a head's %d features, not %d", headDimension, rotaryDimension);
+        require(!(ropeScaling instanceof RopeScaling.LongRope rope) || rope.shortFactors().size() == rotaryDimension / 2,
+            "longrope needs %d factors, one for two of a head's features", rotaryDimension / 2);
         require(layers <= MAX_LAYERS, "num_hidden_layers %d is above the %d that are supported", layers, MAX_LAYERS);
         double parameters = 2.0 * vocabSize * hiddenSize
             + layers * (2.0 * hiddenSize * headDimension * ((double) heads + keyValueHeads) + 3.0 * hiddenSize * intermediateSize);
@@ -81,11 +92,15 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
         eosTokenIds.forEach(id -> checkId("eos_token_id", id, vocabSize));
         padTokenId.ifPresent(id -> checkId("pad_token_id", id, vocabSize));
         require(dtype.isFloating() && dtype != DType.F64, "weights of type %s cannot be trained or run; take f32, bf16 or f16", dtype.label());
-        if (architecture == Architecture.ORION) {
-            require(!attentionBias && !mlpBias, "Orion has no attention_bias and no mlp_bias");
-            require(headDimension == hiddenSize / heads, "Orion's head_dim is hidden_size / num_attention_heads = %d, not %d", hiddenSize / heads,
-                headDimension);
-        }
+        require(architecture.family().hasFreeHeads() || headDimension == hiddenSize / heads,
+            "%s's head_dim is hidden_size / num_attention_heads = %d, not %d", architecture.label(), hiddenSize / heads, headDimension);
+        require(architecture.family().rotaryFactor().isPresent() || rotaryDimension == headDimension,
+            "%s rotates all %d features of a head, not %d", architecture.label(), headDimension, rotaryDimension);
+        require(architecture.family().activations().contains(activation), "%s's hidden_act is one of %s", architecture.label(),
+            ActivationNames.list(architecture.family().activations()));
+        require(architecture.family().normEpsKey().isPresent() || normEps == Family.FIXED_EPSILON, "the epsilon of %s's norms is %s, not %s",
+            architecture.label(), Family.FIXED_EPSILON, normEps);
+        architecture.family().check(new Family.Biases(attentionBias, attentionOutputBias, mlpBias));
     }
 
     /**
@@ -124,12 +139,16 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
     }
 
     /**
-     * Returns the Llama configuration with the same sizes and constants.
+     * Returns the configuration of a Llama with the same sizes and constants whose modules, except norms, can compute what this model's do. It has
+     * biases where this one has any in attention or in the MLP, or no gate in the MLP; where a part of a head is rotated, it has factors of
+     * LongRoPE that stop the other frequencies ({@link PartialRotation}).
      *
-     * @return this configuration with the other architecture
+     * @return the configuration
+     * @throws TensorException if a part of a head is rotated with scaled frequencies that no Llama has for a part
      */
     public DecoderConfig toLlama() {
-        return new DecoderConfigBuilder(this, Architecture.LLAMA).build();
+        return new DecoderConfigBuilder(this, Architecture.LLAMA).attentionBias(attentionBias || attentionOutputBias)
+            .mlpBias(mlpBias || !architecture.isGated()).rotaryDimension(headDimension).ropeScaling(PartialRotation.scaling(this)).build();
     }
 
     /**

@@ -2,6 +2,7 @@ package kept.model;
 
 import java.util.List;
 import java.util.OptionalInt;
+import kept.nn.Activation;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 import kept.tensor.TensorException;
@@ -19,27 +20,30 @@ public final class DecoderConfigBuilder {
     private int heads;
     private int keyValueHeads;
     private int headDimension;
+    /** 0 for all features. */
+    private int rotaryDimension;
     private int maxPositions;
+    private Activation activation = Activation.SILU;
     private double normEps;
     private double ropeTheta = 10_000;
     private RopeScaling ropeScaling = new RopeScaling.None();
     private boolean attentionBias;
+    private boolean attentionOutputBias;
     private boolean mlpBias;
     private boolean tieWordEmbeddings;
-    private OptionalInt bosTokenId = OptionalInt.of(1);
-    private List<Integer> eosTokenIds = List.of(2);
-    private OptionalInt padTokenId = OptionalInt.empty();
+    private OptionalInt bosTokenId;
+    private List<Integer> eosTokenIds;
+    private OptionalInt padTokenId;
     private DType dtype = DType.F32;
     private double initializerRange = 0.02;
 
     DecoderConfigBuilder(Architecture architecture) {
         this.architecture = architecture;
-        boolean orion = architecture == Architecture.ORION;
-        this.maxPositions = orion ? 4096 : 2048;
-        this.normEps = orion ? 1e-5 : 1e-6;
-        if (orion) {
-            this.padTokenId = OptionalInt.of(0);
-        }
+        Family.SpecialTokens tokens = architecture.family().tokens();
+        bosTokenId = tokens.bos();
+        eosTokenIds = tokens.eos();
+        padTokenId = tokens.pad();
+        architecture.family().putDefaults(this);
     }
 
     DecoderConfigBuilder(DecoderConfig config, Architecture architecture) {
@@ -51,11 +55,14 @@ public final class DecoderConfigBuilder {
         this.heads = config.heads();
         this.keyValueHeads = config.keyValueHeads();
         this.headDimension = config.headDimension();
+        this.rotaryDimension = config.rotaryDimension() == config.headDimension() ? 0 : config.rotaryDimension();
         this.maxPositions = config.maxPositions();
+        this.activation = config.activation();
         this.normEps = config.normEps();
         this.ropeTheta = config.ropeTheta();
         this.ropeScaling = config.ropeScaling();
         this.attentionBias = config.attentionBias();
+        this.attentionOutputBias = config.attentionOutputBias();
         this.mlpBias = config.mlpBias();
         this.tieWordEmbeddings = config.tieWordEmbeddings();
         this.bosTokenId = config.bosTokenId();
@@ -143,6 +150,28 @@ public final class DecoderConfigBuilder {
     }
 
     /**
+     * Sets the number of features of a head that are rotated.
+     *
+     * @param value how many of the first features; defaults to all
+     * @return this builder
+     */
+    public DecoderConfigBuilder rotaryDimension(int value) {
+        rotaryDimension = value;
+        return this;
+    }
+
+    /**
+     * Sets the activation of the MLP.
+     *
+     * @param value the activation
+     * @return this builder
+     */
+    public DecoderConfigBuilder activation(Activation value) {
+        activation = value;
+        return this;
+    }
+
+    /**
      * Sets the maximum sequence length.
      *
      * @param value the longest sequence
@@ -194,13 +223,25 @@ public final class DecoderConfigBuilder {
      */
     public DecoderConfigBuilder attentionBias(boolean value) {
         attentionBias = value;
+        attentionOutputBias = value;
         return this;
     }
 
     /**
-     * Sets whether gate, up and down have biases.
+     * Sets whether o has a bias, where q, k and v say otherwise.
      *
-     * @param value whether gate, up and down have biases
+     * @param value whether o has a bias; defaults to what {@link #attentionBias} sets
+     * @return this builder
+     */
+    public DecoderConfigBuilder attentionOutputBias(boolean value) {
+        attentionOutputBias = value;
+        return this;
+    }
+
+    /**
+     * Sets whether the projections of the MLP have biases.
+     *
+     * @param value whether they have biases
      * @return this builder
      */
     public DecoderConfigBuilder mlpBias(boolean value) {
@@ -283,7 +324,9 @@ public final class DecoderConfigBuilder {
     public DecoderConfig build() {
         int keyValue = keyValueHeads == 0 ? heads : keyValueHeads;
         int dimension = headDimension == 0 && heads > 0 ? hiddenSize / heads : headDimension;
-        return new DecoderConfig(architecture, vocabSize, hiddenSize, intermediateSize, layers, heads, keyValue, dimension, maxPositions, normEps,
-            ropeTheta, ropeScaling, attentionBias, mlpBias, tieWordEmbeddings, bosTokenId, eosTokenIds, padTokenId, dtype, initializerRange);
+        int rotated = rotaryDimension == 0 ? dimension : rotaryDimension;
+        return new DecoderConfig(architecture, vocabSize, hiddenSize, intermediateSize, layers, heads, keyValue, dimension, rotated, maxPositions,
+            activation, normEps, ropeTheta, ropeScaling, attentionBias, attentionOutputBias, mlpBias, tieWordEmbeddings, bosTokenId, eosTokenIds,
+            padTokenId, dtype, initializerRange);
     }
 }

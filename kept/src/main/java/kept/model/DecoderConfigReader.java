@@ -10,6 +10,7 @@ import kept.checkpoint.Checkpoint;
 import kept.io.FileException;
 import kept.io.InputFiles;
 import kept.io.JsonObject;
+import kept.nn.Activation;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 import kept.tensor.TensorException;
@@ -44,33 +45,43 @@ final class DecoderConfigReader {
     }
 
     private DecoderConfig read() {
-        DecoderConfigBuilder builder = DecoderConfig.builder(architecture());
-        DecoderConfig defaults = builder.vocabSize(required("vocab_size")).hiddenSize(required("hidden_size"))
+        Architecture architecture = architecture(json);
+        Family family = architecture.family();
+        DecoderConfigBuilder builder = DecoderConfig.builder(architecture);
+        DecoderConfig sizes = builder.vocabSize(required("vocab_size")).hiddenSize(required("hidden_size"))
             .intermediateSize(required("intermediate_size")).layers(required("num_hidden_layers")).heads(required("num_attention_heads"))
             .bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty()).build();
-        refuseUnsupported();
-        int maxPositions = json.integer("max_position_embeddings", json.integer("max_sequence_length", defaults.maxPositions()));
-        refuseWindow(maxPositions);
+        refuseUnsupported(family);
+        int positions = positions(family, sizes.maxPositions());
+        int headDimension = json.has("head_dim") ? required("head_dim") : sizes.headDimension();
         JsonObject rope = ropeParameters();
-        return builder
-            .keyValueHeads(json.has("num_key_value_heads") ? required("num_key_value_heads") : defaults.heads())
-            .headDimension(json.has("head_dim") ? required("head_dim") : defaults.headDimension())
-            .maxPositions(maxPositions)
-            .normEps(json.number("rms_norm_eps", defaults.normEps()))
-            .ropeTheta(rope != null && rope.has("rope_theta") ? rope.number("rope_theta") : json.number("rope_theta", defaults.ropeTheta()))
-            .ropeScaling(rope == null ? new RopeScaling.None() : ropeScaling(rope, maxPositions))
-            .attentionBias(json.flag("attention_bias", false))
-            .mlpBias(json.flag("mlp_bias", false))
-            .tieWordEmbeddings(json.flag("tie_word_embeddings", false))
-            .bosTokenId(token("bos_token_id", OptionalInt.of(1)))
-            .eosTokenIds(json.has("eos_token_id") || json.isNull("eos_token_id") ? json.integers("eos_token_id") : List.of(2))
-            .padTokenId(padding(defaults.architecture()))
+        builder.keyValueHeads(json.has("num_key_value_heads") ? required("num_key_value_heads") : family.keyValueHeads(sizes.heads()))
+            .headDimension(headDimension)
+            .maxPositions(withinWindow(family, positions))
+            .activation(activation(family, sizes.activation()))
+            .ropeTheta(rope != null && rope.has("rope_theta") ? rope.number("rope_theta") : json.number("rope_theta", sizes.ropeTheta()))
+            .ropeScaling(rope == null ? new RopeScaling.None() : ropeScaling(rope, positions))
+            .tieWordEmbeddings(json.flag("tie_word_embeddings", sizes.tieWordEmbeddings()))
             .dtype(dtype())
-            .initializerRange(json.number("initializer_range", defaults.initializerRange()))
-            .build();
+            .initializerRange(json.number("initializer_range", sizes.initializerRange()));
+        family.normEpsKey().ifPresent(key -> builder.normEps(json.number(key, sizes.normEps())));
+        family.rotaryFactor().ifPresent(usual -> builder.rotaryDimension(rotaryDimension(headDimension, usual, rope)));
+        putTokens(family.tokens(), sizes.vocabSize(), builder);
+        family.read(json, builder);
+        return builder.build();
     }
 
-    private Architecture architecture() {
+    private void putTokens(Family.SpecialTokens usual, int vocabSize, DecoderConfigBuilder builder) {
+        builder.bosTokenId(token("bos_token_id", usual.bos(), vocabSize));
+        builder.eosTokenIds(json.has("eos_token_id") || json.isNull("eos_token_id") ? json.integers("eos_token_id")
+            : usual.eos().stream().filter(id -> id < vocabSize).toList());
+        OptionalInt padding = token("pad_token_id", usual.pad(), vocabSize);
+        // Early Llama checkpoints write -1 for no padding token.
+        builder.padTokenId(padding.isPresent() && padding.getAsInt() == -1 ? OptionalInt.empty() : padding);
+    }
+
+    /** The architecture that a file names. */
+    static Architecture architecture(JsonObject json) {
         List<String> classes = json.strings("architectures");
         String type = json.string("model_type", null);
         for (Architecture architecture : Architecture.values()) {
@@ -85,12 +96,14 @@ final class DecoderConfigReader {
             .formatted(classes.isEmpty() ? "unknown" : String.join(", ", classes), type == null ? "unknown" : type, supported));
     }
 
-    private void refuseUnsupported() {
-        String activation = json.string("hidden_act", "silu");
-        // swish is a synonym.
-        if (!activation.equals("silu") && !activation.equals("swish")) {
-            throw json.error("hidden_act", "is '%s'; only silu is supported".formatted(activation));
-        }
+    private Activation activation(Family family, Activation usual) {
+        String name = json.string("hidden_act", ActivationNames.of(usual));
+        return ActivationNames.parse(name).filter(family.activations()::contains).orElseThrow(() ->
+            json.error("hidden_act", "is '%s'; supported %s".formatted(name, family.activations().size() == 1
+                ? "is only " + ActivationNames.list(family.activations()) : "are " + ActivationNames.list(family.activations()))));
+    }
+
+    private void refuseUnsupported(Family family) {
         for (String key : List.of("quantization_config", "compression_config")) {
             if (json.has(key)) {
                 throw json.error(key, "is set: quantised weights are not supported; take the unquantised checkpoint");
@@ -109,15 +122,49 @@ final class DecoderConfigReader {
                 throw json.error("layer_types", "names '%s'; only full_attention is supported".formatted(type));
             }
         }
-        refusePartialRotation(json);
+        if (family.rotaryFactor().isEmpty()) {
+            refusePartialRotation(json);
+            JsonObject rope = ropeParameters();
+            if (rope != null) {
+                refusePartialRotation(rope);
+            }
+        }
+        family.refuse(json);
     }
 
-    /** A window shorter than the longest sequence would restrict attention. */
-    private void refuseWindow(int maxPositions) {
-        if (json.has("sliding_window") && json.flag("use_sliding_window", true) && json.integer("sliding_window") < maxPositions) {
-            throw json.error("sliding_window", "is %d, below max_position_embeddings %d; only attention to all tokens is supported"
-                .formatted(json.integer("sliding_window"), maxPositions));
+    private int positions(Family family, int usual) {
+        int positions = usual;
+        for (String key : family.positionKeys().reversed()) {
+            positions = json.integer(key, positions);
         }
+        return positions;
+    }
+
+    /** The longest text whose attention a window does not restrict. */
+    private int withinWindow(Family family, int positions) {
+        OptionalInt window = json.has("sliding_window") && json.flag("use_sliding_window", true)
+            ? OptionalInt.of(required("sliding_window")) : OptionalInt.empty();
+        if (window.isPresent() && window.getAsInt() < positions) {
+            if (family.endsAtWindow()) {
+                return window.getAsInt();
+            }
+            // A window shorter than the longest sequence would restrict attention.
+            throw json.error("sliding_window", "is %d, below max_position_embeddings %d; only attention to all tokens is supported"
+                .formatted(window.getAsInt(), positions));
+        }
+        return positions;
+    }
+
+    /** The number of features that are rotated; as in transformers, a fraction of one is cut off. */
+    private int rotaryDimension(int headDimension, double usual, JsonObject rope) {
+        JsonObject place = rope != null && rope.has("partial_rotary_factor") ? rope : json;
+        double factor = place.number("partial_rotary_factor", usual);
+        int rotated = (int) (headDimension * factor);
+        if (!(factor > 0 && factor <= 1) || rotated < 2 || rotated % 2 != 0) {
+            throw place.error("partial_rotary_factor", "is %s, which rotates %s of a head's %d features; it must be above 0 and at most 1, and rotate "
+                .formatted(factor, factor > 0 && factor <= 1 ? Integer.toString(rotated) : "no part", headDimension) + "an even number of them");
+        }
+        return rotated;
     }
 
     private static void refusePartialRotation(JsonObject object) {
@@ -135,18 +182,15 @@ final class DecoderConfigReader {
         return value;
     }
 
-    /** A special token: the default if the key is absent, none if it is null. */
-    private OptionalInt token(String key, OptionalInt fallback) {
+    /** A special token: the usual one if the key is absent and the vocabulary has it, none if the key is null. */
+    private OptionalInt token(String key, OptionalInt usual, int vocabSize) {
         if (json.isNull(key)) {
             return OptionalInt.empty();
         }
-        return json.has(key) ? OptionalInt.of(json.integer(key)) : fallback;
-    }
-
-    private OptionalInt padding(Architecture architecture) {
-        OptionalInt id = token("pad_token_id", architecture == Architecture.ORION ? OptionalInt.of(0) : OptionalInt.empty());
-        // Early Llama checkpoints write -1 for no padding token.
-        return id.isPresent() && id.getAsInt() == -1 ? OptionalInt.empty() : id;
+        if (json.has(key)) {
+            return OptionalInt.of(json.integer(key));
+        }
+        return usual.isPresent() && usual.getAsInt() < vocabSize ? usual : OptionalInt.empty();
     }
 
     private DType dtype() {
@@ -193,7 +237,6 @@ final class DecoderConfigReader {
     }
 
     private RopeScaling ropeScaling(JsonObject rope, int maxPositions) {
-        refusePartialRotation(rope);
         String type = ropeType(rope);
         if (type == null) {
             throw rope.error("rope_type", "is missing beside factor");
@@ -209,7 +252,9 @@ final class DecoderConfigReader {
                 case "llama3" -> new RopeScaling.Llama3(rope.number("factor"), rope.number("low_freq_factor"), rope.number("high_freq_factor"),
                     originalPositions(rope, maxPositions));
                 case "yarn" -> yarn(rope, maxPositions);
-                default -> throw rope.error("rope_type", "is '%s'; supported are default, linear, dynamic, llama3 and yarn".formatted(type));
+                case "longrope" -> longRope(rope, maxPositions);
+                default -> throw rope.error("rope_type",
+                    "is '%s'; supported are default, linear, dynamic, llama3, yarn and longrope".formatted(type));
             };
         } catch (FileException e) {
             throw e;
@@ -227,6 +272,13 @@ final class DecoderConfigReader {
             : RopeScaling.Yarn.attentionFactor(factor);
         return new RopeScaling.Yarn(factor, original, rope.number("beta_fast", 32), rope.number("beta_slow", 1),
             rope.number("attention_factor", inferred), rope.flag("truncate", true));
+    }
+
+    private RopeScaling longRope(JsonObject rope, int maxPositions) {
+        int original = originalPositions(rope, maxPositions);
+        double factor = rope.number("factor", (double) maxPositions / original);
+        return new RopeScaling.LongRope(rope.numbers("short_factor"), rope.numbers("long_factor"), original,
+            rope.number("attention_factor", RopeScaling.LongRope.attentionFactor(factor, original)));
     }
 
     private int originalPositions(JsonObject rope, int maxPositions) {

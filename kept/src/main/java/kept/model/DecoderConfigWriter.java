@@ -30,28 +30,22 @@ final class DecoderConfigWriter {
         json.put("num_attention_heads", config.heads());
         json.put("num_key_value_heads", config.keyValueHeads());
         json.put("max_position_embeddings", config.maxPositions());
-        json.put("rms_norm_eps", config.normEps());
+        config.architecture().family().normEpsKey().ifPresent(key -> json.put(key, config.normEps()));
         json.put("rope_theta", config.ropeTheta());
         json.put("rope_scaling", ropeScaling(config.ropeScaling()));
         json.put("tie_word_embeddings", config.tieWordEmbeddings());
         json.put("torch_dtype", dtype(config.dtype()));
         json.put("initializer_range", config.initializerRange());
-        json.put("hidden_act", "silu");
-        json.put("pretraining_tp", 1);
+        json.put("hidden_act", ActivationNames.of(config.activation()));
         json.put("use_cache", true);
         json.put("transformers_version", TRANSFORMERS_VERSION);
         putTokens(json, config);
-        switch (config.architecture()) {
-            case ORION -> json.put("max_sequence_length", config.maxPositions());
-            case LLAMA -> {
-                json.put("attention_bias", config.attentionBias());
-                json.put("attention_dropout", 0.0);
-                json.put("mlp_bias", config.mlpBias());
-                if (config.headDimension() != config.hiddenSize() / config.heads()) {
-                    json.put("head_dim", config.headDimension());
-                }
-            }
+        if (config.architecture().family().rotaryFactor().isPresent()) {
+            double factor = (double) config.rotaryDimension() / config.headDimension();
+            // A reader multiplies and cuts off.
+            json.put("partial_rotary_factor", (int) (config.headDimension() * factor) < config.rotaryDimension() ? Math.nextUp(factor) : factor);
         }
+        config.architecture().family().write(config, json);
         AtomicFiles.writeJson(directory.resolve(DecoderConfig.FILE), json);
     }
 
@@ -130,6 +124,14 @@ final class DecoderConfigWriter {
                 if (!yarn.truncate()) {
                     json.put("truncate", false);
                 }
+            }
+            case RopeScaling.LongRope rope -> {
+                json.put("rope_type", "longrope");
+                json.put("short_factor", rope.shortFactors());
+                json.put("long_factor", rope.longFactors());
+                json.put("attention_factor", rope.attentionFactor());
+                json.put("factor", 1.0);
+                json.put("original_max_position_embeddings", rope.originalMaxPositions());
             }
         }
         return json;

@@ -6,12 +6,12 @@ import java.util.SequencedMap;
 import kept.autograd.Autograd;
 import kept.autograd.NormalizedSum;
 import kept.nn.Attention;
+import kept.nn.FeedForward;
 import kept.nn.KeyValues;
 import kept.nn.Layer;
 import kept.nn.Linear;
 import kept.nn.Norm;
 import kept.nn.RotaryEmbedding;
-import kept.nn.SwiGlu;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -24,16 +24,18 @@ final class DecoderLayer extends Layer {
     /** Number of rows for which the MLP is computed at a time without recording; large enough for efficient products. */
     private static final int PIECE = 4096;
 
+    private final Architecture architecture;
     private final int index;
     private final String inputNormName;
     private final String postAttentionNormName;
     private final Norm inputNorm;
     private final Attention attention;
     private final Norm postAttentionNorm;
-    private final SwiGlu mlp;
+    private final FeedForward mlp;
     private final DType activations;
 
-    DecoderLayer(int index, Norm inputNorm, Attention attention, Norm postAttentionNorm, SwiGlu mlp) {
+    DecoderLayer(Architecture architecture, int index, Norm inputNorm, Attention attention, Norm postAttentionNorm, FeedForward mlp) {
+        this.architecture = architecture;
         this.index = index;
         inputNormName = new TensorName(TensorRole.INPUT_NORM_WEIGHT, index).module();
         postAttentionNormName = new TensorName(TensorRole.POST_ATTENTION_NORM_WEIGHT, index).module();
@@ -62,14 +64,16 @@ final class DecoderLayer extends Layer {
         put(projections, TensorRole.KEY, attention.inputProjections().get(1));
         put(projections, TensorRole.VALUE, attention.inputProjections().get(2));
         put(projections, TensorRole.ATTENTION_OUTPUT, attention.writer());
-        put(projections, TensorRole.GATE, mlp.inputProjections().getFirst());
+        if (architecture.isGated()) {
+            put(projections, TensorRole.GATE, mlp.inputProjections().getFirst());
+        }
         put(projections, TensorRole.UP, mlp.inputProjections().getLast());
         put(projections, TensorRole.DOWN, mlp.writer());
         return projections;
     }
 
     private void put(SequencedMap<String, Linear> projections, TensorRole role, Linear projection) {
-        projections.put(new TensorName(role, index).toString(), projection);
+        projections.put(architecture.name(new TensorName(role, index)), projection);
     }
 
     /**
@@ -82,8 +86,8 @@ final class DecoderLayer extends Layer {
         if (Autograd.isRecording() || x.size(0) * x.size(1) <= PIECE) {
             NormalizedSum h = sumEntering(postAttentionNorm, x, branch);
             observer.observe(postAttentionNormName, h.sum());
-            List<Tensor> gateAndUp = mlp.projectInput(h.normalized());
-            return Autograd.segmentResult(() -> sum(h.sum(), mlp.project(gateAndUp.getFirst(), gateAndUp.getLast())));
+            List<Tensor> projected = mlp.projectInput(h.normalized());
+            return Autograd.segmentResult(() -> sum(h.sum(), mlp.project(projected)));
         }
         Tensor h = sum(x, branch);
         observer.observe(postAttentionNormName, h);

@@ -3,10 +3,14 @@ package kept.model;
 import java.util.Optional;
 import kept.autograd.LowRankUpdate;
 import kept.backend.BlockMatrix;
+import kept.nn.Activation;
 import kept.nn.Attention;
+import kept.nn.FeedForward;
+import kept.nn.GatedFeedForward;
 import kept.nn.LayerNorm;
 import kept.nn.Linear;
 import kept.nn.Norm;
+import kept.nn.PlainFeedForward;
 import kept.nn.RmsNorm;
 import kept.nn.SwiGlu;
 import kept.tensor.Tensor;
@@ -18,16 +22,18 @@ public final class DecoderParts {
     /**
      * Creates a norm of the configuration's architecture.
      *
-     * @param weight the name of its weight
+     * @param weight the norm, by its weight, which it need not have
      * @param config the model's sizes
      * @param weights the parameters' values
-     * @return a LayerNorm for Orion, an RMSNorm for Llama
+     * @return a norm of the architecture's kind
      */
     public static Norm norm(TensorName weight, DecoderConfig config, Weights weights) {
-        Tensor scale = parameter(weight, config, weights);
-        return switch (config.architecture()) {
-            case ORION -> new LayerNorm(scale, bias(weight, config, weights), config.normEps());
-            case LLAMA -> new RmsNorm(scale, config.normEps());
+        double epsilon = config.normEps();
+        return switch (config.architecture().norm()) {
+            case RMS -> new RmsNorm(parameter(weight, config, weights), epsilon);
+            case LAYER -> new LayerNorm(parameter(weight, config, weights), bias(weight, config, weights), epsilon);
+            case LAYER_AROUND_ONE -> LayerNorm.aroundOne(parameter(weight, config, weights), bias(weight, config, weights), epsilon);
+            case LAYER_WITHOUT_PARAMETERS -> LayerNorm.withoutParameters(config.hiddenSize(), epsilon);
         };
     }
 
@@ -58,28 +64,39 @@ public final class DecoderParts {
      * @param layer which, from 0
      * @param config the model's sizes
      * @param weights the parameters' values
-     * @return the SwiGLU feed-forward layer
+     * @return the feed-forward layer
      */
-    public static SwiGlu mlp(int layer, DecoderConfig config, Weights weights) {
+    public static FeedForward mlp(int layer, DecoderConfig config, Weights weights) {
         return mlp(layer, config, weights, null);
     }
 
-    static SwiGlu mlp(int layer, DecoderConfig config, Weights weights, Lora adapters) {
-        return new SwiGlu(
-                linear(TensorRole.GATE, layer, config, weights, adapters),
-                linear(TensorRole.UP, layer, config, weights, adapters),
-                linear(TensorRole.DOWN, layer, config, weights, adapters));
+    static FeedForward mlp(int layer, DecoderConfig config, Weights weights, Lora adapters) {
+        if (!config.architecture().isGated()) {
+            return new PlainFeedForward(config.activation(),
+                    nameInMlp(TensorRole.UP, config), linear(TensorRole.UP, layer, config, weights, adapters),
+                    nameInMlp(TensorRole.DOWN, config), linear(TensorRole.DOWN, layer, config, weights, adapters));
+        }
+        Linear gate = linear(TensorRole.GATE, layer, config, weights, adapters);
+        Linear up = linear(TensorRole.UP, layer, config, weights, adapters);
+        Linear down = linear(TensorRole.DOWN, layer, config, weights, adapters);
+        return config.activation() == Activation.SILU ? new SwiGlu(gate, up, down) : new GatedFeedForward(config.activation(), gate, up, down);
+    }
+
+    /** The last part of a module's name. */
+    private static String nameInMlp(TensorRole role, DecoderConfig config) {
+        String name = config.architecture().family().modules().getOrDefault(role, role.moduleInLayer());
+        return name.substring(name.lastIndexOf('.') + 1);
     }
 
     /** A parameter's value. */
     static Tensor parameter(TensorName name, DecoderConfig config, Weights weights) {
-        return weights.get(name.toString(), ModelTensor.shape(name.role(), config));
+        return weights.get(config.architecture().name(name), ModelTensor.shape(name.role(), config));
     }
 
     private static Linear linear(TensorRole role, int layer, DecoderConfig config, Weights weights, Lora adapters) {
         var name = new TensorName(role, layer);
         if (adapters == null) {
-            Optional<BlockMatrix> blocks = weights.blocks(name.toString(), ModelTensor.shape(role, config));
+            Optional<BlockMatrix> blocks = weights.blocks(config.architecture().name(name), ModelTensor.shape(role, config));
             if (blocks.isPresent()) {
                 return new Linear(blocks.get(), bias(name, config, weights));
             }

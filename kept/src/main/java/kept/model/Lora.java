@@ -172,7 +172,7 @@ public final class Lora {
         List<ModelTensor> factors = new ArrayList<>();
         for (ModelTensor matrix : adapted(config)) {
             for (AdapterName.Factor factor : AdapterName.Factor.values()) {
-                factors.add(new ModelTensor(matrix.id(), shape(factor, matrix.shape())));
+                factors.add(new ModelTensor(matrix.id(), shape(factor, matrix.shape()), matrix.name()));
             }
         }
         return factors;

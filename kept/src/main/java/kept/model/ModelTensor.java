@@ -5,12 +5,13 @@ import java.util.List;
 import kept.tensor.Shape;
 
 /**
- * A tensor of a decoder: which it is, and its shape.
+ * A tensor of a decoder: which it is, its shape, and its name.
  *
  * @param id its role and layer
  * @param shape its extents
+ * @param name its name in checkpoints, such as {@code model.layers.0.self_attn.q_proj.weight}
  */
-public record ModelTensor(TensorName id, Shape shape) {
+public record ModelTensor(TensorName id, Shape shape, String name) {
     /**
      * Returns all tensors of a model, in the order of the forward pass.
      *
@@ -31,15 +32,6 @@ public record ModelTensor(TensorName id, Shape shape) {
         add(tensors, TensorRole.FINAL_NORM_BIAS, TensorName.NO_LAYER, config);
         add(tensors, TensorRole.HEAD, TensorName.NO_LAYER, config);
         return tensors;
-    }
-
-    /**
-     * The tensor's name.
-     *
-     * @return such as {@code model.layers.0.self_attn.q_proj.weight}
-     */
-    public String name() {
-        return id.toString();
     }
 
     /**
@@ -73,11 +65,15 @@ public record ModelTensor(TensorName id, Shape shape) {
     /** Whether a model has tensors of a role. */
     static boolean exists(TensorRole role, DecoderConfig config) {
         return switch (role) {
-            case INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, FINAL_NORM_BIAS -> config.architecture() == Architecture.ORION;
-            case QUERY_BIAS, KEY_BIAS, VALUE_BIAS, ATTENTION_OUTPUT_BIAS -> config.attentionBias();
-            case GATE_BIAS, UP_BIAS, DOWN_BIAS -> config.mlpBias();
+            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT -> config.architecture().norm().hasWeight();
+            case INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, FINAL_NORM_BIAS -> config.architecture().norm().hasBias();
+            case QUERY_BIAS, KEY_BIAS, VALUE_BIAS -> config.attentionBias();
+            case ATTENTION_OUTPUT_BIAS -> config.attentionOutputBias();
+            case GATE -> config.architecture().isGated();
+            case GATE_BIAS -> config.architecture().isGated() && config.mlpBias();
+            case UP_BIAS, DOWN_BIAS -> config.mlpBias();
             case HEAD -> !config.tieWordEmbeddings();
-            default -> true;
+            case EMBEDDING, QUERY, KEY, VALUE, ATTENTION_OUTPUT, UP, DOWN -> true;
         };
     }
 
@@ -103,7 +99,8 @@ public record ModelTensor(TensorName id, Shape shape) {
 
     private static void add(List<ModelTensor> tensors, TensorRole role, int layer, DecoderConfig config) {
         if (exists(role, config)) {
-            tensors.add(new ModelTensor(new TensorName(role, layer), shape(role, config)));
+            var id = new TensorName(role, layer);
+            tensors.add(new ModelTensor(id, shape(role, config), config.architecture().name(id)));
         }
     }
 }

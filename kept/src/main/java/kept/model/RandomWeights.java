@@ -46,13 +46,14 @@ public final class RandomWeights implements Weights {
      */
     @Override
     public Tensor get(String name, Shape shape) {
-        TensorRole role = TensorName.parse(name).orElseThrow(
+        TensorRole role = config.architecture().parse(name).orElseThrow(
                 () -> new IllegalArgumentException("[random weights] no decoder has a parameter '%s'".formatted(name))).role();
         if (role.isBias()) {
             return Tensor.full(0, dtype, shape);
         }
         if (role.isNorm()) {
-            return Tensor.full(1, dtype, shape);
+            // A gain of one.
+            return Tensor.full(config.architecture().norm() == NormKind.LAYER_AROUND_ONE ? 0 : 1, dtype, shape);
         }
         double deviation = role.writesToStream() ? config.initializerRange() / Math.sqrt(2.0 * config.layers()) : config.initializerRange();
         try (var scope = Scope.open()) {

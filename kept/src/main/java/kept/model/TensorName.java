@@ -1,9 +1,11 @@
 package kept.model;
 
+import java.util.Map;
 import java.util.Optional;
 
 /**
- * Identifies a tensor of a decoder, and converts to and from its name in checkpoints; no other class reads or writes such a name.
+ * Identifies a tensor of a decoder, and converts to and from its name in checkpoints; no other class reads or writes such a name. The names are
+ * Llama's; {@link Architecture#name} has those of an architecture.
  *
  * @param role its role
  * @param layer which layer's, from 0; {@link #NO_LAYER} for what is in none
@@ -45,17 +47,30 @@ public record TensorName(TensorRole role, int layer) {
         if (!name.startsWith(TensorRole.LAYERS)) {
             return TensorRole.outsideLayers(name).map(TensorName::of);
         }
+        int layer = layerOf(name);
+        if (layer == NO_LAYER) {
+            return Optional.empty();
+        }
+        return TensorRole.insideLayer(name.substring(name.indexOf('.', TensorRole.LAYERS.length()) + 1)).map(role -> new TensorName(role, layer));
+    }
+
+    /**
+     * The layer that a name has, of any tensor of an architecture.
+     *
+     * @param name such as {@code model.layers.0.mlp.c_fc.weight}
+     * @return from 0; {@link #NO_LAYER} for what is in none
+     */
+    static int layerOf(String name) {
+        if (!name.startsWith(TensorRole.LAYERS)) {
+            return NO_LAYER;
+        }
         int from = TensorRole.LAYERS.length();
         int end = from;
         while (end < name.length() && name.charAt(end) >= '0' && name.charAt(end) <= '9') {
             end++;
         }
         boolean isNumber = end > from && end - from <= MAX_DIGITS && (name.charAt(from) != '0' || end - from == 1);
-        if (!isNumber || end == name.length() || name.charAt(end) != '.') {
-            return Optional.empty();
-        }
-        int layer = Integer.parseInt(name, from, end, 10);
-        return TensorRole.insideLayer(name.substring(end + 1)).map(role -> new TensorName(role, layer));
+        return isNumber && end < name.length() && name.charAt(end) == '.' ? Integer.parseInt(name, from, end, 10) : NO_LAYER;
     }
 
     /**
@@ -98,7 +113,29 @@ public record TensorName(TensorRole role, int layer) {
         return beside(role.norm().orElseThrow());
     }
 
-    /** The name in checkpoints. */
+    /**
+     * The name of the tensor's module in an architecture that names some modules of a layer otherwise.
+     *
+     * @param modules these modules, such as {@code mlp.c_fc}, by the role of their weights
+     */
+    String module(Map<TensorRole, String> modules) {
+        String own = modules.get(role.weight());
+        return own == null ? module() : ofLayer(layer) + "." + own;
+    }
+
+    /** Reads a name of such an architecture. */
+    static Optional<TensorName> parse(String name, Map<TensorRole, String> modules) {
+        for (Map.Entry<TensorRole, String> own : modules.entrySet()) {
+            int end = name.lastIndexOf('.');
+            if (end > 0 && name.substring(0, end).endsWith("." + own.getValue())) {
+                String layer = name.substring(0, end - own.getValue().length());
+                return parse(layer + own.getKey().moduleInLayer() + name.substring(end));
+            }
+        }
+        return parse(name);
+    }
+
+    /** The name in checkpoints of Llama. */
     @Override
     public String toString() {
         return module() + role.ending();

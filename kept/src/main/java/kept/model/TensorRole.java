@@ -5,14 +5,15 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The roles of a decoder's tensors, in the order of the graph. Only this enum contains their names in checkpoints; {@link TensorName} adds the layer.
+ * The roles of a decoder's tensors, in the order of the graph, with their names in checkpoints of Llama; {@link TensorName} adds the layer, and
+ * {@link Architecture#name} knows the names that are others elsewhere.
  */
 public enum TensorRole {
     /** The embedding. */
     EMBEDDING("model.embed_tokens"),
     /** The weight of the norm before attention. */
     INPUT_NORM_WEIGHT("layer.input_layernorm"),
-    /** The bias of the norm before attention; Orion's. */
+    /** The bias of the norm before attention; a LayerNorm's. */
     INPUT_NORM_BIAS(INPUT_NORM_WEIGHT),
     /** The projection to queries. */
     QUERY("layer.self_attn.q_proj", INPUT_NORM_WEIGHT),
@@ -32,15 +33,15 @@ public enum TensorRole {
     ATTENTION_OUTPUT_BIAS(ATTENTION_OUTPUT),
     /** The weight of the norm before the MLP. */
     POST_ATTENTION_NORM_WEIGHT("layer.post_attention_layernorm"),
-    /** The bias of the norm before the MLP; Orion's. */
+    /** The bias of the norm before the MLP; a LayerNorm's. */
     POST_ATTENTION_NORM_BIAS(POST_ATTENTION_NORM_WEIGHT),
-    /** The MLP's projection through SiLU. */
+    /** The projection through the activation of an MLP with a gate. */
     GATE("layer.mlp.gate_proj", POST_ATTENTION_NORM_WEIGHT),
-    /** The bias of the projection through SiLU. */
+    /** The bias of the projection through the activation of an MLP with a gate. */
     GATE_BIAS(GATE),
-    /** The MLP's projection that the gate multiplies. */
+    /** The MLP's projection that the gate multiplies, or through the activation where there is no gate. */
     UP("layer.mlp.up_proj", POST_ATTENTION_NORM_WEIGHT),
-    /** The bias of the projection that the gate multiplies. */
+    /** The bias of the projection that the gate multiplies, or through the activation where there is no gate. */
     UP_BIAS(UP),
     /** The MLP's projection back to the residual stream. */
     DOWN("layer.mlp.down_proj"),
@@ -48,7 +49,7 @@ public enum TensorRole {
     DOWN_BIAS(DOWN),
     /** The weight of the norm before the head. */
     FINAL_NORM_WEIGHT("model.norm"),
-    /** The bias of the norm before the head; Orion's. */
+    /** The bias of the norm before the head; a LayerNorm's. */
     FINAL_NORM_BIAS(FINAL_NORM_WEIGHT),
     /** The language-model head. */
     HEAD("lm_head", FINAL_NORM_WEIGHT);
@@ -100,7 +101,12 @@ public enum TensorRole {
 
     /** The module's name in a checkpoint; the layer counts only in layers. */
     String module(int layer) {
-        return isInLayer() ? LAYERS + layer + "." + module.substring(LAYER.length()) : module;
+        return isInLayer() ? LAYERS + layer + "." + moduleInLayer() : module;
+    }
+
+    /** The name in its layer of a module that is in one. */
+    String moduleInLayer() {
+        return module.substring(LAYER.length());
     }
 
     /** The part of the name after the module's. */

@@ -12,8 +12,8 @@ import kept.autograd.FactoredLogits;
 import kept.evaluation.TextEvaluation;
 import kept.io.AtomicFiles;
 import kept.mapping.NormProbe;
+import kept.model.Decoder;
 import kept.model.HostCopy;
-import kept.model.OrionModel;
 import kept.safetensors.SafetensorsWriter;
 import kept.tensor.DType;
 import kept.tensor.Device;
@@ -26,7 +26,7 @@ import kept.weights.TensorSpec;
 public final class RecordingWriter {
     private final Path directory;
     private final RecordingLayout layout;
-    private final OrionModel teacher;
+    private final Decoder teacher;
     private final LogitRecorder recorder;
     private final int batch;
 
@@ -39,7 +39,7 @@ public final class RecordingWriter {
      * @param recorder takes what is kept
      * @param batch the sequences that the teacher processes at a time
      */
-    public RecordingWriter(Path directory, RecordingLayout layout, OrionModel teacher, LogitRecorder recorder, int batch) {
+    public RecordingWriter(Path directory, RecordingLayout layout, Decoder teacher, LogitRecorder recorder, int batch) {
         this.directory = directory;
         this.layout = layout;
         this.teacher = teacher;

@@ -24,7 +24,6 @@ import kept.mapping.NormStatistics;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
-import kept.model.OrionModel;
 import kept.report.ComparedStudent;
 import kept.report.Comparison;
 import kept.tensor.DType;
@@ -264,7 +263,7 @@ public final class ComparisonRun {
 
     private Comparison compare(DecoderConfig config, Checkpoint checkpoint, List<MappedStudents.Student> mapped, Evaluator evaluator) {
         Device target = evaluator.device;
-        try (var original = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
+        try (Decoder original = Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
             SequencedMap<String, List<NormStatistics>> norms = new LinkedHashMap<>();
             evaluator.texts.forEach(text -> norms.put(text.name(), norms(original, text, ranks)));
             List<ComparedStudent> compared = new ArrayList<>();
@@ -282,7 +281,7 @@ public final class ComparisonRun {
         }
     }
 
-    private static List<NormStatistics> norms(OrionModel teacher, TextEvaluation text, Communicator ranks) {
+    private static List<NormStatistics> norms(Decoder teacher, TextEvaluation text, Communicator ranks) {
         var probe = new NormProbe(teacher);
         SharedItems work = text.divided(ranks);
         text.forEachInput(teacher.device(), work, probe::observe);

@@ -17,7 +17,6 @@ import kept.mapping.TensorMapping;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
-import kept.model.OrionModel;
 import kept.model.Weights;
 import kept.report.MappingCost;
 import kept.tensor.DType;
@@ -203,7 +202,7 @@ public final class MappedStudents implements AutoCloseable {
     }
 
     private Weights channels(int[]... sequences) {
-        try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), device)) {
+        try (Decoder teacher = Decoder.create(config, new CheckpointWeights(checkpoint), device)) {
             var probe = new ChannelProbe(teacher);
             probe.observe(List.of(sequences), ranks);
             return probe.weights();

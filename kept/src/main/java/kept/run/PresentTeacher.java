@@ -9,7 +9,6 @@ import kept.evaluation.TextEvaluation;
 import kept.mapping.NormProbe;
 import kept.mapping.NormStatistics;
 import kept.model.Decoder;
-import kept.model.OrionModel;
 import kept.model.RecordedWeights;
 import kept.tensor.Tensor;
 import kept.training.Distillation;
@@ -20,12 +19,12 @@ import kept.training.TrainingRanks;
 final class PresentTeacher implements DistillationTeacher {
     private final DistillationTask task;
     private final RecordedWeights weights;
-    private final OrionModel model;
+    private final Decoder model;
 
     PresentTeacher(DistillationTask task, Checkpoint checkpoint, TrainingRanks ranks) {
         this.task = task;
         weights = new RecordedWeights(checkpoint);
-        model = (OrionModel) Decoder.create(task.mapping().source(), ranks.teacher(weights), task.settings().device());
+        model = Decoder.create(task.mapping().source(), ranks.teacher(weights), task.settings().device());
     }
 
     @Override

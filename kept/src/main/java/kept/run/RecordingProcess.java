@@ -20,7 +20,6 @@ import kept.io.ResumableDirectory;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
-import kept.model.OrionModel;
 import kept.recording.LogitRecorder;
 import kept.recording.RecordedForm;
 import kept.recording.RecordingLayout;
@@ -140,7 +139,7 @@ final class RecordingProcess {
             DiskSpace.require(directory.directory(), settings.output(), tokens(missing) * layout.form().bytesPerToken(layout.vocabulary())
                     + heldOutBytes(heldOut, directory.directory()));
             try (Decoder teacher = teacher(checkpoint)) {
-                RecordingWriter writer = writer((OrionModel) teacher, directory.directory());
+                RecordingWriter writer = writer(teacher, directory.directory());
                 writeHeldOut(writer, heldOut, directory.directory(), stop);
                 writeFiles(writer, missing, text, stop);
                 writer.describe(known, learnt, heldOut, facts());
@@ -245,7 +244,7 @@ final class RecordingProcess {
         return Decoder.create(task.mapping().source(), new CheckpointWeights(checkpoint), settings.device());
     }
 
-    private RecordingWriter writer(OrionModel teacher, Path directory) {
+    private RecordingWriter writer(Decoder teacher, Path directory) {
         return new RecordingWriter(directory, layout, teacher,
                 new LogitRecorder(layout.form(), settings.objective().temperature(), settings.training().seed()), options.batchSize());
     }
@@ -265,7 +264,7 @@ final class RecordingProcess {
         try (var checkpoint = Checkpoint.open(settings.teacher()); var stop = progress.stop()) {
             CheckpointWeights.requireTensors(checkpoint, task.mapping().source());
             try (Decoder teacher = teacher(checkpoint)) {
-                RecordingWriter writer = writer((OrionModel) teacher, ResumableDirectory.files(settings.output()));
+                RecordingWriter writer = writer(teacher, ResumableDirectory.files(settings.output()));
                 rounds.follow((file, ids) -> writer.write(file, _ -> !stop.isWanted(), ids), stop);
             }
         }

@@ -5,6 +5,7 @@ import java.util.OptionalInt;
 import kept.backend.DistillationObjective;
 import kept.model.DecoderConfig;
 import kept.model.Lora;
+import kept.nn.Activation;
 import kept.nn.RopeScaling;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
@@ -50,6 +51,16 @@ final class SavedSettings {
                 .part("padTokenId", id(config.padTokenId()))
                 .part("dtype", config.dtype())
                 .part("initializerRange", config.initializerRange());
+        // Only where they are not what every model had before: runs that were saved then can be resumed.
+        if (config.rotaryDimension() != config.headDimension()) {
+            saved.part("rotaryDimension", config.rotaryDimension());
+        }
+        if (config.activation() != Activation.SILU) {
+            saved.part("activation", config.activation());
+        }
+        if (config.attentionOutputBias() != config.attentionBias()) {
+            saved.part("attentionOutputBias", config.attentionOutputBias());
+        }
     }
 
     private static String id(OptionalInt id) {
@@ -77,6 +88,11 @@ final class SavedSettings {
                 settings.put(name, "yarn");
                 saved.part("factor", yarn.factor()).part("originalMaxPositions", yarn.originalMaxPositions()).part("betaFast", yarn.betaFast())
                         .part("betaSlow", yarn.betaSlow()).part("attentionFactor", yarn.attentionFactor()).part("truncate", yarn.truncate());
+            }
+            case RopeScaling.LongRope rope -> {
+                settings.put(name, "longrope");
+                saved.part("shortFactors", rope.shortFactors()).part("longFactors", rope.longFactors())
+                        .part("originalMaxPositions", rope.originalMaxPositions()).part("attentionFactor", rope.attentionFactor());
             }
         }
     }

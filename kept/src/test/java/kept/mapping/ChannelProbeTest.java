@@ -11,7 +11,6 @@ import kept.checkpoint.Checkpoint;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
-import kept.model.OrionModel;
 import kept.model.Weights;
 import kept.nn.LayerNorm;
 import kept.nn.RmsNorm;
@@ -28,7 +27,7 @@ class ChannelProbeTest {
         DecoderConfig config = DecoderConfig.read(source);
         Mapping.channel(config).requireComplete();
         try (var checkpoint = Checkpoint.open(source);
-                var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), Device.cpu());
+                Decoder teacher = Decoder.create(config, new CheckpointWeights(checkpoint), Device.cpu());
                 var _ = Scope.open()) {
             Tensor ids = Tensor.uniform(3, 0, 2, 24).mul(config.vocabSize()).cast(DType.I32);
             var probe = new ChannelProbe(teacher);

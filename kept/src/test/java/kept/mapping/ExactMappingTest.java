@@ -74,7 +74,7 @@ class ExactMappingTest {
     @Test
     void whatCannotBeMappedIsSaidClearly() {
         DecoderConfig llama = DecoderConfig.read(Fixtures.path("llama-biases"));
-        assertThatThrownBy(() -> Mapping.exact(llama)).isInstanceOf(MappingException.class).hasMessageContaining("not an Orion");
+        assertThatThrownBy(() -> Mapping.exact(llama)).isInstanceOf(MappingException.class).hasMessageContaining("is a LlamaForCausalLM already: nothing to map");
         DecoderConfig narrow = DecoderConfig.builder(Architecture.ORION).vocabSize(20).hiddenSize(64).intermediateSize(63).layers(1).heads(4)
                 .keyValueHeads(4).build();
         assertThatThrownBy(() -> Mapping.exact(narrow)).isInstanceOf(MappingException.class)

@@ -10,7 +10,6 @@ import kept.checkpoint.Checkpoint;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
-import kept.model.OrionModel;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -24,7 +23,7 @@ class NormProbeTest {
         Path source = Fixtures.path("orion-bf16-sharded");
         DecoderConfig config = DecoderConfig.read(source);
         try (var checkpoint = Checkpoint.open(source);
-                var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), Device.cpu());
+                Decoder teacher = Decoder.create(config, new CheckpointWeights(checkpoint), Device.cpu());
                 var _ = Scope.open()) {
             assertThat(teacher.parameters().get("model.norm.bias").value().dtype()).isEqualTo(DType.BF16);
             var probe = new NormProbe(teacher);

@@ -64,7 +64,7 @@ class ConfigKeysTest {
         {"_name_or_path", "\"/home/someone/model\"", Fate.PROVENANCE}, {"transformers_version", "\"4.99\"", Fate.PROVENANCE},
         {"add_cross_attention", "true", Fate.REFUSED}, {"is_encoder_decoder", "true", Fate.REFUSED}, {"pruned_heads", "{\"0\": [1]}", Fate.REFUSED},
         {"quantization_config", "{\"bits\": 4}", Fate.REFUSED}, {"compression_config", "{\"format\": \"int\"}", Fate.REFUSED},
-        {"hidden_act", "\"gelu\"", Fate.REFUSED}, {"sliding_window", "64", Fate.REFUSED}, {"partial_rotary_factor", "0.5", Fate.REFUSED},
+        {"hidden_act", "\"quick_gelu\"", Fate.REFUSED}, {"hidden_act", "\"gelu\"", Fate.CARRIED}, {"sliding_window", "64", Fate.REFUSED}, {"partial_rotary_factor", "0.5", Fate.REFUSED},
         {"layer_types", "[\"full_attention\", \"sliding_attention\"]", Fate.REFUSED}, {"model_type", "\"mistral\"", Fate.REFUSED},
         {"architectures", "[\"LlamaForSequenceClassification\"]", Fate.REFUSED}, {"architectures", "[\"LlamaModel\"]", Fate.REFUSED},
         {"vocab_size", "161", Fate.CARRIED}, {"hidden_size", "64", Fate.CARRIED}, {"intermediate_size", "81", Fate.CARRIED},

@@ -16,6 +16,7 @@ import kept.generation.GenerationConfig;
 import kept.generation.SamplingOptions;
 import kept.io.FileException;
 import kept.io.JsonObject;
+import kept.nn.Activation;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 import kept.tensor.TensorException;
@@ -108,6 +109,11 @@ class DecoderConfigTest {
             .isEqualTo(new RopeScaling.Yarn(4, 2048, 16, 1, (0.2 * Math.log(4) + 1) / (0.1 * Math.log(4) + 1), false));
         assertThat(scaling("{\"rope_type\": \"yarn\", \"original_max_position_embeddings\": 256, \"attention_factor\": 1.5}"))
             .isEqualTo(new RopeScaling.Yarn(8, 256, 32, 1, 1.5, true));
+        String factors = "\"short_factor\": [1, 2, 3, 4.5], \"long_factor\": [5, 6, 7, 8]";
+        assertThat(scaling("{\"rope_type\": \"longrope\", %s, \"original_max_position_embeddings\": 64}".formatted(factors)))
+            .isEqualTo(new RopeScaling.LongRope(List.of(1.0, 2.0, 3.0, 4.5), List.of(5.0, 6.0, 7.0, 8.0), 64, Math.sqrt(1 + 5.0 / 6)));
+        assertThat(scaling("{\"rope_type\": \"longrope\", %s, \"attention_factor\": 1.5, \"factor\": 2}".formatted(factors)))
+            .isEqualTo(new RopeScaling.LongRope(List.of(1.0, 2.0, 3.0, 4.5), List.of(5.0, 6.0, 7.0, 8.0), 2048, 1.5));
         assertThat(scaling("{}")).isEqualTo(new RopeScaling.None());
     }
 
@@ -117,7 +123,8 @@ class DecoderConfigTest {
             LLAMA.toBuilder().headDimension(6).eosTokenIds(List.of(2, 3)).padTokenId(OptionalInt.empty()).build(),
             ORION.toBuilder().bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).dtype(DType.F16).initializerRange(0.006).build()));
         for (RopeScaling scaling : List.of(new RopeScaling.Linear(2), new RopeScaling.DynamicNtk(2, 128), new RopeScaling.Llama3(8, 1, 4, 64),
-            new RopeScaling.Yarn(4, 32, 16, 2, 1.25, false), new RopeScaling.Yarn(4, 32, 32, 1, 1.1, true))) {
+            new RopeScaling.Yarn(4, 32, 16, 2, 1.25, false), new RopeScaling.Yarn(4, 32, 32, 1, 1.1, true),
+            new RopeScaling.LongRope(List.of(1.0, 2.5, 0x1p64, 1.0), List.of(1.0, 4.0, 0x1p64, 1.0), 64, 1.25))) {
             configs.add(LLAMA.toBuilder().ropeScaling(scaling).attentionBias(true).dtype(DType.BF16).build());
         }
         for (DecoderConfig config : configs) {
@@ -131,7 +138,7 @@ class DecoderConfigTest {
     void everyComponentIsCopiedWrittenAndRead() throws ReflectiveOperationException {
         DecoderConfig usual = DecoderConfig.builder(Architecture.ORION).vocabSize(160).hiddenSize(32).intermediateSize(80).layers(2).heads(4).build();
         DecoderConfig other = DecoderConfig.builder(Architecture.LLAMA).vocabSize(170).hiddenSize(48).intermediateSize(96).layers(3).heads(6)
-            .keyValueHeads(3).headDimension(10).maxPositions(256).normEps(2e-5).ropeTheta(5e4).ropeScaling(new RopeScaling.Linear(2))
+            .keyValueHeads(3).headDimension(10).maxPositions(256).activation(Activation.GELU_TANH).normEps(2e-5).ropeTheta(5e4).ropeScaling(new RopeScaling.Linear(2))
             .attentionBias(true).mlpBias(true).tieWordEmbeddings(true).bosTokenId(OptionalInt.of(3)).eosTokenIds(List.of(4, 5))
             .padTokenId(OptionalInt.of(6)).dtype(DType.F16).initializerRange(0.03).build();
         for (RecordComponent component : DecoderConfig.class.getRecordComponents()) {
@@ -229,7 +236,7 @@ class DecoderConfigTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "\"hidden_act\": \"gelu\"                    | hidden_act is 'gelu'; only silu is supported",
+        "\"hidden_act\": \"tanh\"                    | hidden_act is 'tanh'; supported are silu, gelu, gelu_pytorch_tanh, relu, relu2",
         "\"num_attention_heads\": 5                  | hidden_size 32 is not a multiple of num_attention_heads 5",
         "\"num_key_value_heads\": 3                  | num_attention_heads 4 is not a multiple of num_key_value_heads 3",
         "\"num_key_value_heads\": 0                  | num_key_value_heads must be greater than 0, but is 0",
@@ -269,8 +276,15 @@ class DecoderConfigTest {
         "\"rope_scaling\": {\"type\": \"linear\"}    | rope_scaling.factor is missing",
         "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0} "
             + "| rope_scaling.rope_type linear: factor must be a finite number greater than 0, not 0.0",
-        "\"rope_parameters\": {\"rope_type\": \"longrope\"} "
-            + "| rope_parameters.rope_type is 'longrope'; supported are default, linear, dynamic, llama3 and yarn",
+        "\"rope_parameters\": {\"rope_type\": \"longrope\"} | rope_parameters.short_factor is missing",
+        "\"rope_parameters\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 1], \"long_factor\": [1, 2]} "
+            + "| longrope needs 4 factors, one for two of a head's features",
+        "\"rope_parameters\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 0], \"long_factor\": [1, 2]} "
+            + "| rope_parameters.rope_type longrope: a short factor must be a finite number greater than 0, not 0.0",
+        "\"rope_parameters\": {\"rope_type\": \"longrope\", \"short_factor\": [1, \"2\"], \"long_factor\": [1, 2]} "
+            + "| rope_parameters.short_factor must be a list of numbers, not [1,\"2\"]",
+        "\"rope_parameters\": {\"rope_type\": \"su\"} "
+            + "| rope_parameters.rope_type is 'su'; supported are default, linear, dynamic, llama3, yarn and longrope",
     })
     void refusesWhatDoesNotFit(String entry, String problem) {
         refused(llama(entry), problem);

@@ -1,0 +1,64 @@
+package kept.model;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import kept.io.JsonObject;
+
+/** Llama (arXiv 2302.13971): RMSNorm with weight; projections have biases if the configuration says so. */
+final class LlamaFamily extends Family {
+    LlamaFamily() {
+        super("Llama", "llama", "LlamaForCausalLM");
+    }
+
+    @Override
+    NormKind norm() {
+        return NormKind.RMS;
+    }
+
+    @Override
+    Optional<String> normEpsKey() {
+        return Optional.of("rms_norm_eps");
+    }
+
+    @Override
+    SpecialTokens tokens() {
+        return new SpecialTokens(OptionalInt.of(1), List.of(2), OptionalInt.empty());
+    }
+
+    @Override
+    List<String> positionKeys() {
+        return List.of("max_position_embeddings", "max_sequence_length");
+    }
+
+    @Override
+    void putDefaults(DecoderConfigBuilder builder) {
+        builder.maxPositions(2048).normEps(1e-6);
+    }
+
+    @Override
+    Set<String> keys() {
+        return Set.of("attention_bias", "mlp_bias");
+    }
+
+    @Override
+    void read(JsonObject json, DecoderConfigBuilder builder) {
+        builder.attentionBias(json.flag("attention_bias", false)).mlpBias(json.flag("mlp_bias", false));
+    }
+
+    @Override
+    void write(DecoderConfig config, Map<String, Object> json) {
+        json.put("attention_bias", config.attentionBias());
+        json.put("attention_dropout", 0.0);
+        json.put("mlp_bias", config.mlpBias());
+        json.put("pretraining_tp", 1);
+        putHeadDimension(config, json);
+    }
+
+    @Override
+    void check(Biases biases) {
+        require(biases.attentionOutput() == biases.attention(), "Llama has biases in all projections of attention or in none");
+    }
+}
