@@ -10,8 +10,8 @@ import kept.linalg.DoubleMatrix;
  * Products of matrices of doubles: {@code C = C + sign op(A) B}, for all of C or its upper triangle.
  *
  * <p>The blocking is a simpler form of {@link Gemm}'s, because these products are large: a block of k is packed whole, both operands in panels (one
- * copy if they are the same matrix); then tasks compute some rows and columns of C. A task's columns of B (512 KiB) stay in the second-level cache, for
- * the next task too, and a panel of A (32 KiB) in the first while a row of tiles is computed: so C is read and written along its rows, where the
+ * copy if they are the same matrix); then tasks compute some rows and columns of C. A task's columns of B (512 KiB) stay in the second-level cache,
+ * for the next task too, and a panel of A (32 KiB) in the first while a row of tiles is computed. So C is read and written along its rows, where the
  * processor reads ahead.
  *
  * <p>An element of C is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits depend on k alone, and the division of

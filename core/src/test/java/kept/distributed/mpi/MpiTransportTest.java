@@ -190,7 +190,8 @@ class MpiTransportTest {
     @Test
     void aRankThatDoesNotComeIsNamedAndTheEngineEndsAllAtLast() {
         var library = new FakeMpi(new FakeMpi.World(), MpiAbi.STANDARD, 0, 2);
-        var transport = new MpiTransport(new MpiCalls(new MpiLibrary("libmpi_abi.so.0", MpiAbi.STANDARD, library)), TimeUnit.MILLISECONDS.toNanos(200));
+        var calls = new MpiCalls(new MpiLibrary("libmpi_abi.so.0", MpiAbi.STANDARD, library));
+        var transport = new MpiTransport(calls, TimeUnit.MILLISECONDS.toNanos(200));
         assertThatThrownBy(() -> transport.exchange(null, Arena.ofAuto().allocate(8), 1)).isInstanceOf(RankException.class)
                 .hasMessageStartingWith("[ranks] rank 1 has not been heard of for 1 s")
                 .hasMessageEndingWith("-Dkept.ranks.timeout=SECONDS waits longer");
