@@ -145,7 +145,7 @@ class BadInputTest {
         ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", "opm", "--verify");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.errorLines()).containsExactly("note: %s has neither tokenizer.model nor tokenizer.json, so the output has no tokenizer; "
-                .formatted(source) + "copy them there before a program that reads text");
+                .formatted(source) + "copy one there before a program that reads text");
         assertThat(ProgramRun.of("info", output).out()).contains("LlamaForCausalLM", "tokenizer         none");
         try (var files = Files.list(output)) {
             assertThat(files.map(file -> file.getFileName().toString())).noneMatch(name -> name.contains("token"));

@@ -31,7 +31,8 @@ class IrregularInputTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"config.json", "generation_config.json", "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-        "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"})
+        "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+        "vocab.json", "merges.txt"})
     void filesOfACheckpoint(String name) throws IOException, InterruptedException {
         if (name.equals("model.safetensors.index.json") || name.equals("pytorch_model.bin")) {
             Files.delete(source.resolve("model.safetensors"));

@@ -20,8 +20,8 @@ import java.util.stream.Stream;
 public final class OwnFiles {
     private static final String WEIGHTS = "model(-\\d{5}-of-\\d{5})?\\.safetensors|model\\.safetensors\\.index\\.json"
         + "|pytorch_model(-\\d{5}-of-\\d{5})?\\.bin|pytorch_model\\.bin\\.index\\.json";
-    private static final String COMPANIONS = "(config|generation_config|tokenizer|tokenizer_config|special_tokens_map)\\.json"
-        + "|(tokenizer|spiece)\\.model|chat_template\\.jinja";
+    private static final String COMPANIONS = "(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|vocab)\\.json"
+        + "|(tokenizer|spiece)\\.model|chat_template\\.jinja|merges\\.txt";
     private static final String RECORDS = "(report|provenance)\\.json|report\\.html|metrics\\.jsonl";
     private static final String RECORDING = "recording\\.json|logits-\\d{6}\\.safetensors|held-out-\\d{3}\\.safetensors";
     private static final String STATE = "(state|best)\\.safetensors|metrics\\.jsonl";

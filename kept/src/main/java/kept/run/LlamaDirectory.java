@@ -8,7 +8,6 @@ import kept.generation.GenerationConfig;
 import kept.model.DecoderConfig;
 import kept.tensor.DType;
 import kept.text.Reasons;
-import kept.tokenizer.Tokenizer;
 import kept.tokenizer.TokenizerFiles;
 
 /** Writes the files of a Llama checkpoint other than its weights. */
@@ -35,8 +34,7 @@ final class LlamaDirectory {
                         .formatted(GenerationConfig.FILE, wrong)));
         try {
             if (tokenizer.equals(TokenizerFiles.Options.NONE) && !TokenizerFiles.isPresent(source)) {
-                notes.add("%s has neither %s nor %s, so the output has no tokenizer; copy them there before a program that reads text"
-                        .formatted(source, Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE));
+                notes.add(TokenizerFiles.missing(source) + ", so the output has no tokenizer; copy one there before a program that reads text");
             } else {
                 notes.addAll(TokenizerFiles.write(source, target, config.maxPositions(), tokenizer));
             }

@@ -184,8 +184,7 @@ public interface Tokenizer extends AutoCloseable {
         if (Files.isRegularFile(json)) {
             return JsonTokenizer.load(json);
         }
-        throw new TokenizerException("[tokenizer] " + directory + " has neither " + SENTENCEPIECE_FILE + " nor " + JSON_FILE
-                + ": copy the tokenizer of the checkpoint there");
+        throw new TokenizerException("[tokenizer] " + TokenizerFiles.missing(directory) + ": copy the tokenizer of the checkpoint there");
     }
 
     /**

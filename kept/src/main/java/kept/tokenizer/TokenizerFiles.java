@@ -27,10 +27,11 @@ import kept.text.VisibleText;
  * Writes the tokenizer of a checkpoint into a Llama directory, so that transformers' {@code AutoTokenizer} produces the same ids as
  * {@link Tokenizer#load} without custom code from the checkpoint.
  *
- * <p>Written are {@code tokenizer.model} and {@code tokenizer.json} of the source, a {@code tokenizer.json} built from the SentencePiece model if the
- * source has none, {@code tokenizer_config.json}, {@code special_tokens_map.json}, and the chat templates of the source or one given in the options.
- * A built {@code tokenizer.json} is loaded unchanged by the class {@code PreTrainedTokenizerFast}; {@code LlamaTokenizer} of transformers 5 would use
- * only its pieces and insert no space before a text that starts with one. {@link Options#llamaClass} names that class for software that requires it.
+ * <p>Written are {@code tokenizer.model} and {@code tokenizer.json} of the source, with {@code vocab.json} and {@code merges.txt} that are beside
+ * it, a {@code tokenizer.json} built from the SentencePiece model if the source has none, {@code tokenizer_config.json}, {@code
+ * special_tokens_map.json}, and the chat templates of the source or one given in the options. A built {@code tokenizer.json} is loaded unchanged by
+ * the class {@code PreTrainedTokenizerFast}; {@code LlamaTokenizer} of transformers 5 would use only its pieces and insert no space before a text
+ * that starts with one. {@link Options#llamaClass} names that class for software that requires it.
  *
  * <p>A {@code tokenizer.json} is built only if it produces SentencePiece's ids on {@link ProbeTexts}. Otherwise the configuration names a class of
  * transformers that uses SentencePiece itself.
@@ -44,12 +45,16 @@ public final class TokenizerFiles {
     /** File that contains a chat template; it takes precedence over the one in {@link #CONFIG_FILE}. */
     public static final String CHAT_TEMPLATE_FILE = "chat_template.jinja";
     private static final String SPECIAL_TOKENS_FILE = "special_tokens_map.json";
+    /** The tokens of a byte-level BPE by id, which transformers' classes without tokenizer.json read with {@link #MERGES_FILE}. */
+    private static final String VOCABULARY_FILE = "vocab.json";
+    private static final String MERGES_FILE = "merges.txt";
     private static final String TEMPLATE_KEY = "chat_template";
     private static final String CLASS_KEY = "tokenizer_class";
     private static final String GENERIC_CLASS = "PreTrainedTokenizerFast";
     private static final String LLAMA_CLASS = "LlamaTokenizer";
     private static final List<String> ALL =
-            List.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE, CONFIG_FILE, CHAT_TEMPLATE_FILE, SPECIAL_TOKENS_FILE, AddedTokens.FILE);
+            List.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE, CONFIG_FILE, CHAT_TEMPLATE_FILE, SPECIAL_TOKENS_FILE, AddedTokens.FILE,
+                    VOCABULARY_FILE, MERGES_FILE);
     /** The only class in transformers 4 and 5 that passes texts to SentencePiece unchanged. */
     private static final String SENTENCEPIECE_CLASS = "BertGenerationTokenizer";
     /** The file name under which that class looks for the model. */
@@ -118,6 +123,19 @@ public final class TokenizerFiles {
     }
 
     /**
+     * Says that a checkpoint has no tokenizer.
+     *
+     * @param directory the checkpoint's, for which {@link #isPresent} is false
+     * @return the files that are missing, and what is known of the remedy
+     */
+    public static String missing(Path directory) {
+        String absent = "%s has neither %s nor %s".formatted(directory, Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE);
+        return !Files.exists(directory.resolve(VOCABULARY_FILE)) ? absent
+                : "%s (%s and %s do not say how text is split into words; transformers makes a %s of them: AutoTokenizer.from_pretrained(DIR)"
+                .formatted(absent, VOCABULARY_FILE, MERGES_FILE, Tokenizer.JSON_FILE) + ".save_pretrained(DIR))";
+    }
+
+    /**
      * Rejects tokenizer files that are links out of the directory, not regular files, or an error page or Git LFS pointer.
      *
      * @param directory the checkpoint's
@@ -138,8 +156,11 @@ public final class TokenizerFiles {
         boolean hasModel = copy(Tokenizer.SENTENCEPIECE_FILE);
         boolean hasJson = copy(Tokenizer.JSON_FILE);
         if (!hasModel && !hasJson) {
-            throw new TokenizerException("[tokenizer] " + source + " has neither " + Tokenizer.SENTENCEPIECE_FILE + " nor " + Tokenizer.JSON_FILE
-                    + ": copy the tokenizer of the checkpoint there");
+            throw new TokenizerException("[tokenizer] " + missing(source) + ": copy the tokenizer of the checkpoint there");
+        }
+        if (hasJson) {
+            copy(VOCABULARY_FILE);
+            copy(MERGES_FILE);
         }
         ObjectNode config = sourceConfig.deepCopy();
         putTemplate(config);

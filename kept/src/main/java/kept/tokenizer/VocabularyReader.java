@@ -46,8 +46,7 @@ final class VocabularyReader {
         } catch (IOException e) {
             throw new TokenizerException("[tokenizer] the tokenizer of " + directory + " cannot be read: " + Reasons.of(e), e);
         }
-        throw new TokenizerException("[tokenizer] " + directory + " has neither " + Tokenizer.SENTENCEPIECE_FILE + " nor " + Tokenizer.JSON_FILE
-                + ": copy the tokenizer of the checkpoint there");
+        throw new TokenizerException("[tokenizer] " + TokenizerFiles.missing(directory) + ": copy the tokenizer of the checkpoint there");
     }
 
     private Vocabulary fromSentencePiece(Path file) throws IOException {

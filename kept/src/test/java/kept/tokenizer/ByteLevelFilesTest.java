@@ -1,0 +1,61 @@
+package kept.tokenizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import kept.FamilyCheckpoint;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The byte-level BPE tokenizers of OLMo, StarCoder2 and StableLM pass through into a Llama's directory. */
+class ByteLevelFilesTest {
+    @TempDir
+    private Path target;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"tokenizer", "tokenizer-digits"})
+    void filesAreCopiedAsTheyAreAndGiveTheLibrarysIds(String name) throws IOException {
+        Path source = FamilyCheckpoint.resource(name);
+        assertThat(TokenizerFiles.write(source, target, 64, TokenizerFiles.Options.NONE)).isEmpty();
+        for (String file : List.of("tokenizer.json", "vocab.json", "merges.txt")) {
+            assertThat(target.resolve(file)).hasSameBinaryContentAs(source.resolve(file));
+        }
+        JsonNode config = new ObjectMapper().readTree(target.resolve("tokenizer_config.json").toFile());
+        assertThat(config.path("tokenizer_class")).isEqualTo(new ObjectMapper().readTree(source.resolve("tokenizer_config.json").toFile())
+                .path("tokenizer_class"));
+        assertThat(config.path("model_max_length").asInt()).isEqualTo(64);
+        try (Tokenizer tokenizer = Tokenizer.load(target)) {
+            assertThat(tokenizer.vocabularySize()).isEqualTo(317);
+            assertThat(tokenizer.bos()).hasValue(0);
+            assertThat(tokenizer.eos()).hasValue(0);
+            for (JsonNode golden : new ObjectMapper().readTree(source.resolve("cases.json").toFile())) {
+                String text = golden.get("text").asText();
+                int[] ids = IntStream.range(0, golden.get("ids").size()).map(i -> golden.get("ids").get(i).asInt()).toArray();
+                assertThat(tokenizer.encode(text)).as(text).containsExactly(ids);
+                assertThat(tokenizer.decode(ids)).as(text).isEqualTo(golden.get("decoded").asText());
+            }
+        }
+    }
+
+    @Test
+    void vocabularyAndMergesAloneAreNoTokenizerAndTheRemedyIsNamed() throws IOException {
+        Path source = Files.createDirectory(target.resolve("source"));
+        for (String file : List.of("vocab.json", "merges.txt")) {
+            Files.copy(FamilyCheckpoint.resource("tokenizer/" + file), source.resolve(file));
+        }
+        assertThat(TokenizerFiles.isPresent(source)).isFalse();
+        assertThatThrownBy(() -> Tokenizer.load(source)).isInstanceOf(TokenizerException.class)
+                .hasMessageContainingAll(source.toString(), "vocab.json and merges.txt do not say", "save_pretrained");
+        assertThatThrownBy(() -> TokenizerFiles.write(source, target, 64, TokenizerFiles.Options.NONE)).isInstanceOf(TokenizerException.class)
+                .hasMessageContaining("save_pretrained");
+    }
+}
