@@ -4,6 +4,7 @@ import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import kept.model.DecoderConfig;
 import kept.safetensors.SafetensorsFile;
 import kept.tensor.Tensor;
 import kept.weights.TensorEntry;
@@ -15,7 +16,7 @@ import kept.weights.TensorEntry;
  * @param golden its golden values
  */
 public record FamilyCheckpoint(Path directory, SafetensorsFile golden) implements AutoCloseable {
-    /** Those whose blocks follow one another, without norms of queries and keys. */
+    /** Those that are read: without clipping, with blocks that follow one another and without norms of queries and keys. */
     public static final List<String> READABLE = List.of("olmo", "olmo-tied", "olmo-biases", "olmo-linear", "starcoder2", "starcoder2-untied",
             "starcoder2-no-biases", "starcoder2-window", "stablelm", "stablelm-biases", "stablelm-tied", "nemotron", "nemotron-biases",
             "nemotron-tied", "nemotron-heads");
@@ -39,7 +40,18 @@ public record FamilyCheckpoint(Path directory, SafetensorsFile golden) implement
     /** A golden tensor on the CPU, owned by the current scope. */
     public Tensor tensor(String name) {
         TensorEntry entry = golden.entry(name);
-        return Tensor.from(golden.data(name), entry.dtype(), entry.shape());
+        return Tensor.from(golden.data(name), entry.exactType(), entry.shape());
+    }
+
+    /** The ids of golden texts, cut to the longest text of the model, {@code [2, length]}. */
+    public Tensor ids(DecoderConfig config) {
+        Tensor ids = tensor("input_ids");
+        return ids.slice(1, 0, Math.min(ids.size(1), config.maxPositions())).contiguous();
+    }
+
+    /** The golden logits of {@link #ids}, {@code [2, length, vocabulary]}. */
+    public Tensor logits(DecoderConfig config) {
+        return tensor("logits").slice(1, 0, ids(config).size(1)).contiguous();
     }
 
     /** The largest difference from golden values of the same number. */

@@ -63,7 +63,7 @@ def read(json_object):
 
 
 def base(family):
-    common = {"model_type": family, "vocab_size": 80, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    common = {"model_type": family, "vocab_size": 80, "hidden_size": 64, "intermediate_size": 72, "num_hidden_layers": 2, "num_attention_heads": 4,
               "num_key_value_heads": 2, "max_position_embeddings": 64, "rope_theta": 10000.0, "tie_word_embeddings": False, "bos_token_id": 1,
               "eos_token_id": 2, "pad_token_id": 0, "torch_dtype": "float32", "initializer_range": 0.02}
     return common | {
@@ -85,7 +85,10 @@ SCALINGS = {
 
 
 def common_variants(family):
-    """(changes, fate): 'read', 'refused', or 'either', where what is read must be transformers' values."""
+    """
+    Changes and what is to become of them: 'read', 'refused', or 'either', where what is read must be transformers' values. A third element replaces
+    changes with which transformers fails by others that mean the same.
+    """
     sizes = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
     for key in sizes:
         yield {key: REMOVED}, "either"
@@ -93,7 +96,9 @@ def common_variants(family):
             yield {key: value}, "refused"
     for value in (0, -2, 3, 8, "2", 1.5):
         yield {"num_key_value_heads": value}, "refused"
-    yield {"num_key_value_heads": REMOVED}, "either"
+    # transformers 5 leaves Nemotron's number open, and fails.
+    yield ({"num_key_value_heads": REMOVED}, "read", {"num_key_value_heads": 4}) if family == "nemotron" else (
+        {"num_key_value_heads": REMOVED}, "either")
     yield {"num_key_value_heads": 4}, "read"
     yield {"num_attention_heads": 5}, "refused"
     for value in (0, -1, "64", 1.5):
@@ -109,8 +114,10 @@ def common_variants(family):
     for scaling in ({"rope_type": "linear"}, {"rope_type": "linear", "factor": 0}, {"rope_type": "linear", "factor": -2.0}, {"factor": 2.0},
                     {"rope_type": "spiral", "factor": 2.0}, {"rope_type": "longrope", "factor": 2.0}, "linear", 2.0):
         yield {"rope_scaling": scaling}, "refused"
-    for value in ("mish2", "", 3, None):
+    for value in ("mish2", "", 3):
         yield {"hidden_act": value}, "refused"
+    # A key that is null is taken as absent, except those of tokens.
+    yield {"hidden_act": None}, "read", {}
     for value in ("gelu", "relu", "silu", "swish", "gelu_new", "gelu_pytorch_tanh", "relu2", "tanh"):
         yield {"hidden_act": value}, "either"
     yield {"hidden_act": REMOVED}, "read"
@@ -123,7 +130,7 @@ def common_variants(family):
     yield {"torch_dtype": "bfloat16"}, "read"
     yield {"torch_dtype": REMOVED, "dtype": "float16"}, "read"
     yield {"torch_dtype": "int8"}, "refused"
-    yield {"model_type": REMOVED}, "either"
+    yield {"model_type": REMOVED}, "read", {}
     yield {"architectures": REMOVED}, "either"
     yield {"architectures": ["GPT2LMHeadModel"]}, "refused"
     yield {"architectures": ["LlamaForCausalLM"]}, "refused"
@@ -142,27 +149,28 @@ def own_variants(family):
         yield {eps: REMOVED}, "read"
         yield {eps: 1e-6}, "read"
     if family in ("stablelm", "nemotron"):
-        for value in (0, -0.5, 1.5, "quarter", 0.1, None):
-            yield {"partial_rotary_factor": value}, "either" if value is None else "refused"
+        # int(16 * 0.05) = 0 and int(16 * 0.2) = 3 dimensions make no pairs.
+        for value in (0, -0.5, 1.5, "quarter", 0.05, 0.2):
+            yield {"partial_rotary_factor": value}, "refused"
+        yield {"partial_rotary_factor": None}, "read", {"partial_rotary_factor": REMOVED}
         yield {"partial_rotary_factor": REMOVED}, "read"
         yield {"partial_rotary_factor": 1.0}, "read"
-        # int(8 * 0.4) = 3 dimensions: no pairs.
-        yield {"partial_rotary_factor": 0.4}, "refused"
-        yield {"partial_rotary_factor": 0.3}, "either"
+        # int(16 * 0.3) = 4: a fraction of a dimension is cut off.
+        yield {"partial_rotary_factor": 0.3}, "read"
         inner = {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.75}}
         yield {"partial_rotary_factor": REMOVED} | inner, "read"
         yield inner, "read"
     else:
         yield {"partial_rotary_factor": 0.5}, "refused"
     if family == "olmo":
-        yield {"clip_qkv": 8.0}, "read"
+        yield {"clip_qkv": 8.0}, "refused"
         yield {"clip_qkv": REMOVED}, "read"
         for value in (0, -8.0, "8", True):
             yield {"clip_qkv": value}, "refused"
         yield {"attention_bias": True}, "read"
         yield {"attention_bias": "true"}, "refused"
         yield {"attention_bias": REMOVED}, "read"
-        yield {"head_dim": 16}, "either"
+        yield {"head_dim": 8}, "either"
     if family == "starcoder2":
         for value in (8, 64, 65, None):
             yield {"sliding_window": value}, "read"
@@ -172,8 +180,8 @@ def own_variants(family):
         yield {"use_bias": REMOVED}, "read"
         yield {"use_bias": 1}, "refused"
         yield {"residual_dropout": 0.1, "embedding_dropout": 0.1}, "read"
-        yield {"norm_type": "rms_norm"}, "refused"
-        yield {"mlp_type": "gated"}, "refused"
+        # Keys of published configurations that transformers does not read.
+        yield {"norm_type": "rms_norm", "mlp_type": "gated"}, "either"
     if family == "stablelm":
         yield {"use_qkv_bias": True}, "read"
         yield {"use_qkv_bias": REMOVED}, "read"
@@ -188,8 +196,8 @@ def own_variants(family):
         yield {"mlp_bias": True}, "read"
         yield {"mlp_bias": REMOVED, "attention_bias": REMOVED}, "read"
         yield {"mlp_bias": "false"}, "refused"
-        yield {"head_dim": 16}, "either"
-        yield {"head_dim": 8, "num_attention_heads": 6}, "either"
+        yield {"head_dim": 8}, "read"
+        yield {"head_dim": 16, "num_attention_heads": 6}, "read"
         yield {"head_dim": 7}, "refused"
         yield {"head_dim": 0}, "refused"
 
@@ -204,9 +212,8 @@ def main():
         plain = base(family)
         cases = [({}, "read"), *common_variants(family), *own_variants(family)]
         lines, usual = [], read(plain)
-        for changes, fate in cases:
-            changed = {key: value for key, value in (plain | changes).items() if value != REMOVED}
-            found = read(changed)
+        for changes, fate, *means in cases:
+            found = read({key: value for key, value in (plain | (means[0] if means else changes)).items() if value != REMOVED})
             differing = None if found is None else {key: value for key, value in found.items() if value != usual[key]}
             lines.append({"changes": changes, "fate": fate, "values": differing})
         variants[family] = {"base": plain, "values": usual, "variants": lines}

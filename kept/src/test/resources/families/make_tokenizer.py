@@ -3,8 +3,8 @@
 
     python make_tokenizer.py
 
-Needs tokenizers. Writes tokenizer/, which splits text as OLMo's and StableLM 3B's do, and tokenizer-digits/, which also splits digits, as StarCoder2's
-does. Each has tokenizer.json, vocab.json, merges.txt, tokenizer_config.json, special_tokens_map.json and cases.json.
+Needs tokenizers. Writes tokenizer/, which splits text as OLMo's and StableLM 3B's do, and tokenizer-digits/, which also splits digits, as
+StarCoder2's does. Each has tokenizer.json, vocab.json, merges.txt, tokenizer_config.json, special_tokens_map.json and cases.json.
 """
 import json
 import pathlib
