@@ -57,7 +57,7 @@ class RanksOfProgramsTest {
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("engines")
+    @MethodSource("someEngines")
     void theErrorOfEveryRankCarriesItsNumber(String engine) throws IOException, InterruptedException {
         Result result = run(engine, 3, "kept.RankProgram", "--failing-rank", "1");
         assertThat(result.status).isEqualTo(1);
@@ -78,7 +78,7 @@ class RanksOfProgramsTest {
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("engines")
+    @MethodSource("someEngines")
     void aProgramForOneProcessSaysSoOnce(String engine) throws IOException, InterruptedException {
         Result result = run(engine, 2, "kept.Main", "info", "src/main/resources/kept/demo/teacher");
         assertThat(result.out).isEmpty();
@@ -88,7 +88,7 @@ class RanksOfProgramsTest {
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
-    @MethodSource("engines")
+    @MethodSource("someEngines")
     void oneRankIsAProcessByItself(String engine) throws IOException, InterruptedException {
         Result result = run(engine, 1, "kept.Main", "info", "src/main/resources/kept/demo/teacher");
         assertThat(result.out).isNotEmpty();

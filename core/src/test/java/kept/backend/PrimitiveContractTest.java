@@ -4,13 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import kept.tensor.Device;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A device that has the primitive kernels alone keeps the contracts of all kernels. */
+/**
+ * A device that has the primitive kernels alone keeps the contracts of all kernels. Its primitive kernels are the CPU's, whose own tests hold their
+ * contracts; {@code -Dkept.thorough} runs these too.
+ */
 class PrimitiveContractTest {
     private static final boolean IS_SLOW = !Boolean.getBoolean("kept.thorough");
 
     @Nested
+    @Tag("thorough")
     class Elementwise extends ElementwiseContract {
         @Override
         protected Device device() {
@@ -19,6 +24,7 @@ class PrimitiveContractTest {
     }
 
     @Nested
+    @Tag("thorough")
     class Reductions extends ReductionContract {
         @Override
         protected Device device() {
@@ -27,6 +33,7 @@ class PrimitiveContractTest {
     }
 
     @Nested
+    @Tag("thorough")
     class Index extends IndexContract {
         @Override
         protected Device device() {
@@ -35,6 +42,7 @@ class PrimitiveContractTest {
     }
 
     @Nested
+    @Tag("thorough")
     class Random extends RandomContract {
         @Override
         protected Device device() {
@@ -57,6 +65,7 @@ class PrimitiveContractTest {
     }
 
     @Nested
+    @Tag("thorough")
     class Matmul extends MatmulContract {
         @Override
         protected Device device() {

@@ -31,7 +31,7 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
     private static final int CHANNELS = 256;
     /** Tokens that are converted to double precision at a time. */
     private static final int PIECE = 512;
-    private static final long WINDOW = 500_000_000;
+    private static final long WINDOW = 200_000_000;
 
     /**
      * Computes the resources.

@@ -25,7 +25,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Recordings of a teacher's logits, and distillation from them, on any number of ranks, which are threads of this process. */
@@ -60,11 +59,11 @@ class RecordingRanksTest {
         one = directory.resolve("one");
     }
 
-    /** {@code -Dkept.thorough} with five ranks too, of which two have no file. */
+    /** {@code -Dkept.thorough} with two ranks, and with five, of which two have no file, too. */
     static List<Arguments> ranksAndForms() {
-        List<Arguments> cases = List.of(Arguments.of(2, RecordedForm.topK(2)), Arguments.of(3, RecordedForm.samples(4)),
+        List<Arguments> cases = List.of(Arguments.of(3, RecordedForm.samples(4)), Arguments.of(2, RecordedForm.topK(2)),
                 Arguments.of(5, RecordedForm.topK(2)));
-        return Boolean.getBoolean("kept.thorough") ? cases : cases.subList(0, 2);
+        return some(cases, 1);
     }
 
     @ParameterizedTest
@@ -77,8 +76,18 @@ class RecordingRanksTest {
         assertSameFiles();
     }
 
+    private static List<Arguments> some(List<Arguments> cases, int count) {
+        return Boolean.getBoolean("kept.thorough") ? cases : cases.subList(0, count);
+    }
+
+    /** {@code -Dkept.thorough} with all that is trained divided and nothing, too. */
+    static List<Arguments> ranksAndSharding() {
+        return some(List.of(Arguments.of(3, "all", "norms"), Arguments.of(2, "optimizer", "all"), Arguments.of(2, "none", "all"),
+                Arguments.of(3, "all", "all")), 2);
+    }
+
     @ParameterizedTest
-    @CsvSource({"2,none,all", "3,all,all", "2,all,norms", "3,optimizer,norms"})
+    @MethodSource("ranksAndSharding")
     void theStudentOfARecordingIsThatOfOneRank(int ranks, String sharding, String train) throws IOException {
         record(1, "logits", RecordedForm.topK(8), STEPS, false, Progress.NONE);
         trained = train;
@@ -97,8 +106,13 @@ class RecordingRanksTest {
         assertSameFiles();
     }
 
+    /** {@code -Dkept.thorough} with one rank too. */
+    static List<Arguments> ranksAndTokens() {
+        return some(List.of(Arguments.of(2, 140_000), Arguments.of(1, 70_000)), 1);
+    }
+
     @ParameterizedTest
-    @CsvSource({"1,70000", "2,140000"})
+    @MethodSource("ranksAndTokens")
     void aRecordingThatIsStoppedContinues(int ranks, long tokens) throws IOException {
         RecordedForm form = RecordedForm.topK(2);
         recordLong(form);

@@ -25,7 +25,7 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** {@code --reduction engine}: who adds the gradients, what comes of it, and where it is the tree. */
 class EngineReductionTest {
@@ -89,9 +89,14 @@ class EngineReductionTest {
         return a.keySet().equals(b.keySet()) && a.keySet().stream().allMatch(name -> Arrays.equals(a.get(name), b.get(name)));
     }
 
+    /** {@code -Dkept.thorough} with the others too. */
+    static List<Sharding> shardings() {
+        return Boolean.getBoolean("kept.thorough") ? List.of(Sharding.values()) : List.of(Sharding.NONE, Sharding.ALL);
+    }
+
     /** Of three ranks, whose five passes leave one over; twice the same, in every rank the same, and near the tree. */
     @ParameterizedTest
-    @EnumSource
+    @MethodSource("shardings")
     void theEngineAddsTheGradientsOfTheRanks(Sharding sharding) {
         Outcome tree = train(3, GradientReduction.TREE, sharding, DType.F32, DType.F32).getFirst();
         assertThat(tree.sums).isZero();

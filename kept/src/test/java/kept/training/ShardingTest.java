@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import kept.autograd.Autograd;
@@ -38,6 +39,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A training whose tensors lie divided over ranks, on matrices of several blocks, has the bits of a training of one rank. */
@@ -225,9 +227,14 @@ class ShardingTest {
         assertSame(run(size, sharding(sharding), ORION, false, 3, (trainer, _, _) -> train(trainer)), expected);
     }
 
+    /** Whether the student is stored in bf16; {@code -Dkept.thorough} in f32 too. */
+    static List<Boolean> types() {
+        return Boolean.getBoolean("kept.thorough") ? List.of(true, false) : List.of(true);
+    }
+
     /** A state that four ranks have saved is that of one, byte for byte, and is taken up by any number. */
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
+    @MethodSource("types")
     void aStateIsThatOfOneRank(boolean isShort) {
         Path one = directory.resolve("one.safetensors");
         Path four = directory.resolve("four.safetensors");

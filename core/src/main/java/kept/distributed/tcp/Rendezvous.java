@@ -284,10 +284,12 @@ final class Rendezvous {
             default -> meeting.control();
         };
         if (ranks != size) {
+            Meeting.close(channel); // So that it learns at once that it is not wanted.
             throw new RankException("[ranks] rank %d is one of %d, and rank %d one of %d: WORLD_SIZE must be the same".formatted(rank, size, peer,
                     ranks));
         }
         if (!expected.contains(peer) || kind[peer] != null) {
+            Meeting.close(channel);
             throw new RankException("[ranks] two processes are rank %d: give each its own RANK".formatted(peer));
         }
         int port = hello.getInt();
