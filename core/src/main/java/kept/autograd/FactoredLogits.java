@@ -59,7 +59,7 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
     /**
      * The default number of rows in a chunk, so that its F32 logits take about {@link kept.backend.Backend#chunkBytes()}.
      *
-     * @return from 64 to 2048
+     * @return from 64 to 2048; a multiple of 64 unless the device asks for another number
      */
     public long defaultChunkRows() {
         return hidden.backend().logitRows(rowCount(), vocabulary(), hidden.size(-1));

@@ -115,10 +115,11 @@ public interface Backend extends FusedKernels {
      * @param rows all rows
      * @param vocabulary logits of a row
      * @param width width of the hidden states
-     * @return from 64 to 2048, about {@link #chunkBytes} of F32 or fewer
+     * @return a multiple of 64 from 64 to 2048, whose F32 logits take at most {@link #chunkBytes} unless it is 64
      */
     default long logitRows(long rows, long vocabulary, long width) {
-        return Math.clamp(chunkBytes() / Float.BYTES / vocabulary, 64, 2048);
+        long most = Math.clamp(chunkBytes() / Float.BYTES / vocabulary, 64, 2048);
+        return most - most % 64;
     }
 
     /** Returns free blocks to the operating system or driver. */

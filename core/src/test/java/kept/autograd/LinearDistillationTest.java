@@ -244,19 +244,30 @@ class LinearDistillationTest {
     }
 
     @Test
-    void evaluationOfManyChunksIsThatOfEachRowAlone() {
+    void evaluationInChunksIsThatOfEachRowAlone() {
         try (var _ = Scope.open()) {
             // Logits of more than 64 rows would not fit a chunk.
             int vocabulary = Math.toIntExact(Tensor.zeros(1).backend().chunkBytes() / DType.F32.bytes() / 64 + 1);
-            FactoredLogits student = logits(10, 1, 150, 8, vocabulary);
-            FactoredLogits teacher = logits(20, 1, 150, 8, vocabulary);
-            assertThat(student.defaultChunkRows()).as("two whole chunks and a part").isEqualTo(64);
-            Tensor labels = Tensor.uniform(30, 0, 150).mul(vocabulary).cast(DType.I64);
+            FactoredLogits student = logits(10, 1, 66, 8, vocabulary);
+            FactoredLogits teacher = logits(20, 1, 66, 8, vocabulary);
+            assertThat(student.defaultChunkRows()).as("a whole chunk and a part").isEqualTo(64);
+            Tensor labels = Tensor.uniform(30, 0, 66).mul(vocabulary).cast(DType.I64);
             var all = Functional.distillationScores(student, teacher, labels);
-            var last = Functional.distillationScores(new FactoredLogits(student.hidden().slice(1, 149, 150), student.head()),
-                    new FactoredLogits(teacher.hidden().slice(1, 149, 150), teacher.head()), labels.slice(0, 149, 150));
-            assertThat(all.divergences().toFloatArray()[149]).isCloseTo(last.divergences().item(), Offset.offset(1e-5f));
-            assertThat(all.studentCrossEntropies().toFloatArray()[149]).isCloseTo(last.studentCrossEntropies().item(), Offset.offset(1e-5f));
+            var last = Functional.distillationScores(new FactoredLogits(student.hidden().slice(1, 65, 66), student.head()),
+                    new FactoredLogits(teacher.hidden().slice(1, 65, 66), teacher.head()), labels.slice(0, 65, 66));
+            assertThat(all.divergences().toFloatArray()[65]).isCloseTo(last.divergences().item(), Offset.offset(1e-5f));
+            assertThat(all.studentCrossEntropies().toFloatArray()[65]).isCloseTo(last.studentCrossEntropies().item(), Offset.offset(1e-5f));
+        }
+    }
+
+    @Test
+    void chunksHaveAsManyWholeTilesOfRowsAsTheirMemoryHolds() {
+        try (var _ = Scope.open()) {
+            for (int vocabulary : new int[] {11, 8191, 32_000, 84_608}) {
+                FactoredLogits logits = logits(10, 1, 1, 1, vocabulary);
+                long most = logits.hidden().backend().chunkBytes() / DType.F32.bytes() / vocabulary;
+                assertThat(logits.defaultChunkRows()).as("vocabulary %d", vocabulary).isEqualTo(Math.clamp(most / 64 * 64, 64, 2048));
+            }
         }
     }
 

@@ -19,7 +19,8 @@ import kept.tensor.Tensor;
 
 /** The CPU backend: each method calls the class of its kernel. Fused kernels take operands up to F32; for F64 they are compositions. */
 final class CpuBackend implements Backend {
-    private static final long CHUNK = 16L << 20;
+    /** 512 rows of a vocabulary of 32,000. For each chunk of logits the whole head is packed, which takes about as long as 40 rows. */
+    private static final long CHUNK = 64L << 20;
 
     private final MemoryPool pool;
 
