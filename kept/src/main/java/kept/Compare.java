@@ -42,7 +42,7 @@ public final class Compare extends Program {
     static final class Source {
         @Reads
         @Option(names = "--teacher", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
-                description = "The Orion checkpoint: config.json, weights, tokenizer.")
+                description = "The teacher's checkpoint: config.json, weights, tokenizer.")
         private Path teacher;
 
         @Option(names = "--demo", required = true, description = "The small Orion shipped with this program, on the running JDK's sources.")

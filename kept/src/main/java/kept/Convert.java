@@ -16,6 +16,8 @@ import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
+import kept.nn.Activation;
+import kept.nn.RopeScaling;
 import kept.run.ConversionRun;
 import kept.run.MappingChoice;
 import kept.safetensors.CheckpointWriter;
@@ -24,12 +26,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code kept convert}: maps an Orion checkpoint to a Llama checkpoint without training. */
+/** {@code kept convert}: maps a checkpoint with LayerNorms to a Llama checkpoint without training. */
 @Command(name = "convert", description = {
-    "Maps an Orion checkpoint to a Llama checkpoint without training.",
+    "Maps an Orion, OLMo, StarCoder2, StableLM or Nemotron checkpoint to a Llama checkpoint without training.",
     "NPM (Normal Parameter Mapping) copies the tensors that both architectures share. --mapping chooses how the norms are replaced:",
     "opm initialises each RMSNorm from its LayerNorm and drops the bias; distill recovers most of the loss.",
-    "exact adds biases and one layer, and keeps the function up to rounding.",
+    "exact adds biases and one layer, for OLMo neither, and keeps the function up to rounding.",
     "calibrated changes no shapes; the projections after each norm are corrected by least squares on a text (--calibration).",
     "The result loads in transformers with trust_remote_code=False.",
     "Tensors are converted one by one, so memory does not grow with the model. Ctrl-C keeps the finished weight files; --resume continues from",
@@ -43,7 +45,7 @@ public final class Convert extends Program {
 
     @Reads
     @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
-            description = "The Orion checkpoint: config.json, weights, tokenizer.")
+            description = "The checkpoint to map: config.json, weights, tokenizer.")
     private Path source;
 
     @Option(names = "--plan", description = "Only show the time, memory and disk that the mapping needs; reads config.json alone.")
@@ -147,9 +149,17 @@ public final class Convert extends Program {
         out().println("source: " + result.source());
         out().println("output: %s; %s mapped (%s), %d dropped".formatted(
                 result.output(), Counts.of(table.rows().size(), "tensor"), table.name(), table.dropped().size()));
-        if (table.target().mlpBias()) {
+        if (table.target().layers() > table.source().layers()) {
             out().println("%d layers, one more than the source, attention_bias and mlp_bias true: transformers, vLLM and llama.cpp honour both, "
                     .formatted(table.target().layers()) + "an SGLang version that we read ignores mlp_bias");
+        }
+        if (table.target().activation() != Activation.SILU) {
+            out().println("hidden_act %s: transformers and vLLM take it from config.json; llama.cpp's graph of a Llama has SiLU alone, so kept "
+                    .formatted(table.target().activationName()) + "export refuses it");
+        }
+        if (table.target().ropeScaling() instanceof RopeScaling.LongRope && !(table.source().ropeScaling() instanceof RopeScaling.LongRope)) {
+            out().println("rope_scaling longrope stops the frequencies of the features that the source does not rotate: transformers honours it, and "
+                    + "kept export writes the factors as llama.cpp's rope_freqs");
         }
         out().println(output);
         noteOpenMapping();

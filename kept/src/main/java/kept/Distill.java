@@ -49,9 +49,9 @@ import picocli.CommandLine.Option;
 
 /** {@code kept distill}: maps an Orion to a Llama and distils what the mapping lost. */
 @Command(name = "distill", description = {
-    "Converts an Orion checkpoint into a Llama checkpoint and distils what the mapping lost.",
+    "Converts an Orion, OLMo, StarCoder2, StableLM or Nemotron checkpoint into a Llama checkpoint and distils what the mapping lost.",
     "NPM (Normal Parameter Mapping) copies the tensors that both share, --mapping replaces the norms, and XKD (Cross-architecture Knowledge",
-    "Distillation) trains the Llama to predict the frozen Orion's distribution on a text.",
+    "Distillation) trains the Llama to predict the frozen teacher's distribution on a text.",
     "The output loads in transformers with trust_remote_code=False and has a report.html beside the weights.",
     "",
     "  kept distill --demo",
@@ -71,7 +71,7 @@ public final class Distill extends Program {
     static final class Source {
         @Reads
         @Option(names = "--teacher", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
-                description = "The Orion checkpoint: config.json, weights, tokenizer.")
+                description = "The teacher's checkpoint: config.json, weights, tokenizer.")
         private Path teacher;
 
         @Reads

@@ -38,7 +38,7 @@ public final class Evaluate extends Program {
     private static final class Model {
         @Reads
         @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
-                description = "An Orion or Llama checkpoint with its tokenizer.")
+                description = "A Llama with its tokenizer, or a checkpoint that convert maps to one.")
         private Path directory;
 
         @Reads

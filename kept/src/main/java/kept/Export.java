@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 /** {@code kept export}: writes a Llama checkpoint as one file for another engine. */
 @Command(name = "export", description = {
     "Writes a Llama checkpoint as one GGUF file, which llama.cpp and what is built on it run.",
-    "Settings, tokenizer and weights are in it; nothing else is needed. An Orion is converted or distilled first."
+    "Settings, tokenizer and weights are in it; nothing else is needed. Another model is converted or distilled first."
 })
 public final class Export extends Program {
     /** The formats a checkpoint can be written in. */

@@ -36,7 +36,7 @@ import picocli.CommandLine.Option;
 
 /** {@code kept generate}: continues texts, or talks with a chat model. */
 @Command(name = "generate", description = {
-    "Continues a text with an Orion or Llama checkpoint.",
+    "Continues a text with a Llama, or a checkpoint that convert maps to one.",
     "The text is printed token by token as it is generated. Several prompts are continued as one batch, each with the result it would have alone.",
     "With --chat it is a conversation: on a terminal a line after the prompt sign > is a turn, /new begins another conversation, "
             + "/exit or Ctrl-D ends, Ctrl-C ends an answer. Elsewhere each --prompt, or each line of standard input, is a turn."
@@ -47,7 +47,7 @@ public final class Generate extends Program {
 
     @Reads
     @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
-            description = "An Orion or Llama checkpoint with its tokenizer.")
+            description = "A Llama with its tokenizer, or a checkpoint that convert maps to one.")
     private Path model;
 
     @Option(names = "--prompt", paramLabel = "TEXT", description = "A text to continue, or a turn of a conversation; may be given several times.")

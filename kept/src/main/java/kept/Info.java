@@ -2,19 +2,24 @@ package kept;
 
 import java.math.BigDecimal;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.SequencedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
 import kept.cli.ModelDirectory;
 import kept.cli.Program;
 import kept.cli.Reads;
+import kept.mapping.Mapping;
+import kept.mapping.TargetDescription;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.nn.RopeScaling;
 import kept.run.Notes;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
+import kept.tensor.TensorException;
 import kept.text.Counts;
 import kept.tokenizer.Tokenizer;
 import kept.tokenizer.TokenizerFiles;
@@ -29,6 +34,15 @@ import picocli.CommandLine.Parameters;
     "Shows what a checkpoint directory holds, and checks that its weights fit its config.json.",
     "With --devices it lists the devices to compute on, with the reason if one cannot be used."})
 public final class Info extends Program {
+    /** The mappings with what they lose. */
+    private static final SequencedMap<String, String> MAPPINGS = new LinkedHashMap<>();
+
+    static {
+        MAPPINGS.put("exact", "loses rounding only");
+        MAPPINGS.put("opm", "keeps the norms' weights; drops their biases and what they subtract, most of which distill recovers");
+        MAPPINGS.put("calibrated", "loses little, measured on text (--calibration)");
+    }
+
     @ArgGroup(multiplicity = "1")
     private Subject subject;
 
@@ -39,7 +53,7 @@ public final class Info extends Program {
     private static final class Subject {
         @Reads
         @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
-                description = "An Orion or Llama checkpoint.")
+                description = "A Llama, or a checkpoint that convert maps to one.")
         private Path directory;
 
         /** The checkpoint as it was given formerly. */
@@ -104,6 +118,19 @@ public final class Info extends Program {
             Notes.report(progress(), directory, checkpoint);
         }
         out().println("tokenizer         " + tokenizer(directory));
+        if (config.architecture().isSource()) {
+            MAPPINGS.forEach((mapping, cost) -> out().println("%-17s %s".formatted(mapping, mapped(mapping, cost, config))));
+        }
+    }
+
+    /** What a mapping makes of the model and loses, or why it cannot. */
+    private static String mapped(String name, String cost, DecoderConfig config) {
+        try {
+            Mapping mapping = Mapping.named(name, config);
+            return TargetDescription.of(mapping) + "; " + cost;
+        } catch (TensorException e) {
+            return "not for this model: " + e.getMessage().replaceFirst("^\\[[^]]*] ", "");
+        }
     }
 
     private static String plain(double value) {

@@ -37,7 +37,8 @@ public final class Logits extends Program {
     private static final String LOGITS = "logits";
 
     @Reads
-    @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true, description = "An Orion or Llama checkpoint.")
+    @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
+            description = "A Llama, or a checkpoint that convert maps to one.")
     private Path model;
 
     @Reads

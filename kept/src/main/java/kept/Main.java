@@ -9,7 +9,7 @@ import picocli.CommandLine.Command;
 /** Dispatches {@code kept <command> [arguments]} to the program of that name. */
 @Command(
         name = "kept",
-        description = "Converts Orion checkpoints into Llama checkpoints, distils them, and measures how closely the result follows its source.",
+        description = "Converts checkpoints with LayerNorms into Llama checkpoints, distils them, and measures how closely these follow the source.",
         footer = {
             "",
             "The main job on a small model, in a few minutes:",

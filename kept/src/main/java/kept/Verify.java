@@ -35,7 +35,7 @@ public final class Verify extends Program {
 
     @Reads
     @Option(names = "--teacher", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
-            description = "An Orion or Llama checkpoint with its tokenizer.")
+            description = "A Llama with its tokenizer, or a checkpoint that convert maps to one.")
     private Path teacher;
 
     @Reads

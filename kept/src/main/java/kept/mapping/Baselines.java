@@ -59,7 +59,10 @@ final class Baselines {
     private static TensorMapping centred(ModelTensor tensor, DecoderConfig source) {
         return switch (tensor.role()) {
             case EMBEDDING -> TensorMapping.of(tensor, new CentredRows(1, 0), MEAN_FREE, tensor.name());
-            case ATTENTION_OUTPUT, DOWN -> TensorMapping.of(tensor, new CentredOutputs(1), MEAN_FREE, new Counterparts(source).counterpart(tensor.id()));
+            case ATTENTION_OUTPUT, DOWN -> {
+                var counterparts = new Counterparts(source);
+                yield TensorMapping.of(tensor, counterparts.placed(tensor, new CentredOutputs(1)), MEAN_FREE, counterparts.counterpart(tensor.id()));
+            }
             case ATTENTION_OUTPUT_BIAS, DOWN_BIAS -> {
                 var counterparts = new Counterparts(source);
                 yield counterparts.hasBias(tensor)

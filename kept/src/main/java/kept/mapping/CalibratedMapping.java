@@ -89,7 +89,7 @@ public final class CalibratedMapping {
 
     private static void requireCalibratable(DecoderConfig source) {
         if (!source.architecture().norm().hasBias()) {
-            throw new MappingException("[mapping] calibrated replaces the biases of norms, and %s has none: take --mapping exact, which is a plain Llama"
+            throw new MappingException("[mapping] calibrated replaces biases of norms, and %s has none: take --mapping exact, which is a plain Llama"
                     .formatted(source.architecture().label()));
         }
         if (!source.architecture().isGated() || source.activation() != Activation.SILU || source.mlpBias()) {
@@ -105,7 +105,7 @@ public final class CalibratedMapping {
                     "LayerNorms do not see the mean; a constant one carries what were biases", tensor.name(), ANCHOR);
             case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT -> counterparts.norm(tensor, Transform.NORM_WEIGHT,
                     "the norm keeps its weight; the projections after it are corrected");
-            case QUERY, KEY, VALUE -> corrected(tensor, counterparts.ordered(tensor, new Corrected()), tensor.id());
+            case QUERY, KEY, VALUE -> corrected(tensor, counterparts.placed(tensor, new Corrected()), tensor.id());
             case QUERY_BIAS, KEY_BIAS, VALUE_BIAS -> counterparts.module(tensor, "the projection's own bias");
             case ATTENTION_OUTPUT_BIAS -> counterparts.hasBias(tensor)
                     ? TensorMapping.of(tensor, new CentredBias(1), "LayerNorms do not see the mean of the stream", tensor.name())

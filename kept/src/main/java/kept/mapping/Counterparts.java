@@ -1,6 +1,7 @@
 package kept.mapping;
 
 import kept.model.DecoderConfig;
+import kept.model.HeadPadding;
 import kept.model.ModelTensor;
 import kept.model.NormKind;
 import kept.model.PartialRotation;
@@ -18,10 +19,12 @@ final class Counterparts {
 
     private final DecoderConfig source;
     private final PartialRotation rotation;
+    private final HeadPadding padding;
 
     Counterparts(DecoderConfig source) {
         this.source = source;
         rotation = PartialRotation.of(source);
+        padding = HeadPadding.of(source);
     }
 
     /** The name of a tensor in the source's checkpoint. */
@@ -66,16 +69,25 @@ final class Counterparts {
         if (tensor.role().isBias() && !hasBias(tensor)) {
             return TensorMapping.of(tensor, new Constant("bias", 0), NO_BIAS);
         }
-        return TensorMapping.of(tensor, ordered(tensor, Transform.COPY), reason, counterpart(tensor.id()));
+        return TensorMapping.of(tensor, placed(tensor, Transform.COPY), reason, counterpart(tensor.id()));
     }
 
-    /** A computation of a tensor, in the order of features that a Llama has. */
-    Transform ordered(ModelTensor tensor, Transform transform) {
-        boolean isRotated = switch (tensor.role().weight()) {
-            case QUERY, KEY -> true;
-            default -> false;
+    /** A computation of a tensor, with the order of features and the heads that the Llama has. */
+    Transform placed(ModelTensor tensor, Transform transform) {
+        return switch (tensor.role()) {
+            case QUERY, QUERY_BIAS -> padded(rotated(transform), 0);
+            case KEY, KEY_BIAS -> rotated(transform);
+            case ATTENTION_OUTPUT -> padded(transform, 1);
+            default -> transform;
         };
-        return isRotated && !rotation.isWhole() ? new HeadOrder(transform, rotation) : transform;
+    }
+
+    private Transform rotated(Transform transform) {
+        return rotation.isWhole() ? transform : new HeadOrder(transform, rotation);
+    }
+
+    private Transform padded(Transform transform, int axis) {
+        return padding.isNeeded() ? new PaddedHeads(transform, padding, axis) : transform;
     }
 
     /** The row of a norm's weight, which is the source's gain. */

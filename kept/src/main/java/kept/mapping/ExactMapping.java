@@ -1,6 +1,7 @@
 package kept.mapping;
 
 import java.util.List;
+import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.TensorName;
@@ -19,8 +20,13 @@ final class ExactMapping {
     static final String NAME = "exact";
     static final String CARRIER = "carrier";
 
-    /** a: the factor of the stream. Weights of the usual size, 0.01 to 0.1, stay normal numbers in f16. */
-    static final double STREAM_SCALE = 0x1p-6;
+    /** a: the factor of the stream of an Orion. Weights of the usual size, 0.01 to 0.1, stay normal numbers in f16. */
+    static final double ORION_SCALE = 0x1p-6;
+    /**
+     * a of the other sources, whose error is a quarter: weights of the usual size are about the least normal number of f16, below which its precision
+     * is that of a relative rounding still.
+     */
+    static final double STREAM_SCALE = 0x1p-8;
     /**
      * s: the carried constant, relative to a normalised stream with a root mean square of 1; small, because the head's rounding errors are
      * proportional to it.
@@ -52,7 +58,7 @@ final class ExactMapping {
         this.source = source;
         counterparts = new Counterparts(source);
         biased = source.architecture().norm().hasBias();
-        scale = biased ? STREAM_SCALE : 1;
+        scale = !biased ? 1 : source.architecture() == Architecture.ORION ? ORION_SCALE : STREAM_SCALE;
         carrier = carrier(source.hiddenSize());
     }
 
@@ -74,7 +80,7 @@ final class ExactMapping {
                     + "hidden_size %d: take --mapping opm and distil").formatted(source.intermediateSize(), source.hiddenSize()));
         }
         DecoderConfig target = source.toLlama().toBuilder().layers(source.layers() + 1).attentionBias(true).mlpBias(true).tieWordEmbeddings(false)
-                .normEps(source.normEps() * STREAM_SCALE * STREAM_SCALE).build();
+                .normEps(source.normEps() * table.scale * table.scale).build();
         return new Mapping(NAME, source, target,
                 Mapping.rows(target, tensor -> tensor.layer() == source.layers() ? table.added(tensor) : table.kept(tensor)), List.of());
     }
@@ -94,7 +100,8 @@ final class ExactMapping {
     private TensorMapping centred(ModelTensor tensor) {
         return switch (tensor.role()) {
             case EMBEDDING -> TensorMapping.of(tensor, new CentredRows(scale, 0), CENTRED, counterparts.counterpart(tensor.id()));
-            case ATTENTION_OUTPUT, DOWN -> TensorMapping.of(tensor, new CentredOutputs(scale), CENTRED, counterparts.counterpart(tensor.id()));
+            case ATTENTION_OUTPUT, DOWN -> TensorMapping.of(tensor, counterparts.placed(tensor, new CentredOutputs(scale)), CENTRED,
+                    counterparts.counterpart(tensor.id()));
             case ATTENTION_OUTPUT_BIAS, DOWN_BIAS -> counterparts.hasBias(tensor)
                     ? TensorMapping.of(tensor, new CentredBias(scale), CENTRED, counterparts.counterpart(tensor.id()))
                     : TensorMapping.of(tensor, new Constant("bias", 0), NO_BIAS);
@@ -121,7 +128,7 @@ final class ExactMapping {
     private TensorMapping projected(ModelTensor tensor) {
         String weight = counterparts.counterpart(tensor.id().beside(tensor.role().weight()));
         String bias = counterparts.name(biasOf(tensor.norm()));
-        Transform transform = counterparts.ordered(tensor, new ProjectedBias());
+        Transform transform = counterparts.placed(tensor, new ProjectedBias());
         return counterparts.hasBias(tensor)
                 ? TensorMapping.of(tensor, transform, MOVED_TO_OWN, weight, bias, counterparts.counterpart(tensor.id()))
                 : TensorMapping.of(tensor, transform, MOVED, weight, bias);

@@ -13,7 +13,15 @@ public enum Architecture {
     /** Orion: LayerNorm with weight and bias, no other biases. */
     ORION(new OrionFamily()),
     /** Llama: RMSNorm with weight; projections have biases if the configuration says so. */
-    LLAMA(new LlamaFamily());
+    LLAMA(new LlamaFamily()),
+    /** OLMo 1: LayerNorm without parameters. */
+    OLMO(new OlmoFamily()),
+    /** StarCoder2: LayerNorm, biases, an MLP without a gate. */
+    STARCODER2(new Starcoder2Family()),
+    /** StableLM with sequential blocks: LayerNorm, rotary positions on a part of each head. */
+    STABLELM(new StablelmFamily()),
+    /** Nemotron and Minitron: LayerNorm with a gain around one, an MLP without a gate, rotary positions on half of each head. */
+    NEMOTRON(new NemotronFamily());
 
     private final Family family;
 

@@ -123,6 +123,10 @@ public final class ConfigNotes {
             notes.add("config.json: max_sequence_length %d does not count beside max_position_embeddings %d".formatted(
                 json.integer("max_sequence_length"), json.integer("max_position_embeddings")));
         }
+        if (family.endsAtWindow() && json.has("sliding_window") && json.integer("sliding_window") < json.integer("max_position_embeddings", 0)) {
+            notes.add("config.json: the model attends to a window of %d tokens (sliding_window): it is read as one for texts of at most so many, "
+                .formatted(json.integer("sliding_window")) + "which the window does not restrict, and max_position_embeddings is that");
+        }
         if (json.flag("tie_word_embeddings", false) && !DecoderConfig.read(json.file().toAbsolutePath().getParent()).tieWordEmbeddings()) {
             notes.add("config.json: tie_word_embeddings is true, but lm_head.weight differs from the embedding: it is read as a head of its own, "
                 + "as transformers 5 does it (transformers 4 would take the embedding)");

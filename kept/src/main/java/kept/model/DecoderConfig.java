@@ -16,7 +16,7 @@ import kept.tensor.TensorException;
  *
  * @param architecture the architecture, which determines the norm, the form of the MLP and the tensors' names
  * @param vocabSize {@code vocab_size}: rows of the embedding
- * @param hiddenSize {@code hidden_size}: width of the residual stream, a multiple of {@code heads}
+ * @param hiddenSize {@code hidden_size}: width of the residual stream, in most architectures a multiple of {@code heads}
  * @param intermediateSize {@code intermediate_size}: width of the MLP
  * @param layers {@code num_hidden_layers}
  * @param heads {@code num_attention_heads}: query heads
@@ -77,7 +77,8 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
         positive("rope_theta", ropeTheta);
         require(initializerRange >= 0 && initializerRange < Double.POSITIVE_INFINITY,
             "initializer_range must not be negative, but is %s", initializerRange);
-        require(hiddenSize % heads == 0, "hidden_size %d is not a multiple of num_attention_heads %d", hiddenSize, heads);
+        require(hiddenSize % heads == 0 || architecture.family().hasUnevenHeads(),
+            "hidden_size %d is not a multiple of num_attention_heads %d", hiddenSize, heads);
         require(heads % keyValueHeads == 0, "num_attention_heads %d is not a multiple of num_key_value_heads %d", heads, keyValueHeads);
         require(headDimension % 2 == 0, "the head dimension must be even for rotary positions, but is %d", headDimension);
         require(rotaryDimension % 2 == 0 && rotaryDimension >= 2 && rotaryDimension <= headDimension,
@@ -139,16 +140,28 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
     }
 
     /**
+     * The name of the activation in config.json.
+     *
+     * @return {@code hidden_act}, such as {@code silu}
+     */
+    public String activationName() {
+        return ActivationNames.of(activation);
+    }
+
+    /**
      * Returns the configuration of a Llama with the same sizes and constants whose modules, except norms, can compute what this model's do. It has
      * biases where this one has any in attention or in the MLP, or no gate in the MLP; where a part of a head is rotated, it has factors of
-     * LongRoPE that stop the other frequencies ({@link PartialRotation}).
+     * LongRoPE that stop the other frequencies ({@link PartialRotation}); where the hidden size is no multiple of the heads, it has more
+     * ({@link HeadPadding}).
      *
      * @return the configuration
-     * @throws TensorException if a part of a head is rotated with scaled frequencies that no Llama has for a part
+     * @throws TensorException if a part of a head is rotated with scaled frequencies that no Llama has for a part, or no number of heads fits
      */
     public DecoderConfig toLlama() {
-        return new DecoderConfigBuilder(this, Architecture.LLAMA).attentionBias(attentionBias || attentionOutputBias)
-            .mlpBias(mlpBias || !architecture.isGated()).rotaryDimension(headDimension).ropeScaling(PartialRotation.scaling(this)).build();
+        HeadPadding padding = HeadPadding.of(this);
+        return new DecoderConfigBuilder(this, Architecture.LLAMA).heads(padding.groups() * padding.padded())
+            .attentionBias(attentionBias || attentionOutputBias).mlpBias(mlpBias || !architecture.isGated())
+            .rotaryDimension(headDimension).ropeScaling(PartialRotation.scaling(this)).build();
     }
 
     /**

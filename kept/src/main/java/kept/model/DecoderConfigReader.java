@@ -50,13 +50,12 @@ final class DecoderConfigReader {
         DecoderConfigBuilder builder = DecoderConfig.builder(architecture);
         DecoderConfig sizes = builder.vocabSize(required("vocab_size")).hiddenSize(required("hidden_size"))
             .intermediateSize(required("intermediate_size")).layers(required("num_hidden_layers")).heads(required("num_attention_heads"))
+            .headDimension(json.has("head_dim") ? required("head_dim") : 0)
             .bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty()).build();
         refuseUnsupported(family);
         int positions = positions(family, sizes.maxPositions());
-        int headDimension = json.has("head_dim") ? required("head_dim") : sizes.headDimension();
         JsonObject rope = ropeParameters();
         builder.keyValueHeads(json.has("num_key_value_heads") ? required("num_key_value_heads") : family.keyValueHeads(sizes.heads()))
-            .headDimension(headDimension)
             .maxPositions(withinWindow(family, positions))
             .activation(activation(family, sizes.activation()))
             .ropeTheta(rope != null && rope.has("rope_theta") ? rope.number("rope_theta") : json.number("rope_theta", sizes.ropeTheta()))
@@ -65,7 +64,7 @@ final class DecoderConfigReader {
             .dtype(dtype())
             .initializerRange(json.number("initializer_range", sizes.initializerRange()));
         family.normEpsKey().ifPresent(key -> builder.normEps(json.number(key, sizes.normEps())));
-        family.rotaryFactor().ifPresent(usual -> builder.rotaryDimension(rotaryDimension(headDimension, usual, rope)));
+        family.rotaryFactor().ifPresent(usual -> builder.rotaryDimension(rotaryDimension(sizes.headDimension(), usual, rope)));
         putTokens(family.tokens(), sizes.vocabSize(), builder);
         family.read(json, builder);
         return builder.build();
@@ -92,8 +91,9 @@ final class DecoderConfigReader {
         }
         String supported = Arrays.stream(Architecture.values()).map(a -> "%s (%s)".formatted(a.className(), a.modelType()))
             .collect(Collectors.joining(", "));
-        throw new FileException(OPERATION, json.file(), "this is a model of architecture %s, model_type %s; supported are %s"
-            .formatted(classes.isEmpty() ? "unknown" : String.join(", ", classes), type == null ? "unknown" : type, supported));
+        throw new FileException(OPERATION, json.file(), "this is a model of architecture %s, model_type %s%s; supported are %s"
+            .formatted(classes.isEmpty() ? "unknown" : String.join(", ", classes), type == null ? "unknown" : type,
+                ForeignArchitectures.reason(type), supported));
     }
 
     private Activation activation(Family family, Activation usual) {
@@ -161,8 +161,9 @@ final class DecoderConfigReader {
         double factor = place.number("partial_rotary_factor", usual);
         int rotated = (int) (headDimension * factor);
         if (!(factor > 0 && factor <= 1) || rotated < 2 || rotated % 2 != 0) {
-            throw place.error("partial_rotary_factor", "is %s, which rotates %s of a head's %d features; it must be above 0 and at most 1, and rotate "
-                .formatted(factor, factor > 0 && factor <= 1 ? Integer.toString(rotated) : "no part", headDimension) + "an even number of them");
+            String part = factor > 0 && factor <= 1 ? Integer.toString(rotated) : "no part";
+            throw place.error("partial_rotary_factor", "is %s, which rotates %s of a head's %d features; it must be above 0 and at most 1, and "
+                .formatted(factor, part, headDimension) + "rotate an even number of them");
         }
         return rotated;
     }

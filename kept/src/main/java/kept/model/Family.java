@@ -70,6 +70,11 @@ abstract class Family {
         return true;
     }
 
+    /** Whether {@code hidden_size} need not be a multiple of {@code num_attention_heads}. */
+    boolean hasUnevenHeads() {
+        return false;
+    }
+
     /** The usual {@code partial_rotary_factor}; nothing if always all features of a head are rotated. */
     OptionalDouble rotaryFactor() {
         return OptionalDouble.empty();

@@ -9,6 +9,8 @@ import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import kept.io.HubCache;
 import kept.io.SealedCard;
+import kept.model.Architecture;
+import kept.model.DecoderConfig;
 import kept.text.Json;
 import kept.training.TrainingState;
 
@@ -39,17 +41,18 @@ final class ModelCard {
     }
 
     /**
-     * The card of a Llama that a mapping makes of an Orion.
+     * The card of a Llama that a mapping makes of a source.
      *
-     * @param source the Orion's directory
+     * @param source the source's directory
      * @param name how the card calls it
      * @param mapping the mapping's name
      * @param made how it was made, as the end of a sentence
      */
     static ModelCard ofLlama(Path source, String name, String mapping, String made) {
+        Architecture architecture = DecoderConfig.read(source.resolve(DecoderConfig.FILE)).architecture();
         var card = new ModelCard(name + " as a Llama", ("A standard Llama (`LlamaForCausalLM`) that KEPT (Efficient Knowledge Preservation for "
-                + "Transformation, arXiv 2605.25676) made from the Orion %s %s. It loads in transformers with `trust_remote_code=False`.")
-                .formatted(code(name), made), "llama", "orion", "kept", mapping);
+                + "Transformation, arXiv 2605.25676) made from the %s %s %s. It loads in transformers with `trust_remote_code=False`.")
+                .formatted(architecture.label(), code(name), made), "llama", architecture.modelType(), "kept", mapping);
         card.source = source;
         card.library = "transformers";
         card.fact("mapping", mapping);

@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import java.util.OptionalInt;
 import kept.Fixtures;
 import kept.autograd.Autograd;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.model.DecoderConfigBuilder;
 import kept.model.Weights;
+import kept.nn.Activation;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -18,6 +21,7 @@ import kept.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** A random Orion with large biases and means, and the Llama that the exact mapping makes of it. */
 class ExactMappingTest {
@@ -33,6 +37,40 @@ class ExactMappingTest {
         if (!tied) {
             assertThat(divergence(config, Mapping.opm(config), DType.F32)).as("what there is to keep").isGreaterThan(0.05);
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"ORION", "LLAMA"})
+    void everySourceIsKept(Architecture architecture) {
+        DecoderConfigBuilder builder = DecoderConfig.builder(architecture).vocabSize(200).hiddenSize(64).intermediateSize(96).layers(3).heads(4)
+                .keyValueHeads(2).maxPositions(TOKENS).bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty());
+        for (boolean tied : new boolean[] {false, true}) {
+            DecoderConfig plain = (switch (architecture) {
+                case STABLELM -> builder.rotaryDimension(4);
+                case NEMOTRON -> builder.rotaryDimension(8);
+                default -> builder;
+            }).tieWordEmbeddings(tied).build();
+            DecoderConfig biased = switch (architecture) {
+                case OLMO -> plain.toBuilder().attentionBias(true).build();
+                case STABLELM -> plain.toBuilder().attentionBias(true).attentionOutputBias(false).activation(Activation.GELU).build();
+                case NEMOTRON -> plain.toBuilder().attentionBias(true).mlpBias(true).build();
+                default -> plain.toBuilder().attentionBias(false).mlpBias(false).activation(Activation.GELU).build();
+            };
+            for (DecoderConfig config : List.of(plain, biased)) {
+                assertThat(divergence(config, Mapping.exact(config), DType.F32)).as(config.toString()).isLessThan(1e-9);
+                Mapping.opm(config).requireComplete();
+                assertThat(Mapping.exact(config).target().layers()).isEqualTo(architecture == Architecture.OLMO ? 3 : 4);
+            }
+        }
+    }
+
+    @Test
+    void aSourceWithoutBiasesInItsNormsBecomesAPlainLlama() {
+        DecoderConfig olmo = DecoderConfig.builder(Architecture.OLMO).vocabSize(200).hiddenSize(64).intermediateSize(32).layers(2).heads(4)
+                .eosTokenIds(List.of(3)).tieWordEmbeddings(true).build();
+        DecoderConfig llama = Mapping.exact(olmo).target();
+        assertThat(llama).isEqualTo(DecoderConfig.builder(Architecture.LLAMA).vocabSize(200).hiddenSize(64).intermediateSize(32).layers(2).heads(4)
+                .normEps(1e-5).bosTokenId(OptionalInt.empty()).eosTokenIds(List.of(3)).padTokenId(OptionalInt.of(1)).tieWordEmbeddings(true).build());
     }
 
     @Test
@@ -56,7 +94,11 @@ class ExactMappingTest {
             }
         }
         try (var _ = Scope.open()) {
-            assertThat(Tensor.full(ExactMapping.GATE_INPUT, DType.F32, Shape.of(1)).silu().item()).isEqualTo((float) ExactMapping.GATE_INPUT);
+            for (Activation activation : Activation.values()) {
+                double expected = activation == Activation.RELU_SQUARED ? ExactMapping.GATE_INPUT * ExactMapping.GATE_INPUT : ExactMapping.GATE_INPUT;
+                assertThat(activation.apply(Tensor.full(ExactMapping.GATE_INPUT, DType.F32, Shape.of(1))).item()).as(activation.name())
+                        .isEqualTo((float) expected);
+            }
             assertThat(new ScaledIdentity("", 3).apply(List.of(), Shape.of(2, 3)).toFloatArray()).containsExactly(3, 0, 0, 0, 3, 0);
             assertThat(new ScaledIdentity("", 3).apply(List.of(), Shape.of(3, 2)).toFloatArray()).containsExactly(3, 0, 0, 3, 0, 0);
         }
@@ -74,7 +116,8 @@ class ExactMappingTest {
     @Test
     void whatCannotBeMappedIsSaidClearly() {
         DecoderConfig llama = DecoderConfig.read(Fixtures.path("llama-biases"));
-        assertThatThrownBy(() -> Mapping.exact(llama)).isInstanceOf(MappingException.class).hasMessageContaining("is a LlamaForCausalLM already: nothing to map");
+        assertThatThrownBy(() -> Mapping.exact(llama)).isInstanceOf(MappingException.class)
+                .hasMessageContaining("is a LlamaForCausalLM already: nothing to map");
         DecoderConfig narrow = DecoderConfig.builder(Architecture.ORION).vocabSize(20).hiddenSize(64).intermediateSize(63).layers(1).heads(4)
                 .keyValueHeads(4).build();
         assertThatThrownBy(() -> Mapping.exact(narrow)).isInstanceOf(MappingException.class)

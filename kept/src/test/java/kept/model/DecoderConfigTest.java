@@ -34,6 +34,9 @@ class DecoderConfigTest {
     private static final DecoderConfig LLAMA = DecoderConfig.builder(Architecture.LLAMA).vocabSize(160).hiddenSize(32).intermediateSize(80)
         .layers(2).heads(4).maxPositions(128).normEps(1e-5).padTokenId(OptionalInt.of(0)).build();
 
+    private static final String SUPPORTED = "; supported are OrionForCausalLM (orion), LlamaForCausalLM (llama), OlmoForCausalLM (olmo), "
+        + "Starcoder2ForCausalLM (starcoder2), StableLmForCausalLM (stablelm), NemotronForCausalLM (nemotron)";
+
     @TempDir
     private Path folder;
 
@@ -127,10 +130,64 @@ class DecoderConfigTest {
             new RopeScaling.LongRope(List.of(1.0, 2.5, 0x1p64, 1.0), List.of(1.0, 4.0, 0x1p64, 1.0), 64, 1.25))) {
             configs.add(LLAMA.toBuilder().ropeScaling(scaling).attentionBias(true).dtype(DType.BF16).build());
         }
+        for (Architecture architecture : Architecture.values()) {
+            if (architecture.isSource()) {
+                configs.add(sized(architecture).build());
+                configs.add(sized(architecture).tieWordEmbeddings(true).maxPositions(77).initializerRange(0.5).build());
+            }
+        }
+        configs.add(sized(Architecture.OLMO).attentionBias(true).headDimension(6).build());
+        configs.add(sized(Architecture.STARCODER2).attentionBias(false).mlpBias(false).activation(Activation.GELU).normEps(2e-5).build());
+        configs.add(sized(Architecture.STABLELM).rotaryDimension(6).attentionBias(true).attentionOutputBias(false).normEps(2e-5).build());
+        configs.add(sized(Architecture.NEMOTRON).hiddenSize(34).headDimension(14).rotaryDimension(6).mlpBias(true).attentionBias(true).build());
         for (DecoderConfig config : configs) {
             config.write(folder);
             assertThat(DecoderConfig.read(folder)).isEqualTo(config);
         }
+    }
+
+    private static DecoderConfigBuilder sized(Architecture architecture) {
+        DecoderConfigBuilder builder = DecoderConfig.builder(architecture).vocabSize(160).hiddenSize(32).intermediateSize(48).layers(2).heads(4)
+            .keyValueHeads(2).bosTokenId(OptionalInt.of(1)).eosTokenIds(List.of(3)).padTokenId(OptionalInt.of(0));
+        return architecture == Architecture.STABLELM || architecture == Architecture.NEMOTRON ? builder.rotaryDimension(4) : builder;
+    }
+
+    @Test
+    void refusesWhatNoLlamaDoesByName() {
+        refused(config("\"model_type\": \"olmo\", \"clip_qkv\": 8.0, " + SIZES), "clip_qkv is 8.0: the model clips queries, keys and values, "
+            + "which no Llama does; models with null can be read");
+        refused(config("\"model_type\": \"stablelm\", \"use_parallel_residual\": true, " + SIZES), "use_parallel_residual is true: attention and "
+            + "MLP read the same stream, which no Llama does; models whose blocks follow one another can be read");
+        refused(config("\"model_type\": \"stablelm\", \"qk_layernorm\": true, " + SIZES), "qk_layernorm is true: queries and keys are normalised, "
+            + "which no Llama does; models without these norms can be read");
+        refused(config("\"model_type\": \"bloom\", " + SIZES), "this is a model of architecture unknown, model_type bloom, in which attention scores "
+            + "fall with the distance (ALiBi) and nothing is rotated, which no Llama does" + SUPPORTED);
+        for (String type : List.of("gpt_neox", "phi", "cohere", "falcon", "mpt", "gpt2", "opt")) {
+            assertThatThrownBy(() -> DecoderConfig.read(config("\"model_type\": \"%s\", %s".formatted(type, SIZES)))).as(type)
+                .isInstanceOf(FileException.class).hasMessageContaining("model_type %s, in which ".formatted(type));
+        }
+    }
+
+    @Test
+    void aSlidingWindowEndsAStarCodersLongestText() {
+        String starcoder = "\"model_type\": \"starcoder2\", \"num_key_value_heads\": 4, \"max_position_embeddings\": 128, " + SIZES;
+        assertThat(DecoderConfig.read(config(starcoder + ", \"sliding_window\": 32")).maxPositions()).isEqualTo(32);
+        assertThat(DecoderConfig.read(config(starcoder + ", \"sliding_window\": 256")).maxPositions()).isEqualTo(128);
+        assertThat(DecoderConfig.read(config(starcoder + ", \"sliding_window\": null")).maxPositions()).isEqualTo(128);
+        refused(config(starcoder + ", \"sliding_window\": 0"), "sliding_window must be greater than 0, but is 0");
+    }
+
+    @Test
+    void aPartOfAHeadIsAnEvenNumberOfFeatures() {
+        String stablelm = "\"model_type\": \"stablelm\", \"num_key_value_heads\": 4, \"partial_rotary_factor\": %s, " + SIZES;
+        assertThat(DecoderConfig.read(config(stablelm.formatted("0.25"))).rotaryDimension()).isEqualTo(2);
+        assertThat(DecoderConfig.read(config(stablelm.formatted("0.74") + ", \"rope_parameters\": {\"rope_type\": \"default\", "
+            + "\"partial_rotary_factor\": 0.5}")).rotaryDimension()).isEqualTo(4);
+        assertThat(DecoderConfig.read(config(stablelm.formatted("1"))).rotaryDimension()).isEqualTo(8);
+        refused(config(stablelm.formatted("0.4")), "partial_rotary_factor is 0.4, which rotates 3 of a head's 8 features; it must be above 0 and at "
+            + "most 1, and rotate an even number of them");
+        refused(config(stablelm.formatted("1.5")), "partial_rotary_factor is 1.5, which rotates no part of a head's 8 features; it must be above 0 "
+            + "and at most 1, and rotate an even number of them");
     }
 
     /** Every component differs from its default, so that one that builder, reader or writer forget is found. */
@@ -138,7 +195,8 @@ class DecoderConfigTest {
     void everyComponentIsCopiedWrittenAndRead() throws ReflectiveOperationException {
         DecoderConfig usual = DecoderConfig.builder(Architecture.ORION).vocabSize(160).hiddenSize(32).intermediateSize(80).layers(2).heads(4).build();
         DecoderConfig other = DecoderConfig.builder(Architecture.LLAMA).vocabSize(170).hiddenSize(48).intermediateSize(96).layers(3).heads(6)
-            .keyValueHeads(3).headDimension(10).maxPositions(256).activation(Activation.GELU_TANH).normEps(2e-5).ropeTheta(5e4).ropeScaling(new RopeScaling.Linear(2))
+            .keyValueHeads(3).headDimension(10).maxPositions(256).activation(Activation.GELU_TANH).normEps(2e-5).ropeTheta(5e4)
+            .ropeScaling(new RopeScaling.Linear(2))
             .attentionBias(true).mlpBias(true).tieWordEmbeddings(true).bosTokenId(OptionalInt.of(3)).eosTokenIds(List.of(4, 5))
             .padTokenId(OptionalInt.of(6)).dtype(DType.F16).initializerRange(0.03).build();
         for (RecordComponent component : DecoderConfig.class.getRecordComponents()) {
@@ -226,12 +284,11 @@ class DecoderConfigTest {
 
     @Test
     void refusesAnotherArchitecture() {
-        String supported = "; supported are OrionForCausalLM (orion), LlamaForCausalLM (llama)";
         refused(config("\"architectures\": [\"MistralForCausalLM\"], \"model_type\": \"mistral\", " + SIZES),
-            "this is a model of architecture MistralForCausalLM, model_type mistral" + supported);
+            "this is a model of architecture MistralForCausalLM, model_type mistral" + SUPPORTED);
         refused(config("\"architectures\": [\"LlamaForSequenceClassification\"], \"model_type\": \"llama\", " + SIZES),
-            "this is a model of architecture LlamaForSequenceClassification, model_type llama" + supported);
-        refused(config(SIZES), "this is a model of architecture unknown, model_type unknown" + supported);
+            "this is a model of architecture LlamaForSequenceClassification, model_type llama" + SUPPORTED);
+        refused(config(SIZES), "this is a model of architecture unknown, model_type unknown" + SUPPORTED);
     }
 
     @ParameterizedTest
@@ -321,7 +378,7 @@ class DecoderConfigTest {
         }
         Files.writeString(file, "\ufeff{\"hidden_size\": 0}");
         refused(file, "this is a model of architecture unknown, model_type unknown; "
-            + "supported are OrionForCausalLM (orion), LlamaForCausalLM (llama)");
+            + SUPPORTED.substring(2));
         Files.writeString(file, "[1]");
         refused(file, "is not a JSON object");
         Files.writeString(file, "{\"hidden_size\": 32,\n \"hidden_size\": 64}");
