@@ -1,4 +1,7 @@
-/** Conversion and distillation of Orion checkpoints into Llama ones: checkpoints, tokenizers, models, mappings and the programs. */
+/**
+ * Conversion and distillation of checkpoints with LayerNorms, such as Orion's, into Llama ones: checkpoints, tokenizers, models, mappings and the
+ * programs.
+ */
 module kept {
     requires transitive kept.core;
     requires ai.djl.api;

@@ -15,6 +15,7 @@ import kept.cli.VerboseOptions;
 import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.mapping.Mapping;
+import kept.mapping.TargetDescription;
 import kept.model.DecoderConfig;
 import kept.nn.Activation;
 import kept.nn.RopeScaling;
@@ -42,6 +43,10 @@ public final class Convert extends Program {
     private static final List<String> LOSS_OF_OPM = List.of(
             "note: opm, the default mapping, drops the biases of the norms: KL 0.1 to 0.6 on small teachers, most of which distill recovers",
             "note: --mapping exact (biases, one more layer) loses only rounding; calibrated (a plain Llama, measures on text) 1/500 of opm's loss");
+
+    /** Of a source whose norms have no biases. */
+    private static final List<String> LOSS_WITHOUT_CENTRING = List.of(
+            "note: opm, the default mapping, loses the means that the norms subtract; --mapping exact, as plain a Llama, loses only rounding");
 
     @Reads
     @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
@@ -121,7 +126,7 @@ public final class Convert extends Program {
             DecoderConfig config = DecoderConfig.read(source);
             Mapping.named(choice.name(), config).requireComplete();
             PlanText.printMeasuring(choice, config, device.open(), out());
-            noteOpenMapping();
+            noteOpenMapping(config);
             return 0;
         }
         ConversionRun run = ConversionRun.of(source, output).mapping(choice).dtype(dtype == null ? null : dtype.dtype())
@@ -149,26 +154,27 @@ public final class Convert extends Program {
         out().println("source: " + result.source());
         out().println("output: %s; %s mapped (%s), %d dropped".formatted(
                 result.output(), Counts.of(table.rows().size(), "tensor"), table.name(), table.dropped().size()));
-        if (table.target().layers() > table.source().layers()) {
+        boolean isSilu = table.target().activation() == Activation.SILU;
+        if (isSilu && table.target().layers() > table.source().layers()) {
             out().println("%d layers, one more than the source, attention_bias and mlp_bias true: transformers, vLLM and llama.cpp honour both, "
                     .formatted(table.target().layers()) + "an SGLang version that we read ignores mlp_bias");
         }
-        if (table.target().activation() != Activation.SILU) {
-            out().println("hidden_act %s: transformers and vLLM take it from config.json; llama.cpp's graph of a Llama has SiLU alone, so kept "
-                    .formatted(table.target().activationName()) + "export refuses it");
+        if (!isSilu) {
+            out().println("%s: transformers honours hidden_act, vLLM with --model-impl transformers; llama.cpp's graph of a Llama and "
+                    .formatted(TargetDescription.of(table)) + "vLLM's and SGLang's own have SiLU alone, so kept export refuses it");
         }
         if (table.target().ropeScaling() instanceof RopeScaling.LongRope && !(table.source().ropeScaling() instanceof RopeScaling.LongRope)) {
-            out().println("rope_scaling longrope stops the frequencies of the features that the source does not rotate: transformers honours it, and "
-                    + "kept export writes the factors as llama.cpp's rope_freqs");
+            out().println("rope_scaling longrope stops the frequencies of the features that the source does not rotate: transformers honours it"
+                    + (isSilu ? ", and kept export writes the factors as llama.cpp's rope_freqs" : ""));
         }
         out().println(output);
-        noteOpenMapping();
+        noteOpenMapping(table.source());
     }
 
     /** At the end: a failure is one line. */
-    private void noteOpenMapping() {
+    private void noteOpenMapping(DecoderConfig config) {
         if (mapping.isOpen()) {
-            LOSS_OF_OPM.forEach(err()::println);
+            (config.architecture().norm().hasBias() ? LOSS_OF_OPM : LOSS_WITHOUT_CENTRING).forEach(err()::println);
         }
     }
 }

@@ -47,7 +47,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code kept distill}: maps an Orion to a Llama and distils what the mapping lost. */
+/** {@code kept distill}: maps a teacher to a Llama and distils what the mapping lost. */
 @Command(name = "distill", description = {
     "Converts an Orion, OLMo, StarCoder2, StableLM or Nemotron checkpoint into a Llama checkpoint and distils what the mapping lost.",
     "NPM (Normal Parameter Mapping) copies the tensors that both share, --mapping replaces the norms, and XKD (Cross-architecture Knowledge",

@@ -98,7 +98,7 @@ public final class GgufExport {
         }
         if (config.activation() != Activation.SILU) {
             throw new FileException(OPERATION, directory, "its MLP has another activation than SiLU (hidden_act in config.json), which llama.cpp's "
-                    + "graph of a Llama cannot have; transformers and vLLM take it from config.json");
+                    + "graph of a Llama cannot have; transformers can, and vLLM with --model-impl transformers");
         }
     }
 
@@ -112,8 +112,8 @@ public final class GgufExport {
             }
         }
         if (scaling instanceof RopeScaling.LongRope rope && (!rope.shortFactors().equals(rope.longFactors()) || rope.attentionFactor() != 1)) {
-            throw new FileException(OPERATION, directory, "scales positions by longrope with an attention_factor, or with other factors for long texts; "
-                    + "only one set of factors is written");
+            throw new FileException(OPERATION, directory, "scales positions by longrope with an attention_factor, or with other factors for long "
+                    + "texts; only one set of factors is written");
         }
     }
 

@@ -34,7 +34,7 @@ public final class CalibrationRun {
     /**
      * A calibration.
      *
-     * @param teacher the Orion's directory: config.json, weights, tokenizer
+     * @param teacher the teacher's directory: config.json, weights, tokenizer
      * @param directory the directory for the measured tensors; created if it is missing
      * @param text files or folders with calibration text
      * @return the calibration, with default settings

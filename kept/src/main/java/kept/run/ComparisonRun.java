@@ -71,7 +71,7 @@ public final class ComparisonRun {
     /**
      * A comparison.
      *
-     * @param teacher an Orion's directory with its tokenizer
+     * @param teacher a source's directory with its tokenizer
      * @return the comparison, with default settings
      */
     public static ComparisonRun of(Path teacher) {

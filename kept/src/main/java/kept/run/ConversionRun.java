@@ -27,7 +27,7 @@ import kept.tokenizer.TokenizerFiles;
 import kept.weights.WeightValuesException;
 
 /**
- * Maps an Orion checkpoint to a Llama checkpoint without training. Defaults are those of {@code kept convert}:
+ * Maps a source checkpoint to a Llama checkpoint without training. Defaults are those of {@code kept convert}:
  *
  * <pre>{@code
  * ConversionRun.of(source, output).mapping(MappingChoice.calibrated(text)).run(Progress.NONE);
@@ -69,7 +69,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
     /**
      * A conversion.
      *
-     * @param source the Orion's directory: config.json, weights, tokenizer
+     * @param source the source's directory: config.json, weights, tokenizer
      * @param output the Llama's directory, which the run creates
      * @return the conversion, with default settings
      */
@@ -86,7 +86,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
      */
     public ConversionRun mapping(MappingChoice choice) {
         if (choice.student() != null) {
-            throw new RunException("[convert] %s is a Llama already; convert maps an Orion".formatted(choice.student()));
+            throw new RunException("[convert] %s is a Llama already; convert maps a source to one".formatted(choice.student()));
         }
         mapping = choice;
         return this;

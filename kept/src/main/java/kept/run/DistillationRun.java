@@ -24,8 +24,8 @@ import kept.training.Sharding;
 import kept.training.StepPlan;
 
 /**
- * A distillation: maps an Orion to a Llama, evaluates it, trains it on a text to predict the Orion's distribution, evaluates it again and writes the
- * best state with a report. Defaults are those of {@code kept distill}; each setter changes this object and returns it:
+ * A distillation: maps a teacher to a Llama, evaluates it, trains it on a text to predict the teacher's distribution, evaluates it again and writes
+ * the best state with a report. Defaults are those of {@code kept distill}; each setter changes this object and returns it:
  *
  * <pre>{@code
  * DistillationRun.Result result = DistillationRun.of(teacher, output).corpus(Path.of("text.jsonl")).tokens(1_000_000).run(Progress.NONE);
@@ -92,7 +92,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     /**
      * A distillation.
      *
-     * @param teacher the Orion's directory: config.json, weights, tokenizer
+     * @param teacher the teacher's directory: config.json, weights, tokenizer
      * @param output the Llama's directory, which the run creates
      * @return the distillation, with default settings
      */

@@ -15,7 +15,7 @@ import kept.tensor.Tensor;
 import kept.tokenizer.Tokenizer;
 
 /**
- * An Orion or Llama checkpoint with its tokenizer, loaded and ready to generate text. Several threads may compute logits and hidden states of one
+ * A checkpoint with its tokenizer, loaded and ready to generate text. Several threads may compute logits and hidden states of one
  * model at the same time, each in a {@link kept.tensor.Scope} of its own on the model's device; {@link #generate} is for one thread at a time.
  */
 public final class LanguageModel implements AutoCloseable {
