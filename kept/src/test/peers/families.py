@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Converts the checkpoints of families/ with --mapping exact and compares each Llama, in transformers and llama.cpp, with its source in transformers.
+
+Usage: families.py KEPT WORK [NODE_MODULES]. KEPT is the launcher, WORK a folder that does not exist, NODE_MODULES a folder with node-llama-cpp.
+Prints the table of docs/families.md. Exits with 1 where a difference is over its bound, or a source is converted that should be refused or the other
+way round.
+"""
+import contextlib
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+LOGITS, DIVERGENCE = 2e-5, 1e-9
+REFUSED = ("olmo-clip", "stablelm-parallel", "stablelm-qk-norms")
+ROOT = Path(__file__).resolve().parents[4]
+FAMILIES = ROOT / "kept/src/test/resources/families"
+TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")
+PROMPTS = ["The quick brown", "def add(a", "two spaces", "naïve"]
+NEW_TOKENS = 24
+# llama.cpp keeps keys and values in f16, so that tokens whose logits are nearer than this may change places.
+TIE = 5e-3
+wrong = []
+
+
+def convert(kept, source, target, *options):
+    return subprocess.run([kept, "convert", "--model", source, "--output", target, "--mapping", "exact", "--verify", *options], capture_output=True,
+                          text=True)
+
+
+def reason(result, work):
+    """The line with which a program ended, without the folder."""
+    return result.stderr.strip().splitlines()[-1].removeprefix("kept: ").replace(f"{work}/", "")
+
+
+def load(directory, dtype):
+    model, problems = AutoModelForCausalLM.from_pretrained(directory, trust_remote_code=False, output_loading_info=True, dtype=dtype,
+                                                           attn_implementation="sdpa")
+    if type(model).__name__ != "LlamaForCausalLM" or any(problems.values()):
+        sys.exit(f"{directory}: loaded as {type(model).__name__}, {problems}")
+    return model.eval()
+
+
+def divergence(reference, other):
+    p, q = torch.log_softmax(reference, -1), torch.log_softmax(other.double(), -1)
+    return (p.exp() * (p - q)).sum(-1).mean().abs().item()
+
+
+@torch.no_grad()
+def greedy(model, ids, count):
+    out = model(ids, use_cache=True)
+    tokens = []
+    for _ in range(count):
+        tokens.append(out.logits[:, -1:].argmax(-1))
+        out = model(tokens[-1], past_key_values=out.past_key_values, use_cache=True)
+    return torch.cat(tokens, 1)
+
+
+@torch.no_grad()
+def trail(model, start, tokens):
+    """How far the logit of any of the tokens is behind the largest, after those before it."""
+    logits = model(torch.cat([start, tokens], 1), use_cache=False).logits[0, start.shape[1] - 1:-1]
+    return (logits.max(-1).values - logits.gather(1, tokens[0, :, None])[:, 0]).max().item()
+
+
+def source_of(name, work):
+    """The checkpoint with a tokenizer, as a user has it."""
+    source = work / name
+    shutil.copytree(FAMILIES / name, source)
+    for file in TOKENIZER:
+        shutil.copy(FAMILIES / "tokenizer" / file, source)
+    return source
+
+
+def row(kept, work, name):
+    target = work / f"{name}-llama"
+    result = convert(kept, source_of(name, work), target, "--dtype", "f32")
+    if result.returncode != 0:
+        print(f"| {name} | refused: {reason(result, work)} | | | |", flush=True)
+        if name not in REFUSED:
+            wrong.append(name)
+        return
+    golden = load_file(FAMILIES / name / "golden.safetensors")
+    before, config = (json.loads((where / "config.json").read_text()) for where in (FAMILIES / name, target))
+    # A sliding window is the end of the longest text.
+    length = min(golden["input_ids"].shape[1], config["max_position_embeddings"])
+    ids, reference = golden["input_ids"][:, :length], golden["logits"][:, :length]
+    expected = golden["continuation"] if length == golden["input_ids"].shape[1] else reference[:1, -1:].argmax(-1)
+    cells = []
+    for dtype in (torch.float64, torch.float32):
+        model = load(target, dtype)
+        with torch.no_grad():
+            logits = model(ids, use_cache=False).logits
+        difference, loss = (logits.double() - reference).abs().max().item(), divergence(reference, logits)
+        cells.append(f"{difference:.1e}, {loss:.1e}")
+        if difference > LOGITS or loss > DIVERGENCE:
+            wrong.append(f"{name} in {dtype}")
+    same = torch.equal(greedy(model, ids[:1], expected.shape[1]), expected)
+    if not same or name in REFUSED:
+        wrong.append(name)
+    added = config["num_hidden_layers"] - before["num_hidden_layers"]
+    changes = [f"{added} more layer" if added else "no more layers"]
+    changes += [key for key in ("attention_bias", "mlp_bias", "tie_word_embeddings") if config[key]]
+    changes += [config["hidden_act"]] if config["hidden_act"] != "silu" else []
+    rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
+    changes += [rope.get("rope_type", rope.get("type"))] if rope.get("rope_type", rope.get("type", "default")) != "default" else []
+    changes += [f"up to {length} tokens"] if config["max_position_embeddings"] < before["max_position_embeddings"] else []
+    print(f"| {name} | {', '.join(changes)} | {cells[0]} | {cells[1]} | {'the same' if same else '**differs**'} |", flush=True)
+
+
+def llama_cpp(kept, work, node_modules):
+    """Greedy text of llama.cpp for each family that has a GGUF file, with a vocabulary that holds the tokenizer, against transformers'."""
+    spec = importlib.util.spec_from_file_location("make_families", FAMILIES / "make_families.py")
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    maker.HERE = work / "wide"
+    script = work / "llama.mjs"      # beside the packages that it imports
+    (work / "node_modules").symlink_to(node_modules.resolve())
+    shutil.copy(Path(__file__).with_name("llama.mjs"), script)
+    print("\n| checkpoint | llama.cpp |\n|---|---|")
+    for name, (classes, settings, form) in maker.CHECKPOINTS.items():
+        if name in REFUSED:
+            continue
+        with contextlib.redirect_stdout(None):
+            maker.write(name, classes, settings | {"vocab_size": 320}, {key: value for key, value in form.items() if key != "gradients"})
+        source, target, file = maker.HERE / name, work / f"{name}-wide", work / f"{name}.gguf"
+        for part in TOKENIZER:
+            shutil.copy(FAMILIES / "tokenizer" / part, source)
+        result = convert(kept, source, target, "--dtype", "f32")
+        if result.returncode == 0:
+            result = subprocess.run([kept, "export", "--model", target, "--output", file, "--type", "f32"], capture_output=True, text=True)
+        if result.returncode != 0:
+            print(f"| {name} | none: {reason(result, work)} |", flush=True)
+            continue
+        (work / "job.json").write_text(json.dumps({"model": str(file), "texts": PROMPTS, "prompts": PROMPTS, "tokens": NEW_TOKENS}))
+        result = subprocess.run(["node", script, work / "job.json", work / "result.json"], capture_output=True, text=True)
+        if result.returncode != 0:
+            sys.exit(f"llama.cpp: {name}: {result.stderr[-2000:]}")
+        result = json.loads((work / "result.json").read_text())
+        model, tokenizer = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float64).eval(), AutoTokenizer.from_pretrained(source)
+        starts = [tokenizer(prompt, return_tensors="pt")["input_ids"] for prompt in PROMPTS]
+        behind = max(trail(model, start, torch.tensor([tokens])) for start, tokens in zip(starts, result["greedy"]))
+        # llama.cpp stops at the end of a text.
+        same = sum(greedy(model, start, len(tokens))[0].tolist() == tokens for start, tokens in zip(starts, result["greedy"]))
+        leave = f", the others leave at a lead of {behind:.1e}" if behind else ""
+        print(f"| {name} | {same} of {len(PROMPTS)} texts of up to {NEW_TOKENS} tokens the same{leave} |", flush=True)
+        if behind > TIE or [start[0].tolist() for start in starts] != result["ids"]:
+            wrong.append(f"{name} in llama.cpp")
+
+
+def main():
+    kept, work = sys.argv[1], Path(sys.argv[2])
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    work.mkdir(parents=True)
+    print(f"torch {torch.__version__}, transformers {transformers.__version__}\n")
+    print("| checkpoint | the Llama | float64: logits, KL | float32: logits, KL | greedy text |\n|---|---|---|---|---|")
+    for file in sorted(FAMILIES.glob("*/golden.safetensors")):
+        row(kept, work, file.parent.name)
+    if len(sys.argv) > 3:
+        llama_cpp(kept, work, Path(sys.argv[3]))
+    if wrong:
+        sys.exit("over the bound, or refused or converted by mistake: " + "; ".join(wrong))
+
+
+main()
