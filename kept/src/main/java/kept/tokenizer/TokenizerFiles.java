@@ -101,7 +101,8 @@ public final class TokenizerFiles {
      * @param maximumLength the maximum number of positions of the model, written as {@code model_max_length}
      * @param options deviations from the source
      * @return warnings for the user, one line each; usually empty
-     * @throws TokenizerException if the source has no tokenizer, or the requested class cannot produce its ids
+     * @throws TokenizerException if the source has no tokenizer, or the requested class cannot produce its ids, as {@code LlamaTokenizer} those of a
+     *     byte-level one
      * @throws IOException if a file cannot be read or written
      */
     public static List<String> write(Path source, Path target, int maximumLength, Options options) throws IOException {
@@ -162,6 +163,10 @@ public final class TokenizerFiles {
             copy(VOCABULARY_FILE);
             copy(MERGES_FILE);
         }
+        if (options.llamaClass() && !hasModel && isByteLevel()) {
+            throw new TokenizerException(("[tokenizer] %s: LlamaTokenizer of transformers 5 cannot give its ids, since it splits bytes of a text: "
+                    + "leave out --llama-tokenizer").formatted(source.resolve(Tokenizer.JSON_FILE)));
+        }
         ObjectNode config = sourceConfig.deepCopy();
         putTemplate(config);
         boolean hasTemplate = config.hasNonNull(TEMPLATE_KEY) || !ChatTemplateFiles.others(source).isEmpty();
@@ -193,6 +198,11 @@ public final class TokenizerFiles {
         ObjectNode specialTokens = json.createObjectNode();
         SPECIAL_TOKENS.stream().filter(config::hasNonNull).forEach(token -> specialTokens.put(token, content(config.get(token))));
         writeJson(SPECIAL_TOKENS_FILE, specialTokens);
+    }
+
+    /** Whether the source's tokenizer.json represents bytes by characters of their own, as GPT-2 does it. */
+    private boolean isByteLevel() throws IOException {
+        return TokenizerSettings.readJson(source.resolve(Tokenizer.JSON_FILE)).path("pre_tokenizer").findValuesAsText("type").contains("ByteLevel");
     }
 
     /** Writes the chat template into the configuration, which all releases of transformers read, and into its own file if the source has one. */

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import kept.FamilyCheckpoint;
 import org.junit.jupiter.api.Test;
@@ -44,6 +45,16 @@ class ByteLevelFilesTest {
                 assertThat(tokenizer.decode(ids)).as(text).isEqualTo(golden.get("decoded").asText());
             }
         }
+    }
+
+    /** Its ids are others, as transformers 5 makes a tokenizer of its own from the vocabulary. */
+    @ParameterizedTest
+    @ValueSource(strings = {"tokenizer", "tokenizer-digits"})
+    void theClassLlamaTokenizerIsRefused(String name) {
+        Path source = FamilyCheckpoint.resource(name);
+        var options = new TokenizerFiles.Options(Optional.empty(), true);
+        assertThatThrownBy(() -> TokenizerFiles.write(source, target, 64, options)).isInstanceOf(TokenizerException.class)
+                .hasMessageContainingAll("tokenizer.json", "leave out --llama-tokenizer");
     }
 
     @Test
