@@ -42,6 +42,7 @@ final class CrossEntropyKernel {
             return 0;
         }
         float logit = x.getAtIndex(JAVA_FLOAT, label);
+        RowMath.fetch(x, width);
         exponentials.exponentiate(x, width, scratch);
         exponentials.multiply(scratch, width, scale / exponentials.sum(), x);
         x.setAtIndex(JAVA_FLOAT, label, x.getAtIndex(JAVA_FLOAT, label) - scale);

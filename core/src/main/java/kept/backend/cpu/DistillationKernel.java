@@ -88,7 +88,9 @@ final class DistillationKernel {
     private Result row(MemorySegment teacher, MemorySegment student, long label) {
         double temperature = objective.temperature();
         double weight = objective.crossEntropyWeight();
+        RowMath.fetch(teacher, width);
         teachers.exponentiate(teacher, width, p);
+        RowMath.fetch(student, width);
         students.exponentiate(student, width, q);
         double loss = 0;
         double sum = 1;

@@ -1,6 +1,7 @@
 package kept.backend.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -30,6 +31,11 @@ final class RowMath {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    /** The distance of the elements that {@link #fetch} reads: a cache line of most processors. */
+    private static final int LINE = 64 / Float.BYTES;
+
+    /** Receives what {@link #fetch} has read; nothing reads it, but without it the JIT would remove the loop. */
+    private static volatile int fetched;
 
     private RowMath() {}
 
@@ -43,6 +49,22 @@ final class RowMath {
      */
     static MemorySegment slice(MemorySegment memory, long first, int count) {
         return memory.asSlice(first * Float.BYTES, (long) count * Float.BYTES);
+    }
+
+    /**
+     * Brings a row from memory into the second-level cache, for a loop with much arithmetic that reads it next. Such a loop waits for memory: its
+     * instructions leave room for few loads in flight, and Java has no instruction that prefetches. This loop has room for many.
+     *
+     * @param x the memory
+     * @param count the number of elements
+     */
+    static void fetch(MemorySegment x, int count) {
+        x = NativeView.of(x);
+        int sum = 0;
+        for (int i = 0; i < count; i += LINE) {
+            sum += x.get(JAVA_INT, 4L * i);
+        }
+        fetched = sum;
     }
 
     /**

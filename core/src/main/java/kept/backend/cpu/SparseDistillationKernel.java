@@ -114,6 +114,7 @@ final class SparseDistillationKernel {
     private Result row(MemorySegment student, double rest, double entropy, long label, double ofLabel) {
         double temperature = objective.temperature();
         double weight = objective.crossEntropyWeight();
+        RowMath.fetch(student, width);
         others.exponentiate(student, width, exponentials);
         boolean areOthers = others.shift() != Float.NEGATIVE_INFINITY;
         double logOthers = areOthers ? others.shift() / temperature + StrictMath.log(others.sum()) : Double.NEGATIVE_INFINITY;
