@@ -207,7 +207,8 @@ class ArgumentsTest {
                 () -> LayerNorm.withoutParameters(4, 1).bias());
         refused("feed-forward", () -> new GatedFeedForward(Activation.GELU, map, map, map), () -> new GatedFeedForward(null, map, map, map),
                 () -> new PlainFeedForward(Activation.GELU, "up", map, "down", map), () -> new PlainFeedForward(null, "up", map, "down", map),
-                () -> new PlainFeedForward(Activation.GELU, null, map, "down", map), () -> new PlainFeedForward(Activation.GELU, "up", map, null, map));
+                () -> new PlainFeedForward(Activation.GELU, null, map, "down", map),
+                () -> new PlainFeedForward(Activation.GELU, "up", map, null, map));
         var feedForward = new PlainFeedForward(Activation.GELU, "up", map, "down", new Linear(Tensor.zeros(3, 4), null));
         refused("feed-forward", () -> feedForward.project(null), () -> feedForward.project(List.of()),
                 () -> feedForward.project(List.of(matrix, matrix)));

@@ -10,8 +10,8 @@ import kept.model.ModelTensor;
 import kept.model.Weights;
 
 /**
- * A table with a row for every tensor of a Llama target, which names the source's tensors it is computed from, and a list of the source's tensors that
- * are not used. Tensors are processed one by one, so that a mapping needs memory for one tensor only.
+ * A table with a row for every tensor of a Llama target, which names the source's tensors it is computed from, and a list of the source's tensors
+ * that are not used. Tensors are processed one by one, so that a mapping needs memory for one tensor only.
  *
  * @param name the name by which users choose the mapping
  * @param source the source's configuration

@@ -5,8 +5,8 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * The bias of a projection whose norm loses its bias: {@code W b}, the projection of the norm's bias, plus the projection's own bias where it has one.
- * Sources: W, b, and the own bias if there is one.
+ * The bias of a projection whose norm loses its bias: {@code W b}, the projection of the norm's bias, plus the projection's own bias where it has
+ * one. Sources: W, b, and the own bias if there is one.
  */
 public record ProjectedBias() implements Transform {
     @Override

@@ -12,7 +12,8 @@ final class ConfigKeys {
      */
     static final Set<String> READ = Set.of("architectures", "model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
         "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act", "rope_theta", "rope_scaling", "rope_parameters",
-        "original_max_position_embeddings", "partial_rotary_factor", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "torch_dtype", "dtype", "initializer_range", "quantization_config",
+        "original_max_position_embeddings", "partial_rotary_factor", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id",
+        "torch_dtype", "dtype", "initializer_range", "quantization_config",
         "compression_config", "sliding_window", "use_sliding_window", "layer_types", "is_encoder_decoder", "add_cross_attention", "pruned_heads");
 
     /** Keys about the origin of a file, which are written anew. */

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -29,6 +30,7 @@ import kept.io.OutputFile;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.nn.Activation;
 import kept.nn.RopeScaling;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
@@ -113,6 +115,28 @@ class GgufExportTest {
     void linearScalingIsASetting() {
         assertThat(export(Fixtures.path("llama-v5-config"), GgufType.F32).metadata())
                 .containsEntry("llama.rope.scaling.type", "linear").containsEntry("llama.rope.scaling.factor", 2f);
+    }
+
+    @Test
+    void factorsOfLongRopeAreATensorOfDivisors() {
+        List<Double> factors = new ArrayList<>(Collections.nCopies(SMALL.headDimension() / 2, 0x1p64));
+        factors.set(0, 1.5);
+        DecoderConfig config = SMALL.toBuilder().ropeScaling(new RopeScaling.LongRope(factors, factors, 16, 1)).build();
+        Path source = write(config, DType.F32, Map.of());
+        GgufFile file = export(source, config, plain(5), GgufType.F32);
+        assertThat(file.metadata()).doesNotContainKey("llama.rope.scaling.type");
+        float[] divisors = new float[factors.size()];
+        for (int i = 0; i < divisors.length; i++) {
+            divisors[i] = factors.get(i).floatValue();
+        }
+        assertThat(file.tensors().get("rope_freqs.weight").values()).isEqualTo(divisors);
+        List<Double> others = Collections.nCopies(factors.size(), 2.0);
+        DecoderConfig longer = SMALL.toBuilder().ropeScaling(new RopeScaling.LongRope(factors, others, 16, 1)).build();
+        assertThatThrownBy(() -> export(source, longer, plain(5), GgufType.F32)).isInstanceOf(FileException.class)
+                .hasMessageContaining("other factors for long texts");
+        DecoderConfig gelu = SMALL.toBuilder().activation(Activation.GELU).build();
+        assertThatThrownBy(() -> export(source, gelu, plain(5), GgufType.F32)).isInstanceOf(FileException.class)
+                .hasMessageContainingAll("another activation than SiLU", "--model-impl transformers");
     }
 
     /** Heads of 8 at base 1e4, 32 positions stretched by 4: pairs turn 5.09, 0.509, 0.0509 and 0.00509 times over these. */

@@ -45,11 +45,12 @@ class ExactMappingTest {
         DecoderConfigBuilder builder = DecoderConfig.builder(architecture).vocabSize(200).hiddenSize(64).intermediateSize(96).layers(3).heads(4)
                 .keyValueHeads(2).maxPositions(TOKENS).bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty());
         for (boolean tied : new boolean[] {false, true}) {
-            DecoderConfig plain = (switch (architecture) {
+            DecoderConfigBuilder rotated = switch (architecture) {
                 case STABLELM -> builder.rotaryDimension(4);
                 case NEMOTRON -> builder.rotaryDimension(8);
                 default -> builder;
-            }).tieWordEmbeddings(tied).build();
+            };
+            DecoderConfig plain = rotated.tieWordEmbeddings(tied).build();
             DecoderConfig biased = switch (architecture) {
                 case OLMO -> plain.toBuilder().attentionBias(true).build();
                 case STABLELM -> plain.toBuilder().attentionBias(true).attentionOutputBias(false).activation(Activation.GELU).build();

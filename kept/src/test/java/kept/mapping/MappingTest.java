@@ -135,7 +135,8 @@ class MappingTest {
     @Test
     void aLlamaIsNothingToMap() {
         DecoderConfig llama = DecoderConfig.read(Fixtures.path("llama"));
-        assertThatThrownBy(() -> Mapping.opm(llama)).isInstanceOf(MappingException.class).hasMessageContaining("is a LlamaForCausalLM already: nothing to map");
+        assertThatThrownBy(() -> Mapping.opm(llama)).isInstanceOf(MappingException.class)
+                .hasMessageContaining("is a LlamaForCausalLM already: nothing to map");
     }
 
     @Test
