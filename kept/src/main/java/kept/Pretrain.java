@@ -6,10 +6,10 @@ import java.util.Set;
 import kept.cli.ByteSize;
 import kept.cli.ModelDirectory;
 import kept.cli.OptimizerOptions;
-import kept.cli.OrionSizes;
 import kept.cli.Program;
 import kept.cli.Reads;
 import kept.cli.ResumeOptions;
+import kept.cli.SourceSizes;
 import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.corpus.Corpus;
@@ -26,9 +26,9 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
-/** {@code kept pretrain}: trains an Orion from scratch. */
+/** {@code kept pretrain}: trains a source of mappings from scratch: an Orion, or a model of another family. */
 @Command(name = "pretrain", description = {
-    "Trains an Orion from scratch: a small teacher to try the other programs with.",
+    "Trains an Orion, or a model of another family, from scratch: a small teacher to try the other programs with.",
     "Weight decay is Orion-14B's. Several corpora have equal shares. At the end the perplexity of held-out text is printed.",
     "",
     "With --random it writes random weights without training, tensor by tensor, so that even a 14B model needs little memory:",
@@ -36,9 +36,9 @@ import picocli.CommandLine.Option;
 })
 public final class Pretrain extends Program {
     /** The options that mean something where nothing is trained. */
-    private static final Set<String> WITH_RANDOM = Set.of("--random", "--tokenizer", "--output", "--config", "--vocab-size", "--hidden-size",
-            "--layers", "--heads", "--intermediate-size", "--positions", "--dtype", "--format", "--max-shard-size", "--overwrite", "--seed",
-            "--device", "--threads", "--debug");
+    private static final Set<String> WITH_RANDOM = Set.of("--random", "--tokenizer", "--output", "--architecture", "--config", "--vocab-size",
+            "--hidden-size", "--layers", "--heads", "--intermediate-size", "--positions", "--dtype", "--format", "--max-shard-size", "--overwrite",
+            "--seed", "--device", "--threads", "--debug");
 
     /** The origin of the text. */
     static final class Text {
@@ -63,11 +63,11 @@ public final class Pretrain extends Program {
     private Path tokenizerDirectory;
 
     @Writes(Writes.Kind.DIRECTORY)
-    @Option(names = "--output", paramLabel = "DIR", required = true, order = 3, description = "The Orion checkpoint to write.")
+    @Option(names = "--output", paramLabel = "DIR", required = true, order = 3, description = "The checkpoint to write.")
     private Path output;
 
     @Mixin
-    private OrionSizes sizes;
+    private SourceSizes sizes;
 
     @Option(names = "--tokens", paramLabel = "N", defaultValue = "1000000", order = 10,
             description = "Tokens to train on (default: ${DEFAULT-VALUE}).")

@@ -19,6 +19,7 @@ import kept.tensor.Device;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** pretrain --random: an untrained Orion in the layout of the published ones. */
@@ -107,6 +108,34 @@ class RandomCheckpointTest {
         assertThat(run.code()).isEqualTo(2);
         assertThat(run.errorLines()).first().asString()
                 .isEqualTo("kept: --config orion-15b is neither a file nor one of orion-14b, orion-14b-longchat");
+    }
+
+    /** Every architecture that mappings start from, by its name in any case, with the usual parameters of its family. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "LLAMA")
+    void aSourceOfEveryArchitectureIsWritten(Architecture architecture) {
+        Path output = directory.resolve("source");
+        ProgramRun run = random(output, "--architecture", architecture.name(), "--vocab-size", 300, "--layers", 2, "--dtype", "f32");
+        assertThat(run.code()).as(run.err()).isZero();
+        DecoderConfig config = DecoderConfig.read(output);
+        assertThat(config.architecture()).isEqualTo(architecture);
+        assertThat(config.rotaryDimension()).isEqualTo(switch (architecture) {
+            case STABLELM -> 16;
+            case NEMOTRON -> 32;
+            default -> 64;
+        });
+        assertThat(output.resolve("README.md")).content().contains(architecture.className());
+        ProgramRun mapped = ProgramRun.of("convert", "--model", output, "--mapping", "exact", "--output", directory.resolve("llama"));
+        assertThat(mapped.code()).as(mapped.err()).isZero();
+    }
+
+    @Test
+    void anArchitectureIsASourceAndThatOfTheConfiguration() {
+        assertThat(random(directory.resolve("x"), "--architecture", "llama", "--vocab-size", 9).errorLines()).first().asString()
+                .isEqualTo("kept: Invalid value for option '--architecture': 'llama' is not one of orion, olmo, starcoder2, stablelm, nemotron");
+        assertThat(random(directory.resolve("x"), "--architecture", "olmo", "--config", "orion-14b").errorLines()).first().asString()
+                .isEqualTo("kept: --config orion-14b has the architecture orion, not --architecture olmo");
+        assertThat(directory).isEmptyDirectory();
     }
 
     @ParameterizedTest

@@ -14,8 +14,8 @@ import picocli.CommandLine.Model.OptionSpec;
 /** The groups in which {@code --help} shows the options of every program. */
 enum OptionGroup {
     /** The models that are read, and how one becomes another. */
-    MODEL("Model", "demo", "model", "teacher", "student", "mapping", "mappings", "anchor", "ridge", "random", "tokenizer", "config", "vocab-size",
-            "hidden-size", "layers", "heads", "intermediate-size", "positions", "generate --chat", "generate --chat-template"),
+    MODEL("Model", "demo", "model", "teacher", "student", "mapping", "mappings", "anchor", "ridge", "random", "tokenizer", "architecture", "config",
+            "vocab-size", "hidden-size", "layers", "heads", "intermediate-size", "positions", "generate --chat", "generate --chat-template"),
     /** Text, and how much of it. */
     DATA("Data", "corpus", "text-field", "tokens", "calibration", "calibration-field", "calibration-tokens", "held-out", "evaluation-tokens",
             "jdk-sources", "sequence-length", "ids", "prompt", "prompts", "prompt-file", "system", "messages", "tasks", "shots", "examples",

@@ -117,7 +117,8 @@ final class UsageErrors {
                 return String.join(" and ", names) + " exclude each other";
             }
         }
-        if (wrong.getArgSpec() instanceof OptionSpec option && option.auxiliaryTypes()[0].isEnum() && wrong.getValue() != null) {
+        if (wrong.getArgSpec() instanceof OptionSpec option && option.auxiliaryTypes()[0].isEnum() && option.converters().length == 0
+                && wrong.getValue() != null) {
             return "Invalid value for option '%s': '%s' is not one of %s".formatted(option.longestName(), wrong.getValue(),
                     Arrays.stream(option.auxiliaryTypes()[0].getEnumConstants()).map(Object::toString).collect(Collectors.joining(", ")));
         }

@@ -81,6 +81,16 @@ public enum Architecture {
     }
 
     /**
+     * The number of features of a head that are rotated by position where config.json does not say it.
+     *
+     * @param headDimension the features of a head
+     * @return an even number
+     */
+    public int usualRotaryDimension(int headDimension) {
+        return (int) (headDimension * family.rotaryFactor().orElse(1));
+    }
+
+    /**
      * The norms.
      *
      * @return their kind, the same for all of a model

@@ -16,6 +16,7 @@ import kept.corpus.TokenSequences;
 import kept.evaluation.TextEvaluation;
 import kept.io.AtomicFiles;
 import kept.io.OutputDirectory;
+import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
@@ -34,8 +35,8 @@ import kept.training.TrainingOptions;
 import kept.training.TrainingState;
 
 /**
- * Trains an Orion from scratch, as a small teacher for trying the other runs. Defaults are those of {@code kept pretrain}; each setter changes this
- * object and returns it.
+ * Trains a source of mappings from scratch, as a small teacher for trying the other runs. Defaults are those of {@code kept pretrain}; each setter
+ * changes this object and returns it.
  */
 public final class PretrainingRun extends ResumableRun<PretrainingRun> {
     private static final int HELD_OUT_TOKENS = 32_768;
@@ -68,7 +69,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
     /**
      * A finished pretraining.
      *
-     * @param output the Orion's directory
+     * @param output the checkpoint's directory
      * @param perplexities on held-out text, by the texts' descriptions
      */
     public record Result(Path output, SequencedMap<String, Double> perplexities) {}
@@ -78,7 +79,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
      *
      * @param sizes the model's, which may depend on the vocabulary's
      * @param tokenizer a directory with tokenizer.model or tokenizer.json, which is copied to the output
-     * @param output the Orion's directory, which the run creates
+     * @param output the checkpoint's directory, which the run creates
      * @return the pretraining, with default settings
      */
     public static PretrainingRun of(Function<Tokenizer, DecoderConfig> sizes, Path tokenizer, Path output) {
@@ -324,8 +325,9 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
         }
 
         private void card(StepMetrics last, Path directory, SequencedMap<String, Double> perplexities) {
-            var card = new ModelCard("An Orion", "A small Orion (`OrionForCausalLM`) that KEPT trained from scratch, as a teacher to try conversions"
-                    + " with. provenance.json has all settings.", "orion", "kept");
+            Architecture family = model.config().architecture();
+            var card = new ModelCard("A small " + family.label(), "A small %s (`%s`) that KEPT trained from scratch, as a teacher to try conversions "
+                    .formatted(family.label(), family.className()) + "with. provenance.json has all settings.", family.modelType(), "kept");
             card.fact("trained on", "%,d tokens".formatted(last.tokens())).resumed(run.resumptions());
             perplexities.forEach((name, perplexity) -> card.fact("held-out perplexity, " + name, "%.2f".formatted(perplexity)));
             card.write(directory, progress);

@@ -7,6 +7,7 @@ import java.util.Map;
 import kept.io.AtomicFiles;
 import kept.io.DiskSpace;
 import kept.io.OutputDirectory;
+import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.HostCopy;
 import kept.model.ModelTensor;
@@ -14,7 +15,10 @@ import kept.model.RandomWeights;
 import kept.tensor.Scope;
 import kept.weights.TensorSpec;
 
-/** Writes an untrained Orion: random weights, one tensor in memory at a time, so that 14 billion parameters need no more than the largest tensor. */
+/**
+ * Writes an untrained source of mappings: random weights, one tensor in memory at a time, so that 14 billion parameters need no more than the largest
+ * tensor.
+ */
 public final class RandomCheckpoint {
     private final DecoderConfig config;
     private final WeightFormat format;
@@ -68,8 +72,10 @@ public final class RandomCheckpoint {
             provenance.put("command", command);
             provenance.put("settings", settings);
             AtomicFiles.writeJson(files.resolve("provenance.json"), provenance);
-            new ModelCard("An Orion with random weights", "An Orion (`OrionForCausalLM`) with the sizes of a model and random weights, to try"
-                    + " programs with. provenance.json has all settings.", "orion", "kept").fact("seed", Long.toString(seed)).write(files, progress);
+            Architecture family = config.architecture();
+            new ModelCard(family.label() + " with random weights", "A model of the architecture %s (`%s`) with random weights, to try programs with. "
+                    .formatted(family.label(), family.className()) + "provenance.json has all settings.", family.modelType(), "kept")
+                    .fact("seed", Long.toString(seed)).write(files, progress);
             directory.commit();
             return "%,d random parameters, %,d bytes (%s, %s)".formatted(
                     specs.stream().mapToLong(spec -> spec.shape().elementCount()).sum(), total, config.dtype().label(), format);

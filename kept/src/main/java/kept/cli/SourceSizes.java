@@ -3,6 +3,8 @@ package kept.cli;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalInt;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.DecoderConfigBuilder;
@@ -13,14 +15,18 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The options for an Orion's sizes: a configuration, published or in a file, and what differs from it. */
-public final class OrionSizes {
+/** The options for the architecture and the sizes of a source: a configuration, published or in a file, and what differs from it. */
+public final class SourceSizes {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec program;
 
+    @Option(names = "--architecture", paramLabel = "NAME", order = 4, converter = SourceName.class, completionCandidates = SourceName.class,
+            description = "${COMPLETION-CANDIDATES} (default: orion, or that of --config).")
+    private Architecture architecture;
+
     @Reads
     @Option(names = "--config", paramLabel = "NAME", order = 4,
-            description = "orion-14b, orion-14b-longchat, or an Orion's config.json; the sizes below change it (default: a small Orion).")
+            description = "orion-14b, orion-14b-longchat, or a config.json; the sizes below change it (default: a small model).")
     private String config;
 
     @Option(names = "--vocab-size", paramLabel = "N", order = 5, description = "Rows of the embedding (default: the tokenizer's).")
@@ -57,12 +63,16 @@ public final class OrionSizes {
         int width = 256;
         int count = 4;
         if (config == null) {
-            builder = DecoderConfig.builder(Architecture.ORION).layers(6).intermediateSize(640).maxPositions(512);
-            if (tokenizer != null) {
+            builder = DecoderConfig.builder(chosen()).layers(6).intermediateSize(640).maxPositions(512);
+            if (tokenizer == null) {
+                // Those of the published models, which a small vocabulary may lack.
+                builder.bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty());
+            } else {
                 builder.vocabSize(tokenizer.vocabularySize()).bosTokenId(tokenizer.bos()).eosTokenIds(tokenizer.eos().stream().boxed().toList());
             }
         } else {
             DecoderConfig known = OrionConfigs.named(config).orElseGet(this::read);
+            requireArchitecture(known);
             builder = known.toBuilder();
             width = known.hiddenSize();
             count = hiddenSize != null && hiddenSize % known.headDimension() == 0 ? hiddenSize / known.headDimension() : known.heads();
@@ -70,7 +80,11 @@ public final class OrionSizes {
         width = hiddenSize != null ? hiddenSize : width;
         count = heads != null ? heads : count;
         requireWholeHeads(width, count);
-        builder.hiddenSize(width).heads(count).keyValueHeads(count).headDimension(width / Math.max(1, count));
+        int headDimension = width / Math.max(1, count);
+        builder.hiddenSize(width).heads(count).keyValueHeads(count).headDimension(headDimension);
+        if (config == null) {
+            builder.rotaryDimension(chosen().usualRotaryDimension(headDimension));
+        }
         if (vocabSize != null) {
             builder.vocabSize(vocabSize);
         }
@@ -86,6 +100,17 @@ public final class OrionSizes {
         return builder.build();
     }
 
+    private Architecture chosen() {
+        return architecture == null ? Architecture.ORION : architecture;
+    }
+
+    private void requireArchitecture(DecoderConfig known) {
+        if (architecture != null && architecture != known.architecture()) {
+            throw new ParameterException(program.commandLine(), "--config %s has the architecture %s, not --architecture %s".formatted(
+                    config, known.architecture().modelType(), architecture.modelType()));
+        }
+    }
+
     /** Rotary positions turn pairs of numbers. */
     private void requireWholeHeads(int width, int count) {
         if ((hiddenSize != null || heads != null) && width % (2L * count) != 0) {
@@ -99,8 +124,9 @@ public final class OrionSizes {
                     config, String.join(", ", OrionConfigs.names())));
         }
         DecoderConfig read = DecoderConfig.read(Path.of(config));
-        if (read.architecture() != Architecture.ORION) {
-            throw new ProgramException("[pretrain] %s is not an Orion's".formatted(config));
+        if (!read.architecture().isSource()) {
+            throw new ProgramException("[pretrain] %s has the architecture %s; mappings start from %s".formatted(config,
+                    read.architecture().label(), Architecture.sources()));
         }
         return read;
     }
