@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.Scope;
@@ -28,6 +29,8 @@ public record BlockMatrix(Tensor codes, Tensor scales) {
     private static final String OPERATION = "block matrix";
     /** The number of elements that are quantised at a time. */
     private static final long SLAB = 1 << 20;
+    /** The number of blocks that a thread quantises at a time. */
+    private static final int PART = 1 << 10;
 
     /**
      * Checks types and shapes.
@@ -98,19 +101,31 @@ public record BlockMatrix(Tensor codes, Tensor scales) {
         }
     }
 
+    /** Quantises a slab, parts of it on all processors. */
     private static boolean quantize(float[] values, MemorySegment codes, long start, MemorySegment scales) {
-        byte[] signed = new byte[values.length];
-        for (int from = 0; from < values.length; from += BLOCK) {
-            float scale = BlockQuantizer.quantize(values, from, signed, from);
+        byte[] shifted = new byte[values.length];
+        short[] halves = new short[values.length / BLOCK];
+        boolean areStored = IntStream.range(0, Math.ceilDiv(halves.length, PART)).parallel()
+                .allMatch(part -> quantize(values, part * PART, Math.min(halves.length, (part + 1) * PART), shifted, halves));
+        if (areStored) {
+            MemorySegment.copy(shifted, 0, codes, ValueLayout.JAVA_BYTE, start, shifted.length);
+            MemorySegment.copy(halves, 0, scales, ValueLayout.JAVA_SHORT, start / BLOCK * Short.BYTES, halves.length);
+        }
+        return areStored;
+    }
+
+    private static boolean quantize(float[] values, int firstBlock, int endBlock, byte[] shifted, short[] halves) {
+        for (int block = firstBlock; block < endBlock; block++) {
+            int from = block * BLOCK;
+            float scale = BlockQuantizer.quantize(values, from, shifted, from);
             if (Float.isNaN(scale)) {
                 return false;
             }
-            scales.setAtIndex(ValueLayout.JAVA_SHORT, (start + from) / BLOCK, Float.floatToFloat16(scale));
+            halves[block] = Float.floatToFloat16(scale);
+            for (int i = from; i < from + BLOCK; i++) {
+                shifted[i] += (byte) ZERO;
+            }
         }
-        for (int i = 0; i < values.length; i++) {
-            signed[i] += (byte) ZERO;
-        }
-        MemorySegment.copy(signed, 0, codes, ValueLayout.JAVA_BYTE, start, signed.length);
         return true;
     }
 

@@ -25,8 +25,8 @@ import jdk.incubator.vector.VectorSpecies;
 final class AttentionOfFew {
     /** The most queries; with more of them {@link AttentionKernel} uses enough of its vectors. */
     static final int MAX_QUERIES = 4;
-    /** Elements of keys below which one thread takes all: about 20 microseconds, of which handing over would be a good part. */
-    private static final long SMALL = 1 << 16;
+    /** Elements of keys below which one thread takes all: some microseconds, of which handing over would be a good part. */
+    private static final long SMALL = 1 << 14;
     private static final int KEYS = AttentionKernel.KEYS;
     private static final int COLUMNS = TileProduct.COLUMNS;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;

@@ -91,42 +91,52 @@ final class BlockRowProducts {
      */
     static void multiply(int n, Blocks w, float[] x, int xStart, float[] y, int yStart) {
         int blocks = w.k() / BLOCK;
-        float[] scales = Workspace.ofThread().floats(Workspace.Slot.SCALES, TOGETHER * blocks + LANES);
-        float[] lanes = new float[TOGETHER * LANES];
-        int distance = n / TOGETHER;
-        for (int first = 0; first < distance; first++) {
-            for (int i = 0; i < TOGETHER; i++) {
-                w.scales(first + i * distance, scales, i * blocks);
-            }
-            four(w, w.index(first, 0), (long) distance * w.k(), scales, x, xStart, lanes);
-            for (int i = 0; i < TOGETHER; i++) {
-                int row = first + i * distance;
-                y[yStart + row] = sum(lanes, i * LANES, w, row, scales, i * blocks, x, xStart);
+        float[] scales = Workspace.ofThread().floats(Workspace.Slot.SCALES, n * blocks + LANES);
+        float[] lanes = Workspace.ofThread().floats(Workspace.Slot.LANES, n * LANES);
+        w.scales(n, scales);
+        int distance = w.k() < STEP ? 0 : n / TOGETHER;
+        if (w.k() % STEP == 0 && (long) distance * w.k() <= Integer.MAX_VALUE - STEP) {
+            four(distance, w, 0, distance, scales, x, xStart, lanes);
+        } else {
+            float[] some = new float[TOGETHER * LANES];
+            for (int row = 0; row < distance; row++) {
+                four(1, w, row, distance, scales, x, xStart, some);
+                for (int i = 0; i < TOGETHER; i++) {
+                    System.arraycopy(some, i * LANES, lanes, (row + i * distance) * LANES, LANES);
+                }
             }
         }
         for (int row = TOGETHER * distance; row < n; row++) {
-            w.scales(row, scales, 0);
-            one(w, w.index(row, 0), scales, x, xStart, lanes);
-            y[yStart + row] = sum(lanes, 0, w, row, scales, 0, x, xStart);
+            one(w, row, scales, x, xStart, lanes);
+        }
+        for (int row = 0; row < n; row++) {
+            y[yStart + row] = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, row * LANES));
+        }
+        if (w.k() % STEP > 0) {
+            addEnds(n, w, scales, x, xStart, y, yStart);
         }
     }
 
-    /** The sum of a row's accumulator and of the products after the last whole step. */
-    private static float sum(float[] lanes, int at, Blocks w, int row, float[] scales, int firstScale, float[] x, int xStart) {
-        float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, at));
+    /** Adds the products after the last whole step. */
+    private static void addEnds(int n, Blocks w, float[] scales, float[] x, int xStart, float[] y, int yStart) {
         int k = w.k();
         int whole = k - k % STEP;
         int rest = xStart + whole / STEP * ARRANGED;
-        for (int i = whole; i < k; i++) {
-            int code = Byte.toUnsignedInt(w.codes().get(ValueLayout.JAVA_BYTE, w.index(row, i))) - BlockMatrix.ZERO;
-            sum = Math.fma(x[rest + i - whole], code * scales[firstScale + i / BLOCK], sum);
+        for (int row = 0; row < n; row++) {
+            float sum = y[yStart + row];
+            for (int i = whole; i < k; i++) {
+                int code = Byte.toUnsignedInt(w.codes().get(ValueLayout.JAVA_BYTE, w.index(row, i))) - BlockMatrix.ZERO;
+                sum = Math.fma(x[rest + i - whole], code * scales[(row * k + i) / BLOCK], sum);
+            }
+            y[yStart + row] = sum;
         }
-        return sum;
     }
 
     /** The accumulator of a row, which is written to an array as in {@link RowProductsLoop}. */
-    private static void one(Blocks w, long start, float[] scales, float[] x, int xStart, float[] sum) {
+    private static void one(Blocks w, int row, float[] scales, float[] x, int xStart, float[] sums) {
         MemorySegment codes = NativeView.of(w.codes());
+        long start = w.index(row, 0);
+        int block = row * (w.k() / BLOCK);
         FloatVector r = FloatVector.zero(SPECIES);
         int xAt = xStart;
         for (int i = 0; i < w.k() - w.k() % STEP; i += STEP) {
@@ -137,33 +147,38 @@ final class BlockRowProducts {
             t = FloatVector.fromArray(SPECIES, x, xAt + 2 * LANES).fma((FloatVector) c.and(BYTE_2).convert(VectorOperators.I2F, 0), t);
             t = FloatVector.fromArray(SPECIES, x, xAt + 3 * LANES)
                     .fma((FloatVector) c.lanewise(VectorOperators.LSHR, 24).convert(VectorOperators.I2F, 0), t);
-            r = t.fma(FloatVector.fromArray(SPECIES, scales, i / BLOCK).rearrange(BLOCKS), r);
+            r = t.fma(FloatVector.fromArray(SPECIES, scales, block + i / BLOCK).rearrange(BLOCKS), r);
             xAt += ARRANGED;
         }
-        r.intoArray(sum, 0);
+        r.intoArray(sums, row * LANES);
     }
 
     /**
-     * {@link #one} of four rows, r to u, each a number of bytes after the one before, with their scales one after another. Calls no methods of its
-     * own, as {@link RowProductsLoop} explains.
+     * {@link #one} of four times count rows, four at a time, r to u, each a distance of rows after the one before; in one loop, which calls no methods
+     * of its own, as {@link RowProductsLoop} explains. If there are several rows of each, their elements are whole steps.
      */
-    private static void four(Blocks w, long start, long step, float[] scales, float[] x, int xStart, float[] sums) {
+    private static void four(int count, Blocks w, int row, int distance, float[] scales, float[] x, int xStart, float[] sums) {
         MemorySegment codes = NativeView.of(w.codes());
         int whole = w.k() - w.k() % STEP;
-        int blocks = w.k() / BLOCK;
+        int firstBlock = row * (w.k() / BLOCK);
+        int blockStep = distance * (w.k() / BLOCK);
+        long start = w.index(row, 0);
+        long step = (long) distance * w.k();
+        int xEnd = xStart + whole / STEP * ARRANGED;
         int xAt = xStart;
+        int to = 0;
         FloatVector r = FloatVector.zero(SPECIES);
         FloatVector s = r;
         FloatVector t = r;
         FloatVector u = r;
-        for (int i = 0; i < whole; i += STEP) {
+        for (int i = 0; i < count * whole; i += STEP) {
             FloatVector x0 = FloatVector.fromArray(SPECIES, x, xAt);
             FloatVector x1 = FloatVector.fromArray(SPECIES, x, xAt + LANES);
             FloatVector x2 = FloatVector.fromArray(SPECIES, x, xAt + 2 * LANES);
             FloatVector x3 = FloatVector.fromArray(SPECIES, x, xAt + 3 * LANES);
             FloatVector offset = FloatVector.fromArray(SPECIES, x, xAt + 4 * LANES);
             xAt += ARRANGED;
-            int block = i / BLOCK;
+            int block = firstBlock + i / BLOCK;
             long at = start + i;
             IntVector rc = IntVector.fromMemorySegment(INTS, codes, at, ORDER);
             FloatVector rt = x0.fma((FloatVector) rc.and(BYTE_0).convert(VectorOperators.I2F, 0), offset);
@@ -176,23 +191,31 @@ final class BlockRowProducts {
             st = x1.fma((FloatVector) sc.and(BYTE_1).convert(VectorOperators.I2F, 0), st);
             st = x2.fma((FloatVector) sc.and(BYTE_2).convert(VectorOperators.I2F, 0), st);
             st = x3.fma((FloatVector) sc.lanewise(VectorOperators.LSHR, 24).convert(VectorOperators.I2F, 0), st);
-            s = st.fma(FloatVector.fromArray(SPECIES, scales, block + blocks).rearrange(BLOCKS), s);
+            s = st.fma(FloatVector.fromArray(SPECIES, scales, block + blockStep).rearrange(BLOCKS), s);
             IntVector tc = IntVector.fromMemorySegment(INTS, codes, at + 2 * step, ORDER);
             FloatVector tt = x0.fma((FloatVector) tc.and(BYTE_0).convert(VectorOperators.I2F, 0), offset);
             tt = x1.fma((FloatVector) tc.and(BYTE_1).convert(VectorOperators.I2F, 0), tt);
             tt = x2.fma((FloatVector) tc.and(BYTE_2).convert(VectorOperators.I2F, 0), tt);
             tt = x3.fma((FloatVector) tc.lanewise(VectorOperators.LSHR, 24).convert(VectorOperators.I2F, 0), tt);
-            t = tt.fma(FloatVector.fromArray(SPECIES, scales, block + 2 * blocks).rearrange(BLOCKS), t);
+            t = tt.fma(FloatVector.fromArray(SPECIES, scales, block + 2 * blockStep).rearrange(BLOCKS), t);
             IntVector uc = IntVector.fromMemorySegment(INTS, codes, at + 3 * step, ORDER);
             FloatVector ut = x0.fma((FloatVector) uc.and(BYTE_0).convert(VectorOperators.I2F, 0), offset);
             ut = x1.fma((FloatVector) uc.and(BYTE_1).convert(VectorOperators.I2F, 0), ut);
             ut = x2.fma((FloatVector) uc.and(BYTE_2).convert(VectorOperators.I2F, 0), ut);
             ut = x3.fma((FloatVector) uc.lanewise(VectorOperators.LSHR, 24).convert(VectorOperators.I2F, 0), ut);
-            u = ut.fma(FloatVector.fromArray(SPECIES, scales, block + 3 * blocks).rearrange(BLOCKS), u);
+            u = ut.fma(FloatVector.fromArray(SPECIES, scales, block + 3 * blockStep).rearrange(BLOCKS), u);
+            if (xAt == xEnd) {
+                r.intoArray(sums, to);
+                s.intoArray(sums, to + count * LANES);
+                t.intoArray(sums, to + 2 * count * LANES);
+                u.intoArray(sums, to + 3 * count * LANES);
+                to += LANES;
+                xAt = xStart;
+                r = FloatVector.zero(SPECIES);
+                s = r;
+                t = r;
+                u = r;
+            }
         }
-        r.intoArray(sums, 0);
-        s.intoArray(sums, LANES);
-        t.intoArray(sums, 2 * LANES);
-        u.intoArray(sums, 3 * LANES);
     }
 }

@@ -63,15 +63,13 @@ record Blocks(MemorySegment codes, long firstCode, MemorySegment scales, long fi
     }
 
     /**
-     * Widens the scales of a row.
+     * Widens the scales of the first rows, row after row.
      *
-     * @param row which
-     * @param to receives them
-     * @param at the index of the first
+     * @param rows the number of rows
+     * @param to receives them, from its beginning
      */
-    void scales(int row, float[] to, int at) {
-        int count = k / BLOCK;
-        Elements.widen(scales, DType.F16, firstScale + (long) row * count, 1, to, at, count);
+    void scales(int rows, float[] to) {
+        Elements.widen(scales, DType.F16, firstScale, 1, to, 0, rows * (k / BLOCK));
     }
 
     /**

@@ -1,5 +1,8 @@
 package kept.backend.cpu;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -8,6 +11,8 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
+import kept.tensor.Bfloat16;
+import kept.tensor.DType;
 
 /**
  * Packs parts of a matrix in the order in which {@link TileProduct} reads them, widened to f32.
@@ -46,6 +51,7 @@ final class Packing {
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     /** The vectors of {@link TileProduct#ROWS} lanes. */
     private static final VectorSpecies<Float> NARROW = VectorSpecies.of(float.class, VectorShape.forBitSize(Float.SIZE * TileProduct.ROWS));
     private static final int LOG_LANES = Integer.numberOfTrailingZeros(LANES);
@@ -75,8 +81,46 @@ final class Packing {
      * @param stride the distance between packed rows in elements
      */
     static void rows(Matrix x, int rows, int columns, float[] packed, int at, int stride) {
+        if (x.columnStride() == 1 && x.blocks() == null && x.type() == DType.F32) {
+            copyRows(x, rows, columns, packed, at, stride);
+        } else if (x.columnStride() == 1 && x.blocks() == null && x.type() == DType.BF16) {
+            widenRows(x, rows, columns, packed, at, stride);
+        } else {
+            for (int i = 0; i < rows; i++) {
+                x.widen(x.index(i, 0), x.columnStride(), packed, at + i * stride, columns);
+            }
+        }
+    }
+
+    /** All rows in one loop, because a call for each takes as long as the few vectors of an attention head. */
+    private static void copyRows(Matrix x, int rows, int columns, float[] packed, int at, int stride) {
+        MemorySegment data = NativeView.of(x.data());
+        int whole = SPECIES.loopBound(columns);
         for (int i = 0; i < rows; i++) {
-            x.widen(x.index(i, 0), x.columnStride(), packed, at + i * stride, columns);
+            long from = x.index(i, 0);
+            int to = at + i * stride;
+            for (int j = 0; j < whole; j += LANES) {
+                FloatVector.fromMemorySegment(SPECIES, data, Float.BYTES * (from + j), ORDER).intoArray(packed, to + j);
+            }
+            for (int j = whole; j < columns; j++) {
+                packed[to + j] = data.getAtIndex(ValueLayout.JAVA_FLOAT, from + j);
+            }
+        }
+    }
+
+    /** {@link #copyRows} of numbers in bf16. */
+    private static void widenRows(Matrix x, int rows, int columns, float[] packed, int at, int stride) {
+        MemorySegment data = NativeView.of(x.data());
+        int whole = SPECIES.loopBound(columns);
+        for (int i = 0; i < rows; i++) {
+            long from = x.index(i, 0);
+            int to = at + i * stride;
+            for (int j = 0; j < whole; j += LANES) {
+                Elements.bf16(data, Short.BYTES * (from + j)).intoArray(packed, to + j);
+            }
+            for (int j = whole; j < columns; j++) {
+                packed[to + j] = Bfloat16.toFloat(data.getAtIndex(ValueLayout.JAVA_SHORT, from + j));
+            }
         }
     }
 
@@ -189,9 +233,7 @@ final class Packing {
         int other = WIDTH * BLOCK;
         for (int first = 0; first < rows; first += BLOCK) {
             int count = Math.min(BLOCK, rows - first);
-            for (int j = 0; j < present; j++) {
-                x.widen(x.index(first, j), 1, scratch, j * BLOCK, count);
-            }
+            rows(x.shifted(first * x.rowStride()).transposed(), present, count, scratch, 0, BLOCK);
             Arrays.fill(scratch, present * BLOCK, other, 0f);
             int target = at + first * WIDTH;
             if (count % LANES == 0) {

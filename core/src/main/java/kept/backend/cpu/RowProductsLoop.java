@@ -41,44 +41,58 @@ final class RowProductsLoop implements RowProducts {
     public void multiply(int n, int k, Matrix matrix, float[] x, int xStart, float[] y, int yStart) {
         MemorySegment w = matrix.data();
         long wStart = matrix.index(0, 0);
-        long wStride = matrix.rowStride();
+        long stride = matrix.rowStride();
         int whole = k - k % STEP;
-        float[] lanes = new float[TOGETHER * LANES];
-        int distance = n / TOGETHER;
-        for (int first = 0; first < distance; first++) {
-            long start = (wStart + first * wStride) * BYTES;
-            long step = distance * wStride * BYTES;
-            if (TOGETHER == 4) {
-                four(whole, w, start, step, x, xStart, lanes);
-            } else {
-                two(whole, w, start, step, x, xStart, lanes);
-            }
-            for (int i = 0; i < TOGETHER; i++) {
-                int row = first + i * distance;
-                y[yStart + row] = sum(lanes, i * LANES, k, w, wStart + row * wStride, x, xStart);
+        float[] lanes = Workspace.ofThread().floats(Workspace.Slot.LANES, n * LANES);
+        int distance = whole == 0 ? 0 : n / TOGETHER;
+        long step = distance * stride * BYTES;
+        if (stride == whole && (long) distance * whole <= Integer.MAX_VALUE - STEP) {
+            together(distance, whole, w, wStart * BYTES, step, x, xStart, lanes);
+        } else {
+            float[] some = new float[TOGETHER * LANES];
+            for (int row = 0; row < distance; row++) {
+                together(1, whole, w, (wStart + row * stride) * BYTES, step, x, xStart, some);
+                for (int i = 0; i < TOGETHER; i++) {
+                    System.arraycopy(some, i * LANES, lanes, (row + i * distance) * LANES, LANES);
+                }
             }
         }
         for (int row = TOGETHER * distance; row < n; row++) {
-            long start = wStart + row * wStride;
-            chains(whole, w, start * BYTES, x, xStart, lanes);
-            y[yStart + row] = sum(lanes, 0, k, w, start, x, xStart);
+            chains(whole, w, (wStart + row * stride) * BYTES, x, xStart, lanes, row * LANES);
+        }
+        for (int row = 0; row < n; row++) {
+            y[yStart + row] = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, row * LANES));
+        }
+        if (whole < k) {
+            addEnds(n, k, matrix, x, xStart, y, yStart);
         }
     }
 
-    /** The sum of a row's accumulators and of the products after the last whole step. */
-    private static float sum(float[] lanes, int at, int k, MemorySegment w, long start, float[] x, int xStart) {
-        float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, at));
-        for (int i = k - k % STEP; i < k; i++) {
-            sum = Math.fma(x[xStart + i], Elements.getFloat(w, TYPE, start + i), sum);
+    private static void together(int count, int k, MemorySegment w, long start, long step, float[] x, int xStart, float[] sums) {
+        if (TOGETHER == 4) {
+            four(count, k, w, start, step, x, xStart, sums);
+        } else {
+            two(count, k, w, start, step, x, xStart, sums);
         }
-        return sum;
+    }
+
+    /** Adds the products after the last whole step. */
+    private static void addEnds(int n, int k, Matrix matrix, float[] x, int xStart, float[] y, int yStart) {
+        for (int row = 0; row < n; row++) {
+            long start = matrix.index(0, 0) + row * matrix.rowStride();
+            float sum = y[yStart + row];
+            for (int i = k - k % STEP; i < k; i++) {
+                sum = Math.fma(x[xStart + i], Elements.getFloat(matrix.data(), TYPE, start + i), sum);
+            }
+            y[yStart + row] = sum;
+        }
     }
 
     /**
      * The accumulators of a row. Their sum is written to an array, because an accumulator that is passed to a method that is not inlined would be
-     * boxed in the loop.
+     * boxed in the loop. Its lanes are added later, those of all rows one after another: in between they would interrupt the reading of memory.
      */
-    private static void chains(int k, MemorySegment segment, long start, float[] x, int xStart, float[] sum) {
+    private static void chains(int k, MemorySegment segment, long start, float[] x, int xStart, float[] sums, int at) {
         MemorySegment w = NativeView.of(segment);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
@@ -94,12 +108,18 @@ final class RowProductsLoop implements RowProducts {
             s2 = FloatVector.fromArray(SPECIES, x, xStart + i + 2 * LANES).fma(PAIRS ? lower(w2) : w2, s2);
             s3 = FloatVector.fromArray(SPECIES, x, xStart + i + 3 * LANES).fma(w3, s3);
         }
-        s0.add(s1).add(s2.add(s3)).intoArray(sum, 0);
+        s0.add(s1).add(s2.add(s3)).intoArray(sums, at);
     }
 
-    /** {@link #chains} of two rows, r and s, a number of bytes apart. */
-    private static void two(int k, MemorySegment segment, long start, long step, float[] x, int xStart, float[] sums) {
+    /**
+     * {@link #chains} of rows 0 to 2 count - 1 without gaps between them, two at a time, r and s, the second a number of bytes after the first. One
+     * loop for all rows: the JIT checks bounds in the first rounds of a loop, which for each row would take as long as a third of a short one.
+     */
+    private static void two(int count, int k, MemorySegment segment, long start, long step, float[] x, int xStart, float[] sums) {
         MemorySegment w = NativeView.of(segment);
+        int xEnd = xStart + k;
+        int xAt = xStart;
+        int to = 0;
         FloatVector r0 = FloatVector.zero(SPECIES);
         FloatVector r1 = r0;
         FloatVector r2 = r0;
@@ -108,11 +128,11 @@ final class RowProductsLoop implements RowProducts {
         FloatVector s1 = r0;
         FloatVector s2 = r0;
         FloatVector s3 = r0;
-        for (int i = 0; i < k; i += STEP) {
-            FloatVector x0 = FloatVector.fromArray(SPECIES, x, xStart + i);
-            FloatVector x1 = FloatVector.fromArray(SPECIES, x, xStart + i + LANES);
-            FloatVector x2 = FloatVector.fromArray(SPECIES, x, xStart + i + 2 * LANES);
-            FloatVector x3 = FloatVector.fromArray(SPECIES, x, xStart + i + 3 * LANES);
+        for (int i = 0; i < count * k; i += STEP) {
+            FloatVector x0 = FloatVector.fromArray(SPECIES, x, xAt);
+            FloatVector x1 = FloatVector.fromArray(SPECIES, x, xAt + LANES);
+            FloatVector x2 = FloatVector.fromArray(SPECIES, x, xAt + 2 * LANES);
+            FloatVector x3 = FloatVector.fromArray(SPECIES, x, xAt + 3 * LANES);
             FloatVector rw0 = vector(w, start, i, 0);
             FloatVector rw2 = vector(w, start, i, 2);
             r0 = x0.fma(PAIRS ? lower(rw0) : rw0, r0);
@@ -125,17 +145,33 @@ final class RowProductsLoop implements RowProducts {
             s1 = x1.fma(PAIRS ? upper(sw0) : vector(w, start + step, i, 1), s1);
             s2 = x2.fma(PAIRS ? lower(sw2) : sw2, s2);
             s3 = x3.fma(PAIRS ? upper(sw2) : vector(w, start + step, i, 3), s3);
+            xAt += STEP;
+            if (xAt == xEnd) {
+                r0.add(r1).add(r2.add(r3)).intoArray(sums, to);
+                s0.add(s1).add(s2.add(s3)).intoArray(sums, to + count * LANES);
+                to += LANES;
+                xAt = xStart;
+                r0 = FloatVector.zero(SPECIES);
+                r1 = r0;
+                r2 = r0;
+                r3 = r0;
+                s0 = r0;
+                s1 = r0;
+                s2 = r0;
+                s3 = r0;
+            }
         }
-        r0.add(r1).add(r2.add(r3)).intoArray(sums, 0);
-        s0.add(s1).add(s2.add(s3)).intoArray(sums, LANES);
     }
 
     /**
-     * {@link #chains} of four rows, r to u, each a number of bytes after the one before. Calls no methods of its own: the JIT stops inlining those
-     * in a method that has grown as large as this one, and would then box vectors.
+     * {@link #two} for four rows at a time, r to u. Calls no methods of its own: the JIT stops inlining those in a method that has grown as large as
+     * this one, and would then box vectors.
      */
-    private static void four(int k, MemorySegment segment, long start, long step, float[] x, int xStart, float[] sums) {
+    private static void four(int count, int k, MemorySegment segment, long start, long step, float[] x, int xStart, float[] sums) {
         MemorySegment w = NativeView.of(segment);
+        int xEnd = xStart + k;
+        int xAt = xStart;
+        int to = 0;
         FloatVector r0 = FloatVector.zero(SPECIES);
         FloatVector r1 = r0;
         FloatVector r2 = r0;
@@ -152,12 +188,12 @@ final class RowProductsLoop implements RowProducts {
         FloatVector u1 = r0;
         FloatVector u2 = r0;
         FloatVector u3 = r0;
-        for (int i = 0; i < k; i += STEP) {
+        for (int i = 0; i < count * k; i += STEP) {
             long at = start + i * BYTES;
-            FloatVector x0 = FloatVector.fromArray(SPECIES, x, xStart + i);
-            FloatVector x1 = FloatVector.fromArray(SPECIES, x, xStart + i + LANES);
-            FloatVector x2 = FloatVector.fromArray(SPECIES, x, xStart + i + 2 * LANES);
-            FloatVector x3 = FloatVector.fromArray(SPECIES, x, xStart + i + 3 * LANES);
+            FloatVector x0 = FloatVector.fromArray(SPECIES, x, xAt);
+            FloatVector x1 = FloatVector.fromArray(SPECIES, x, xAt + LANES);
+            FloatVector x2 = FloatVector.fromArray(SPECIES, x, xAt + 2 * LANES);
+            FloatVector x3 = FloatVector.fromArray(SPECIES, x, xAt + 3 * LANES);
             FloatVector rw0 = FloatVector.fromMemorySegment(SPECIES, w, at, ORDER);
             FloatVector rw2 = FloatVector.fromMemorySegment(SPECIES, w, at + 2 * VECTOR, ORDER);
             FloatVector rw1 = PAIRS ? rw0 : FloatVector.fromMemorySegment(SPECIES, w, at + VECTOR, ORDER);
@@ -193,11 +229,32 @@ final class RowProductsLoop implements RowProducts {
             u1 = x1.fma(PAIRS ? uw1.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : uw1, u1);
             u2 = x2.fma(PAIRS ? uw2.reinterpretAsInts().lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : uw2, u2);
             u3 = x3.fma(PAIRS ? uw3.reinterpretAsInts().and(UPPER).reinterpretAsFloats() : uw3, u3);
+            xAt += STEP;
+            if (xAt == xEnd) {
+                r0.add(r1).add(r2.add(r3)).intoArray(sums, to);
+                s0.add(s1).add(s2.add(s3)).intoArray(sums, to + count * LANES);
+                t0.add(t1).add(t2.add(t3)).intoArray(sums, to + 2 * count * LANES);
+                u0.add(u1).add(u2.add(u3)).intoArray(sums, to + 3 * count * LANES);
+                to += LANES;
+                xAt = xStart;
+                r0 = FloatVector.zero(SPECIES);
+                r1 = r0;
+                r2 = r0;
+                r3 = r0;
+                s0 = r0;
+                s1 = r0;
+                s2 = r0;
+                s3 = r0;
+                t0 = r0;
+                t1 = r0;
+                t2 = r0;
+                t3 = r0;
+                u0 = r0;
+                u1 = r0;
+                u2 = r0;
+                u3 = r0;
+            }
         }
-        r0.add(r1).add(r2.add(r3)).intoArray(sums, 0);
-        s0.add(s1).add(s2.add(s3)).intoArray(sums, LANES);
-        t0.add(t1).add(t2.add(t3)).intoArray(sums, 2 * LANES);
-        u0.add(u1).add(u2.add(u3)).intoArray(sums, 3 * LANES);
     }
 
     /** The vector at a distance of some vectors from an element; for bf16 it contains pairs. */

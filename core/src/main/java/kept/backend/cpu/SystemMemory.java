@@ -15,12 +15,16 @@ import java.util.Optional;
  *
  * <p>With pages of 4 KiB a kernel that streams through gigabytes waits for a translation of addresses every 64 cache lines, and the processor's
  * prefetcher stops at each page's end. On Linux an anonymous mapping with the advice {@code MADV_HUGEPAGE} gets large pages when it is first touched,
- * if the system allows it ({@code /sys/kernel/mm/transparent_hugepage/enabled} is {@code madvise}, as usual, or {@code always}). The arena's own
- * allocation cannot be advised in time, because it writes zeros at once. On other systems, and without native access, blocks come from the arena.
+ * if the system allows it ({@code /sys/kernel/mm/transparent_hugepage/enabled} is {@code madvise}, as usual, or {@code always}), for those of its
+ * pages that lie in it as a whole; so blocks begin at a boundary of large pages, else one of 2 MiB would have none. The arena's own allocation cannot
+ * be advised in time, because it writes zeros at once. On other systems, and without native access, blocks come from the arena.
  */
 final class SystemMemory {
     /** The size of a large page on x86-64, and on AArch64 with pages of 4 KiB. */
     static final long LARGE_PAGE = 2 << 20;
+
+    /** A multiple of the size of pages on every system: 64 KiB is the largest that Linux has on machines with a JDK. */
+    private static final long PAGE = 1 << 16;
 
     /** {@code PROT_READ | PROT_WRITE}; this and the following are the same on every Linux that has a JDK 25. */
     private static final int READ_AND_WRITE = 1 | 2;
@@ -98,7 +102,7 @@ final class SystemMemory {
                 if ((int) mprotect.invokeExact(address, (long) code.length, READ_AND_EXECUTE) == 0) {
                     return Optional.of(pages);
                 }
-                unmap(pages);
+                unmap(address, code.length);
                 return Optional.empty();
             } catch (RuntimeException | Error e) {
                 throw e;
@@ -107,25 +111,44 @@ final class SystemMemory {
             }
         }
 
+        /** Maps a large page more than needed, and gives back what is before the first boundary of large pages and after the block. */
         @SuppressWarnings("restricted")
         MemorySegment map(Arena arena, long bytes) {
+            long size = Math.ceilDiv(bytes, PAGE) * PAGE;
+            long mapped;
             try {
-                long address = (long) mmap.invokeExact(0L, bytes, READ_AND_WRITE, PRIVATE_AND_ANONYMOUS, -1, 0L);
-                if (address == MAP_FAILED) {
-                    throw new OutOfMemoryError("the system has no room for %d bytes".formatted(bytes));
-                }
-                int _ = (int) madvise.invokeExact(address, bytes, MADV_HUGEPAGE); // Only advice: without it pages are small.
-                return MemorySegment.ofAddress(address).reinterpret(bytes, arena, this::unmap);
+                mapped = (long) mmap.invokeExact(0L, size + LARGE_PAGE, READ_AND_WRITE, PRIVATE_AND_ANONYMOUS, -1, 0L);
             } catch (RuntimeException | Error e) {
                 throw e;
             } catch (Throwable e) {
                 throw new AssertionError(e);
             }
+            if (mapped == MAP_FAILED) {
+                throw new OutOfMemoryError("the system has no room for %d bytes".formatted(bytes));
+            }
+            long before = -mapped & LARGE_PAGE - 1;
+            long address = mapped + before;
+            unmap(mapped, before);
+            unmap(address + size, LARGE_PAGE - before);
+            advise(address, size);
+            return MemorySegment.ofAddress(address).reinterpret(bytes, arena, _ -> unmap(address, size));
         }
 
-        private void unmap(MemorySegment block) {
+        /** Only advice: without it pages are small. */
+        private void advise(long address, long bytes) {
             try {
-                int _ = (int) munmap.invokeExact(block.address(), block.byteSize());
+                int _ = (int) madvise.invokeExact(address, bytes, MADV_HUGEPAGE);
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+        }
+
+        private void unmap(long address, long bytes) {
+            if (bytes == 0) {
+                return;
+            }
+            try {
+                int _ = (int) munmap.invokeExact(address, bytes);
             } catch (Throwable e) {
                 throw new AssertionError(e);
             }

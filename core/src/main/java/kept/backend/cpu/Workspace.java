@@ -19,6 +19,8 @@ final class Workspace {
         RIGHT,
         /** A row of a matrix, widened. */
         ROW,
+        /** Sums of dot products by lane, a vector for each row of a matrix. */
+        LANES,
         /** Scales of rows of a matrix in blocks, widened. */
         SCALES,
         /** The right sides of a triangular system. */

@@ -47,11 +47,13 @@ class SystemMemoryTest {
             MemorySegment block = SystemMemory.allocate(arena, LARGE, MemoryPool.ALIGNMENT);
             address = block.address();
             assertThat(mapped(address)).isTrue();
+            assertThat(address % SystemMemory.LARGE_PAGE).as("whole large pages from its beginning on").isZero();
             if (Files.exists(Path.of("/sys/kernel/mm/transparent_hugepage/enabled"))) {
                 assertThat(flags(address)).as("advised to have large pages").contains("hg");
             }
         }
         assertThat(mapped(address)).isFalse();
+        assertThat(mapped(address + LARGE - 1)).isFalse();
     }
 
     @Test
