@@ -154,8 +154,8 @@ final class BlockRowProducts {
     }
 
     /**
-     * {@link #one} of four times count rows, four at a time, r to u, each a distance of rows after the one before; in one loop, which calls no methods
-     * of its own, as {@link RowProductsLoop} explains. If there are several rows of each, their elements are whole steps.
+     * {@link #one} of four times count rows, four at a time, r to u, each a distance of rows after the one before; in one loop, which calls no
+     * methods of its own, as {@link RowProductsLoop} explains. If there are several rows of each, their elements are whole steps.
      */
     private static void four(int count, Blocks w, int row, int distance, float[] scales, float[] x, int xStart, float[] sums) {
         MemorySegment codes = NativeView.of(w.codes());
