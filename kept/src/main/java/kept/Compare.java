@@ -52,11 +52,10 @@ public final class Compare extends Program {
     @ArgGroup(multiplicity = "1", order = 1)
     private Source source;
 
-    @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,channel,calibrated,exact", order = 2,
-            converter = LowerCase.class,
+    @Option(names = "--mappings", paramLabel = "NAMES", split = ",", order = 2, converter = LowerCase.class,
             description = "Mappings, separated by commas: opm, exact, calibrated or, with anchor and ridge, calibrated:0.2:1e-5, calibrated:search; "
                     + "and ones (norms set to one), centred (OPM of a stream without means), channel (the best weight of each channel, measured)"
-                    + " (default: ${DEFAULT-VALUE}).")
+                    + " (default: ones,opm,channel,calibrated,exact, except what the teacher cannot have).")
     private List<String> mappings;
 
     @Reads
@@ -142,8 +141,11 @@ public final class Compare extends Program {
     }
 
     private void compare(Path directory) {
-        ComparisonRun run = ComparisonRun.of(directory).mappings(mappings.toArray(String[]::new)).evaluationTokens(heldOut.tokens()).seed(seed)
+        ComparisonRun run = ComparisonRun.of(directory).evaluationTokens(heldOut.tokens()).seed(seed)
                 .dtypes(dtypes.stream().map(WeightType::dtype).toArray(DType[]::new));
+        if (mappings != null) {
+            run.mappings(mappings.toArray(String[]::new));
+        }
         domains().forEach(run::heldOut);
         students.forEach(run::student);
         if (heldOut.sequenceLength() != null) {

@@ -1,6 +1,7 @@
 package kept;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -11,10 +12,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
+import kept.mapping.MappingException;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
 import kept.model.Weights;
+import kept.run.ComparisonRun;
 import kept.run.ModelWriter;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
@@ -145,6 +148,16 @@ class CompareTest {
         assertThat(student(result, "calibrated", "f32")).isEqualTo(student(result, "file", ""));
         assertThat(compare(Stream.of(common, new Object[] {"--seed", 1}).flatMap(Stream::of).toArray()).code()).isZero();
         assertThat(student(JSON.readTree(json.toFile()), "calibrated", "f32")).as("other sequences").isNotEqualTo(student(result, "file", ""));
+    }
+
+    @Test
+    void theUsualMappingsAreThoseThatATeacherCanHave() {
+        Path olmo = FamilyCheckpoint.resource("olmo");
+        assertThat(ComparisonRun.of(olmo).needsCalibration()).as("of channel").isTrue();
+        assertThatThrownBy(() -> ComparisonRun.of(olmo).mappings("opm", "calibrated").needsCalibration()).isInstanceOf(MappingException.class)
+                .hasMessageContaining("OLMo has none");
+        assertThatThrownBy(() -> ComparisonRun.of(Fixtures.path("llama")).needsCalibration()).isInstanceOf(MappingException.class)
+                .hasMessageContaining("nothing to map");
     }
 
     @Test

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import kept.calibration.Calibration;
@@ -19,6 +20,7 @@ import kept.evaluation.TokenScores;
 import kept.generation.ConversationEncoder;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
+import kept.mapping.MappingException;
 import kept.mapping.NormProbe;
 import kept.mapping.NormStatistics;
 import kept.model.CheckpointWeights;
@@ -39,8 +41,11 @@ import kept.tokenizer.Tokenizer;
  * }</pre>
  */
 public final class ComparisonRun {
+    private static final List<String> USUAL_MAPPINGS = List.of("ones", "opm", "channel", "calibrated", "exact");
+
     private final Path teacher;
-    private List<String> mappings = List.of("ones", "opm", "channel", "calibrated", "exact");
+    /** Null for the usual ones. */
+    private List<String> mappings;
     private final SequencedMap<String, Path> students = new LinkedHashMap<>();
     private List<DType> dtypes = List.of(DType.F32, DType.BF16);
     private final SequencedMap<String, Corpus> texts = new LinkedHashMap<>();
@@ -79,7 +84,8 @@ public final class ComparisonRun {
     }
 
     /**
-     * The mappings to compare; {@code ones}, {@code opm}, {@code channel}, {@code calibrated} and {@code exact} unless set.
+     * The mappings to compare; unless set {@code ones}, {@code opm}, {@code channel}, {@code calibrated} and {@code exact}, except those that the
+     * teacher cannot have.
      *
      * @param names their names, {@code calibrated} with or without anchor and ridge
      * @return this
@@ -216,7 +222,21 @@ public final class ComparisonRun {
     }
 
     private List<Mapping> tables(DecoderConfig config) {
-        return mappings.stream().map(name -> MappedStudents.table(name, config)).toList();
+        return names(config).stream().map(name -> MappedStudents.table(name, config)).toList();
+    }
+
+    private List<String> names(DecoderConfig config) {
+        return mappings != null || !config.architecture().isSource() ? Objects.requireNonNullElse(mappings, USUAL_MAPPINGS)
+                : USUAL_MAPPINGS.stream().filter(name -> canHave(config, name)).toList();
+    }
+
+    private static boolean canHave(DecoderConfig config, String mapping) {
+        try {
+            MappedStudents.table(mapping, config);
+            return true;
+        } catch (MappingException e) {
+            return false;
+        }
     }
 
     /**
@@ -230,6 +250,8 @@ public final class ComparisonRun {
     public Result run(Progress progress) {
         DecoderConfig config = DecoderConfig.read(teacher);
         List<Mapping> tables = tables(config);
+        USUAL_MAPPINGS.stream().filter(name -> mappings == null && !canHave(config, name)).forEach(name ->
+                progress.note("%s is left out, which this teacher cannot have: --mappings %s says why".formatted(name, name)));
         boolean isMeasured = tables.stream().anyMatch(table -> !table.measured().isEmpty());
         if (isMeasured && calibration == null) {
             throw new RunException("[compare] channel and calibrated measure on a text: name one");
@@ -249,7 +271,7 @@ public final class ComparisonRun {
             HeldOutTexts read = HeldOutTexts.read(texts, encoder, length, tokens, ranks, progress);
             progress.note(target.backend().description());
             int[][] sequences = isMeasured ? sequences(encoder, config, measuredTokens, progress) : new int[0][];
-            List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
+            List<MappedStudents.Student> mapped = names(config).stream().map(name -> made.make(name, sequences)).toList();
             return new Result(compare(config, checkpoint, mapped, new Evaluator(read.evaluations(), target, ranks, progress)), read.coverage());
         }
     }
