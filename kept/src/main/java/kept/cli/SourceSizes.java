@@ -3,8 +3,6 @@ package kept.cli;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.OptionalInt;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.DecoderConfigBuilder;
@@ -64,10 +62,7 @@ public final class SourceSizes {
         int count = 4;
         if (config == null) {
             builder = DecoderConfig.builder(chosen()).layers(6).intermediateSize(640).maxPositions(512);
-            if (tokenizer == null) {
-                // Those of the published models, which a small vocabulary may lack.
-                builder.bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty());
-            } else {
+            if (tokenizer != null) {
                 builder.vocabSize(tokenizer.vocabularySize()).bosTokenId(tokenizer.bos()).eosTokenIds(tokenizer.eos().stream().boxed().toList());
             }
         } else {

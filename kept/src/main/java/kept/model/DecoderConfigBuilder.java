@@ -31,18 +31,17 @@ public final class DecoderConfigBuilder {
     private boolean attentionOutputBias;
     private boolean mlpBias;
     private boolean tieWordEmbeddings;
+    /** Null for that of the architecture, if the vocabulary has it. */
     private OptionalInt bosTokenId;
+    /** Null for those of the architecture that the vocabulary has. */
     private List<Integer> eosTokenIds;
+    /** Null for that of the architecture, if the vocabulary has it. */
     private OptionalInt padTokenId;
     private DType dtype = DType.F32;
     private double initializerRange = 0.02;
 
     DecoderConfigBuilder(Architecture architecture) {
         this.architecture = architecture;
-        Family.SpecialTokens tokens = architecture.family().tokens();
-        bosTokenId = tokens.bos();
-        eosTokenIds = tokens.eos();
-        padTokenId = tokens.pad();
         architecture.family().putDefaults(this);
     }
 
@@ -325,8 +324,12 @@ public final class DecoderConfigBuilder {
         int keyValue = keyValueHeads == 0 ? heads : keyValueHeads;
         int dimension = headDimension == 0 && heads > 0 ? hiddenSize / heads : headDimension;
         int rotated = rotaryDimension == 0 ? dimension : rotaryDimension;
+        Family.SpecialTokens usual = architecture.family().tokens().within(vocabSize);
+        OptionalInt bos = bosTokenId == null ? usual.bos() : bosTokenId;
+        List<Integer> eos = eosTokenIds == null ? usual.eos() : eosTokenIds;
+        OptionalInt pad = padTokenId == null ? usual.pad() : padTokenId;
         return new DecoderConfig(architecture, vocabSize, hiddenSize, intermediateSize, layers, heads, keyValue, dimension, rotated, maxPositions,
-            activation, normEps, ropeTheta, ropeScaling, attentionBias, attentionOutputBias, mlpBias, tieWordEmbeddings, bosTokenId, eosTokenIds,
-            padTokenId, dtype, initializerRange);
+            activation, normEps, ropeTheta, ropeScaling, attentionBias, attentionOutputBias, mlpBias, tieWordEmbeddings, bos, eos, pad,
+            dtype, initializerRange);
     }
 }

@@ -65,16 +65,15 @@ final class DecoderConfigReader {
             .initializerRange(json.number("initializer_range", sizes.initializerRange()));
         family.normEpsKey().ifPresent(key -> builder.normEps(json.number(key, sizes.normEps())));
         family.rotaryFactor().ifPresent(usual -> builder.rotaryDimension(rotaryDimension(sizes.headDimension(), usual, rope)));
-        putTokens(family.tokens(), sizes.vocabSize(), builder);
+        putTokens(family.tokens().within(sizes.vocabSize()), builder);
         family.read(json, builder);
         return builder.build();
     }
 
-    private void putTokens(Family.SpecialTokens usual, int vocabSize, DecoderConfigBuilder builder) {
-        builder.bosTokenId(token("bos_token_id", usual.bos(), vocabSize));
-        builder.eosTokenIds(json.has("eos_token_id") || json.isNull("eos_token_id") ? json.integers("eos_token_id")
-            : usual.eos().stream().filter(id -> id < vocabSize).toList());
-        OptionalInt padding = token("pad_token_id", usual.pad(), vocabSize);
+    private void putTokens(Family.SpecialTokens usual, DecoderConfigBuilder builder) {
+        builder.bosTokenId(token("bos_token_id", usual.bos()));
+        builder.eosTokenIds(json.has("eos_token_id") || json.isNull("eos_token_id") ? json.integers("eos_token_id") : usual.eos());
+        OptionalInt padding = token("pad_token_id", usual.pad());
         // Early Llama checkpoints write -1 for no padding token.
         builder.padTokenId(padding.isPresent() && padding.getAsInt() == -1 ? OptionalInt.empty() : padding);
     }
@@ -183,15 +182,15 @@ final class DecoderConfigReader {
         return value;
     }
 
-    /** A special token: the usual one if the key is absent and the vocabulary has it, none if the key is null. */
-    private OptionalInt token(String key, OptionalInt usual, int vocabSize) {
+    /** A special token: the usual one if the key is absent, none if it is null. */
+    private OptionalInt token(String key, OptionalInt usual) {
         if (json.isNull(key)) {
             return OptionalInt.empty();
         }
         if (json.has(key)) {
             return OptionalInt.of(json.integer(key));
         }
-        return usual.isPresent() && usual.getAsInt() < vocabSize ? usual : OptionalInt.empty();
+        return usual;
     }
 
     private DType dtype() {

@@ -164,5 +164,14 @@ abstract class Family {
      * @param eos end of sequence
      * @param pad padding
      */
-    record SpecialTokens(OptionalInt bos, List<Integer> eos, OptionalInt pad) {}
+    record SpecialTokens(OptionalInt bos, List<Integer> eos, OptionalInt pad) {
+        /** Those that a vocabulary has. */
+        SpecialTokens within(int vocabSize) {
+            return new SpecialTokens(within(bos, vocabSize), eos.stream().filter(id -> id < vocabSize).toList(), within(pad, vocabSize));
+        }
+
+        private static OptionalInt within(OptionalInt id, int vocabSize) {
+            return id.isPresent() && id.getAsInt() < vocabSize ? id : OptionalInt.empty();
+        }
+    }
 }

@@ -424,4 +424,15 @@ class DecoderConfigTest {
     private static void refused(Path file, String problem) {
         assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(FileException.class).hasMessage("[config] " + file + ": " + problem);
     }
+
+    /** What a small vocabulary lacks is left out if the architecture says it, and refused if the caller does. */
+    @Test
+    void aVocabularyHasTheSpecialTokensOfItsModel() {
+        DecoderConfigBuilder small = DecoderConfig.builder(Architecture.STARCODER2).vocabSize(9).hiddenSize(8).intermediateSize(8).layers(1).heads(2);
+        assertThat(small.build().bosTokenId()).isEmpty();
+        assertThat(small.build().eosTokenIds()).isEmpty();
+        assertThat(small.vocabSize(50_257).build().bosTokenId()).hasValue(50_256);
+        assertThatThrownBy(() -> small.vocabSize(9).bosTokenId(OptionalInt.of(9)).build()).isInstanceOf(TensorException.class)
+                .hasMessage("[config] bos_token_id 9 is outside the vocabulary of 9");
+    }
 }
