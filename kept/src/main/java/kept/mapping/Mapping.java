@@ -99,7 +99,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      * @param name as users write it
      * @param source a source's configuration
      * @return the table
-     * @throws MappingException if there is no such mapping, or the source is not an Orion
+     * @throws MappingException if there is no such mapping, or it does not map the source
      */
     public static Mapping named(String name, DecoderConfig source) {
         return NamedMapping.of(name).table(source);

@@ -8,7 +8,7 @@ import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 import kept.tokenizer.TokenizerFiles;
 
-/** Copies a tokenizer to a new Orion, and identifies one. */
+/** Copies a tokenizer to a new checkpoint, and identifies one. */
 final class TokenizerCopy {
     private TokenizerCopy() {}
 
