@@ -542,11 +542,23 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return FLOAT * rows() * student.hiddenSize();
     }
 
-    /** The tensors that a layer's forward pass keeps: streams and norms, queries, keys and values, attention's result, and gate and up of the MLP. */
+    /**
+     * The tensors as wide as the MLP that a layer's forward pass keeps: gate and up, from which a fused kernel computes the product again; with another
+     * activation its result and the product too, and what it squares.
+     */
+    private long keptOfMlp() {
+        return switch (student.activation()) {
+            case SILU -> 2;
+            case RELU_SQUARED -> 5;
+            default -> 4;
+        };
+    }
+
+    /** The tensors that a layer's forward pass keeps: streams and norms, queries, keys and values, attention's result, and those of the MLP. */
     private long layerBytes() {
         long queries = (long) student.heads() * student.headDimension();
         long keys = (long) student.keyValueHeads() * student.headDimension();
-        long branches = 2L * student.hiddenSize() + 2 * queries + 2 * keys + 2L * student.intermediateSize();
+        long branches = 2L * student.hiddenSize() + 2 * queries + 2 * keys + keptOfMlp() * student.intermediateSize();
         return rows() * (FLOAT * (2L * student.hiddenSize() + 2 + student.heads()) + precision.activations.bytes() * branches);
     }
 
@@ -556,13 +568,22 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The tensors that the backward pass of the MLP allocates: the product, the gradients of its two factors (one in place), and a recomputed layer.
+     * The tensors that the backward pass of the MLP allocates: the product, the gradients of its two factors (one in place), what the derivative of
+     * another activation than SiLU computes beside them, and a recomputed layer.
      */
     private long layerBackwardBytes() {
         // Where activations are BF16, their gradients are as well, but for those of queries, keys and values between attention and rotation.
         long gradient = precision.isConverted() ? precision.activations.bytes() : FLOAT;
         long mlp = rows() * student.intermediateSize() * (2 * gradient + precision.activations.bytes());
-        return mlp + (checkpointing ? layerBytes() : 0);
+        return mlp + rows() * student.intermediateSize() * FLOAT * partsOfDerivative() + (checkpointing ? layerBytes() : 0);
+    }
+
+    private long partsOfDerivative() {
+        return switch (student.activation()) {
+            case GELU -> 5;
+            case GELU_TANH -> 11;
+            default -> 0;
+        };
     }
 
     private List<ModelTensor> trained() {

@@ -20,6 +20,7 @@ import kept.model.DecoderConfig;
 import kept.model.Lora;
 import kept.model.ModelTensor;
 import kept.model.Weights;
+import kept.nn.Activation;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.recording.RandomRecording;
@@ -78,6 +79,19 @@ class StepPlanTest {
         long measured = MemoryPeak.of(Device.cpu(), () -> run(plan, Communicator.single()));
         assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
                 .isCloseTo(1, Offset.offset(numbers.equals("8 bits") ? TOLERANCE_OF_CODES : TOLERANCE));
+    }
+
+    /** MLPs without a fused kernel keep more. */
+    @ParameterizedTest
+    @CsvSource({"SILU,8,false", "GELU_TANH,8,false", "GELU_TANH,16,true", "GELU,16,false", "GELU,8,true", "RELU,16,false", "RELU_SQUARED,8,false",
+        "RELU_SQUARED,4,true"})
+    void thePeakOfAnotherActivationIsThatOfTheRealStep(Activation activation, int batch, boolean checkpointing) {
+        DecoderConfig llama = smallOrion(DType.F32).toLlama().toBuilder().activation(activation).build();
+        var plan = new StepPlan(llama, StepPlan.bytesByConfig(llama), llama, ParameterSelection.parse("all"), batch, 1, 32, checkpointing, FULL,
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0);
+        long measured = MemoryPeak.of(Device.cpu(), () -> run(plan, Communicator.single()));
+        assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
+                .isCloseTo(1, Offset.offset(TOLERANCE));
     }
 
     private static void run(StepPlan plan, Communicator communicator) {
