@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
 import kept.model.Architecture;
@@ -19,6 +20,7 @@ import kept.tensor.Device;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -127,6 +129,24 @@ class RandomCheckpointTest {
         assertThat(output.resolve("README.md")).content().contains(architecture.className());
         ProgramRun mapped = ProgramRun.of("convert", "--model", output, "--mapping", "exact", "--output", directory.resolve("llama"));
         assertThat(mapped.code()).as(mapped.err()).isZero();
+    }
+
+    /** What a configuration says of heads holds unless other heads are asked for; then their shares do. */
+    @ParameterizedTest
+    @CsvSource({
+        "starcoder2-3b, '', 3072, 24, 2, 128, 128", "Minitron-8B-Base, '', 4096, 48, 8, 128, 64",
+        "starcoder2-3b, --hidden-size 64 --heads 4, 64, 4, 2, 16, 16", "stablelm-3b-4e1t, --hidden-size 64 --heads 2, 64, 2, 2, 32, 8",
+        "Minitron-4B-Base, --hidden-size 256, 256, 2, 2, 128, 64",
+    })
+    void aConfigurationKeepsItsHeads(String name, String options, int width, int heads, int keyValueHeads, int headDimension, int rotated) {
+        Path config = Path.of("src/test/resources/families/configs", name + ".json");
+        Path output = directory.resolve("source");
+        ProgramRun run = random(output, with(new Object[] {"--config", config, "--layers", 1, "--vocab-size", 300, "--intermediate-size", 64},
+                (Object[]) (options.isEmpty() ? new String[0] : options.split(" "))));
+        assertThat(run.code()).as(run.err()).isZero();
+        DecoderConfig read = DecoderConfig.read(output);
+        assertThat(List.of(read.hiddenSize(), read.heads(), read.keyValueHeads(), read.headDimension(), read.rotaryDimension()))
+                .containsExactly(width, heads, keyValueHeads, headDimension, rotated);
     }
 
     @Test

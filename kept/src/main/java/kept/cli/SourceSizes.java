@@ -3,6 +3,7 @@ package kept.cli;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.OptionalInt;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.DecoderConfigBuilder;
@@ -57,29 +58,7 @@ public final class SourceSizes {
      * @param tokenizer the source of vocabulary and special tokens if no configuration is named; may be null
      */
     public DecoderConfig resolve(Tokenizer tokenizer) {
-        DecoderConfigBuilder builder;
-        int width = 256;
-        int count = 4;
-        if (config == null) {
-            builder = DecoderConfig.builder(chosen()).layers(6).intermediateSize(640).maxPositions(512);
-            if (tokenizer != null) {
-                builder.vocabSize(tokenizer.vocabularySize()).bosTokenId(tokenizer.bos()).eosTokenIds(tokenizer.eos().stream().boxed().toList());
-            }
-        } else {
-            DecoderConfig known = OrionConfigs.named(config).orElseGet(this::read);
-            requireArchitecture(known);
-            builder = known.toBuilder();
-            width = known.hiddenSize();
-            count = hiddenSize != null && hiddenSize % known.headDimension() == 0 ? hiddenSize / known.headDimension() : known.heads();
-        }
-        width = hiddenSize != null ? hiddenSize : width;
-        count = heads != null ? heads : count;
-        requireWholeHeads(width, count);
-        int headDimension = width / Math.max(1, count);
-        builder.hiddenSize(width).heads(count).keyValueHeads(count).headDimension(headDimension);
-        if (config == null) {
-            builder.rotaryDimension(chosen().usualRotaryDimension(headDimension));
-        }
+        DecoderConfigBuilder builder = config == null ? small(tokenizer) : known();
         if (vocabSize != null) {
             builder.vocabSize(vocabSize);
         }
@@ -93,6 +72,44 @@ public final class SourceSizes {
             builder.maxPositions(positions);
         }
         return builder.build();
+    }
+
+    private DecoderConfigBuilder small(Tokenizer tokenizer) {
+        int width = hiddenSize != null ? hiddenSize : 256;
+        int count = heads != null ? heads : 4;
+        requireWholeHeads(width, count);
+        int headDimension = width / Math.max(1, count);
+        DecoderConfigBuilder builder = DecoderConfig.builder(chosen()).layers(6).intermediateSize(640).maxPositions(512).hiddenSize(width)
+                .heads(count).keyValueHeads(count).headDimension(headDimension).rotaryDimension(chosen().usualRotaryDimension(headDimension));
+        if (tokenizer != null) {
+            builder.vocabSize(tokenizer.vocabularySize()).bosTokenId(tokenizer.bos()).eosTokenIds(tokenizer.eos().stream().boxed().toList());
+        }
+        return builder;
+    }
+
+    /** What --config names, with other heads where another width or number of them is asked for, and without tokens that the vocabulary lacks. */
+    private DecoderConfigBuilder known() {
+        DecoderConfig known = OrionConfigs.named(config).orElseGet(this::read);
+        requireArchitecture(known);
+        DecoderConfigBuilder builder = known.toBuilder();
+        if (vocabSize != null) {
+            builder.bosTokenId(within(known.bosTokenId())).padTokenId(within(known.padTokenId()))
+                    .eosTokenIds(known.eosTokenIds().stream().filter(id -> id < vocabSize).toList());
+        }
+        if (hiddenSize == null && heads == null) {
+            return builder;
+        }
+        int width = hiddenSize != null ? hiddenSize : known.hiddenSize();
+        int count = heads != null ? heads : width % known.headDimension() == 0 ? width / known.headDimension() : known.heads();
+        requireWholeHeads(width, count);
+        int shared = known.keyValueHeads();
+        int headDimension = width / Math.max(1, count);
+        return builder.hiddenSize(width).heads(count).keyValueHeads(shared == known.heads() || count % shared != 0 ? count : shared)
+                .headDimension(headDimension).rotaryDimension((int) ((long) headDimension * known.rotaryDimension() / known.headDimension()));
+    }
+
+    private OptionalInt within(OptionalInt id) {
+        return id.isPresent() && id.getAsInt() < vocabSize ? id : OptionalInt.empty();
     }
 
     private Architecture chosen() {

@@ -543,8 +543,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The tensors as wide as the MLP that a layer's forward pass keeps: gate and up, from which a fused kernel computes the product again; with another
-     * activation its result and the product too, and what it squares.
+     * The tensors as wide as the MLP that a layer's forward pass keeps: gate and up, from which a fused kernel computes the product again; with
+     * another activation its result and the product too, and what it squares.
      */
     private long keptOfMlp() {
         return switch (student.activation()) {
