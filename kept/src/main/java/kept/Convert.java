@@ -148,7 +148,7 @@ public final class Convert extends Program {
     private void print(ConversionRun.Result result) {
         Mapping table = result.mapping();
         if (result.verifiedBytes() > 0) {
-            out().println("verified: %s, %s, all as in the source".formatted(
+            out().println("verified: %s, %s, all as the mapping computes them from the source".formatted(
                     Counts.of(table.rows().size(), "tensor"), Counts.of(result.verifiedBytes(), "byte")));
         }
         out().println("source: " + result.source());

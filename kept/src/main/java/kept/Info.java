@@ -39,7 +39,7 @@ public final class Info extends Program {
 
     static {
         MAPPINGS.put("exact", "loses rounding only");
-        MAPPINGS.put("opm", "loses what the norms add and subtract, most of which distill recovers");
+        MAPPINGS.put("opm", "loses the norms' biases and the subtraction of the mean, most of which distill recovers");
         MAPPINGS.put("calibrated", "loses little, measured on text (--calibration)");
     }
 

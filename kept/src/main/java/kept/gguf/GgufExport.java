@@ -93,8 +93,8 @@ public final class GgufExport {
     public static void requireLlama(Path directory, DecoderConfig config) {
         if (config.architecture() != Architecture.LLAMA) {
             throw new FileException(OPERATION, directory,
-                    "is an %s, and a Llama is written: make one of it first, with kept distill, or kept convert --model %s --output DIR"
-                            .formatted(config.architecture().className(), directory));
+                    ("its architecture is %s, and only a Llama can be exported: map it first, with kept distill, or kept convert --model %s "
+                            + "--output DIR").formatted(config.architecture().className(), directory));
         }
         if (config.activation() != Activation.SILU) {
             throw new FileException(OPERATION, directory, "its MLP has another activation than SiLU (hidden_act in config.json), which llama.cpp's "

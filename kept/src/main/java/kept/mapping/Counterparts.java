@@ -32,7 +32,7 @@ final class Counterparts {
         return source.architecture().name(tensor);
     }
 
-    /** The tensor of the source that a weight or bias of the target's takes the place of. */
+    /** The name of the source's tensor in whose place the target has a weight or bias. */
     String counterpart(TensorName id) {
         if (!source.architecture().isGated()) {
             if (id.role() == TensorRole.GATE) {
@@ -99,7 +99,7 @@ final class Counterparts {
         };
     }
 
-    /** A computation that takes a norm's gain as one of its sources, which it gets of the norm's weight. */
+    /** A computation one of whose sources is a norm's gain, for a source with the norm's weight. */
     Transform ofGain(Transform transform, int index) {
         return source.architecture().norm() == NormKind.LAYER_AROUND_ONE ? new AroundOne(transform, index) : transform;
     }

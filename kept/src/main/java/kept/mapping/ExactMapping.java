@@ -23,8 +23,8 @@ final class ExactMapping {
     /** a: the factor of the stream of an Orion. Weights of the usual size, 0.01 to 0.1, stay normal numbers in f16. */
     static final double ORION_SCALE = 0x1p-6;
     /**
-     * a of the other sources, whose error is a quarter: weights of the usual size are about the least normal number of f16, below which its precision
-     * is that of a relative rounding still.
+     * a of the other sources: smaller, so that the additional layer's constants are larger beside the stream, and the part of the stream that remains
+     * in its output is a quarter. Weights of the usual size are then about f16's least normal number, where its rounding is as fine as elsewhere.
      */
     static final double STREAM_SCALE = 0x1p-8;
     /**

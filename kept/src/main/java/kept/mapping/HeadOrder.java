@@ -8,10 +8,10 @@ import kept.tensor.Tensor;
 /**
  * A tensor of queries or keys, {@code [heads * D, ...]}, whose rows are in the order in which a Llama rotates them ({@link PartialRotation}).
  *
- * @param of computes the tensor in the source's order
+ * @param inner computes the tensor in the source's order
  * @param rotation the features of a head that are rotated
  */
-public record HeadOrder(Transform of, PartialRotation rotation) implements Transform {
+public record HeadOrder(Transform inner, PartialRotation rotation) implements Transform {
     @Override
     public String method() {
         return "rotary";
@@ -19,7 +19,7 @@ public record HeadOrder(Transform of, PartialRotation rotation) implements Trans
 
     @Override
     public Tensor apply(List<Tensor> sources, Shape shape) {
-        Tensor given = of.apply(sources, shape);
+        Tensor given = inner.apply(sources, shape);
         int[] order = rotation.order();
         long width = order.length;
         long heads = shape.size(0) / width;

@@ -105,7 +105,9 @@ abstract class Family {
     abstract void putDefaults(DecoderConfigBuilder builder);
 
     /** The keys that {@link #read} and {@link #refuse} read. */
-    abstract Set<String> keys();
+    Set<String> keys() {
+        return Set.of("attention_bias", "mlp_bias");
+    }
 
     /**
      * Refuses values of config.json that no decoder here can compute.
@@ -117,7 +119,9 @@ abstract class Family {
     }
 
     /** Reads the {@link #keys} into a builder with the usual values. */
-    abstract void read(JsonObject json, DecoderConfigBuilder builder);
+    void read(JsonObject json, DecoderConfigBuilder builder) {
+        builder.attentionBias(json.flag("attention_bias", false)).mlpBias(json.flag("mlp_bias", false));
+    }
 
     /** Writes the {@link #keys}. */
     abstract void write(DecoderConfig config, Map<String, Object> json);
@@ -127,7 +131,9 @@ abstract class Family {
      *
      * @throws TensorException if this architecture has others
      */
-    abstract void check(Biases biases);
+    void check(Biases biases) {
+        require(biases.attentionOutput() == biases.attention(), "%s has biases in all projections of attention or in none", label);
+    }
 
     /** The classes in {@code auto_map} whose code this package replaces. */
     Set<String> ownCode() {

@@ -4,8 +4,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
-import kept.io.JsonObject;
 
 /** Llama (arXiv 2302.13971): RMSNorm with weight; projections have biases if the configuration says so. */
 final class LlamaFamily extends Family {
@@ -39,26 +37,11 @@ final class LlamaFamily extends Family {
     }
 
     @Override
-    Set<String> keys() {
-        return Set.of("attention_bias", "mlp_bias");
-    }
-
-    @Override
-    void read(JsonObject json, DecoderConfigBuilder builder) {
-        builder.attentionBias(json.flag("attention_bias", false)).mlpBias(json.flag("mlp_bias", false));
-    }
-
-    @Override
     void write(DecoderConfig config, Map<String, Object> json) {
         json.put("attention_bias", config.attentionBias());
         json.put("attention_dropout", 0.0);
         json.put("mlp_bias", config.mlpBias());
         json.put("pretraining_tp", 1);
         putHeadDimension(config, json);
-    }
-
-    @Override
-    void check(Biases biases) {
-        require(biases.attentionOutput() == biases.attention(), "Llama has biases in all projections of attention or in none");
     }
 }

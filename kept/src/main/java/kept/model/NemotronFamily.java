@@ -5,8 +5,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
-import java.util.Set;
-import kept.io.JsonObject;
 import kept.nn.Activation;
 
 /**
@@ -54,24 +52,9 @@ final class NemotronFamily extends Family {
     }
 
     @Override
-    Set<String> keys() {
-        return Set.of("attention_bias", "mlp_bias");
-    }
-
-    @Override
-    void read(JsonObject json, DecoderConfigBuilder builder) {
-        builder.attentionBias(json.flag("attention_bias", false)).mlpBias(json.flag("mlp_bias", false));
-    }
-
-    @Override
     void write(DecoderConfig config, Map<String, Object> json) {
         json.put("attention_bias", config.attentionBias());
         json.put("mlp_bias", config.mlpBias());
         putHeadDimension(config, json);
-    }
-
-    @Override
-    void check(Biases biases) {
-        require(biases.attentionOutput() == biases.attention(), "Nemotron has biases in all projections of attention or in none");
     }
 }

@@ -60,7 +60,7 @@ final class OlmoFamily extends Family {
 
     @Override
     void check(Biases biases) {
-        require(biases.attentionOutput() == biases.attention(), "OLMo has biases in all projections of attention or in none");
+        super.check(biases);
         require(!biases.mlp(), "OLMo's MLP has no biases");
     }
 }

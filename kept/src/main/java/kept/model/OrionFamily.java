@@ -5,7 +5,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import kept.io.JsonObject;
 import kept.nn.Activation;
 
 /** Orion-14B (arXiv 2401.12246): LayerNorm with weight and bias, no other biases. */
@@ -48,16 +47,6 @@ final class OrionFamily extends Family {
     @Override
     void putDefaults(DecoderConfigBuilder builder) {
         builder.maxPositions(4096).normEps(1e-5);
-    }
-
-    @Override
-    Set<String> keys() {
-        return Set.of("attention_bias", "mlp_bias");
-    }
-
-    @Override
-    void read(JsonObject json, DecoderConfigBuilder builder) {
-        builder.attentionBias(json.flag("attention_bias", false)).mlpBias(json.flag("mlp_bias", false));
     }
 
     @Override

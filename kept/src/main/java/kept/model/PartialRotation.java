@@ -10,7 +10,7 @@ import kept.tensor.TensorException;
  * How a Llama, which rotates all D features of a head, rotates only the first R as another model does. A Llama rotates the features i and
  * {@code i + D / 2} together, the other model i and {@code i + R / 2}; the features are therefore in another {@linkplain #order order}. The
  * frequencies of the pairs that are not rotated are divided by a number so large that their angles are 0 at every position
- * ({@link RopeScaling.LongRope}), and those of the others by what makes the source's frequencies of the Llama's.
+ * ({@link RopeScaling.LongRope}), and those of the others by the ratio of the Llama's frequency to the source's.
  *
  * @param headDimension D
  * @param rotaryDimension R, at most D
