@@ -1,7 +1,6 @@
 package kept;
 
 import java.nio.file.Path;
-import java.util.List;
 import kept.cli.ByteSize;
 import kept.cli.MappingOptions;
 import kept.cli.ModelDirectory;
@@ -16,12 +15,12 @@ import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.mapping.Mapping;
 import kept.mapping.TargetDescription;
+import kept.mapping.UsualMapping;
 import kept.model.DecoderConfig;
-import kept.nn.Activation;
-import kept.nn.RopeScaling;
 import kept.run.ConversionRun;
 import kept.run.MappingChoice;
 import kept.safetensors.CheckpointWriter;
+import kept.tensor.DType;
 import kept.text.Counts;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,15 +38,6 @@ import picocli.CommandLine.Option;
     "there, also after a kill, and the output has the same bytes."
 })
 public final class Convert extends Program {
-    /** Shown where the user has left the mapping open; the figures are those of docs/fidelity.md. */
-    private static final List<String> LOSS_OF_OPM = List.of(
-            "note: opm, the default mapping, drops the biases of the norms: KL 0.1 to 0.6 on small teachers, most of which distill recovers",
-            "note: --mapping exact (biases, one more layer) loses only rounding; calibrated (a plain Llama, measures on text) 1/500 of opm's loss");
-
-    /** Of a source whose norms have no biases. */
-    private static final List<String> LOSS_WITHOUT_CENTRING = List.of(
-            "note: opm, the default mapping, loses the means that the norms subtract; --mapping exact, as plain a Llama, loses only rounding");
-
     @Reads
     @Option(names = "--model", paramLabel = "DIR", converter = ModelDirectory.class, required = true,
             description = "The checkpoint to map: config.json, weights, tokenizer.")
@@ -121,17 +111,16 @@ public final class Convert extends Program {
 
     @Override
     protected int run() {
-        MappingChoice choice = mapping.choice();
         if (plan) {
-            DecoderConfig config = DecoderConfig.read(source);
-            Mapping.named(choice.name(), config).requireComplete();
-            PlanText.printMeasuring(choice, config, device.open(), out());
-            noteOpenMapping(config);
+            printPlan();
             return 0;
         }
-        ConversionRun run = ConversionRun.of(source, output).mapping(choice).dtype(dtype == null ? null : dtype.dtype())
+        ConversionRun run = ConversionRun.of(source, output).dtype(storedType())
                 .maxShardSize(maxShardSize).verify(verify).resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read())
                 .device(device.open()).keep(inputs()).ranks(ranks()).command(recipe());
+        if (!mapping.isOpen()) {
+            run.mapping(mapping.choice());
+        }
         if (ranks().rank() > 0) {
             run.follow();
         } else {
@@ -145,6 +134,24 @@ public final class Convert extends Program {
         return true;
     }
 
+    private DType storedType() {
+        return dtype == null ? null : dtype.dtype();
+    }
+
+    private void printPlan() {
+        DecoderConfig config = DecoderConfig.read(source);
+        MappingChoice choice = mapping.isOpen() ? MappingChoice.usual(config) : mapping.choice();
+        Mapping table = Mapping.named(choice.name(), config);
+        table.requireComplete();
+        if (choice.isCalibrated()) {
+            PlanText.printMeasuring(choice, config, device.open(), out());
+        }
+        PlanText.printConversion(table, storedType(), out());
+        if (mapping.isOpen()) {
+            UsualMapping.notes(config).forEach(err()::println);
+        }
+    }
+
     private void print(ConversionRun.Result result) {
         Mapping table = result.mapping();
         if (result.verifiedBytes() > 0) {
@@ -154,27 +161,8 @@ public final class Convert extends Program {
         out().println("source: " + result.source());
         out().println("output: %s; %s mapped (%s), %d dropped".formatted(
                 result.output(), Counts.of(table.rows().size(), "tensor"), table.name(), table.dropped().size()));
-        boolean isSilu = table.target().activation() == Activation.SILU;
-        if (isSilu && table.target().layers() > table.source().layers()) {
-            out().println("%d layers, one more than the source, attention_bias and mlp_bias true: transformers, vLLM and llama.cpp honour both, "
-                    .formatted(table.target().layers()) + "an SGLang version that we read ignores mlp_bias");
-        }
-        if (!isSilu) {
-            out().println("%s: transformers honours hidden_act, vLLM with --model-impl transformers; llama.cpp's graph of a Llama and "
-                    .formatted(TargetDescription.of(table)) + "vLLM's and SGLang's own have SiLU alone, so kept export refuses it");
-        }
-        if (table.target().ropeScaling() instanceof RopeScaling.LongRope && !(table.source().ropeScaling() instanceof RopeScaling.LongRope)) {
-            out().println("rope_scaling longrope stops the frequencies of the features that the source does not rotate: transformers honours it"
-                    + (isSilu ? ", and kept export writes the factors as llama.cpp's rope_freqs" : ""));
-        }
+        out().println("form: " + TargetDescription.of(table));
+        out().println("engines: " + TargetDescription.engines(table.target()));
         out().println(output);
-        noteOpenMapping(table.source());
-    }
-
-    /** At the end: a failure is one line. */
-    private void noteOpenMapping(DecoderConfig config) {
-        if (mapping.isOpen()) {
-            (config.architecture().norm().hasBias() ? LOSS_OF_OPM : LOSS_WITHOUT_CENTRING).forEach(err()::println);
-        }
     }
 }

@@ -27,6 +27,8 @@ import kept.cli.VerboseOptions;
 import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.generation.LossTokens;
+import kept.mapping.NamedMapping;
+import kept.mapping.UsualMapping;
 import kept.model.DecoderConfig;
 import kept.recording.RecordedForm;
 import kept.report.ReportWriter;
@@ -361,6 +363,7 @@ public final class Distill extends Program {
     }
 
     private void distil(DistillationRun run, Path teacher, Device target) {
+        noteExactMapping(teacher);
         if (plan) {
             printPlan(run, teacher, target);
         } else if (record != null) {
@@ -369,6 +372,15 @@ public final class Distill extends Program {
             run.follow(progress());
         } else {
             print(run.run(progress(verbose.verbose())));
+        }
+    }
+
+    /** Where the mapping is left open, tells of one from which there is nothing to learn. */
+    private void noteExactMapping(Path teacher) {
+        if (mapping.isOpen() && student == null && ranks().rank() == 0
+                && UsualMapping.of(DecoderConfig.read(teacher)) == NamedMapping.EXACT) {
+            err().println("note: the student starts from opm; --mapping exact gives as plain a Llama that loses rounding only, without training: "
+                    + "kept convert writes it");
         }
     }
 

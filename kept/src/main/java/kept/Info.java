@@ -2,9 +2,9 @@ package kept;
 
 import java.math.BigDecimal;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
-import java.util.SequencedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
@@ -12,10 +12,12 @@ import kept.cli.ModelDirectory;
 import kept.cli.Program;
 import kept.cli.Reads;
 import kept.mapping.Mapping;
+import kept.mapping.NamedMapping;
 import kept.mapping.TargetDescription;
+import kept.mapping.UsualMapping;
 import kept.model.CheckpointWeights;
+import kept.model.ConfigNotes;
 import kept.model.DecoderConfig;
-import kept.nn.RopeScaling;
 import kept.run.Notes;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
@@ -34,15 +36,6 @@ import picocli.CommandLine.Parameters;
     "Shows what a checkpoint directory holds, and checks that its weights fit its config.json.",
     "With --devices it lists the devices to compute on, with the reason if one cannot be used."})
 public final class Info extends Program {
-    /** The mappings with what they lose. */
-    private static final SequencedMap<String, String> MAPPINGS = new LinkedHashMap<>();
-
-    static {
-        MAPPINGS.put("exact", "loses rounding only");
-        MAPPINGS.put("opm", "loses the norms' biases and the subtraction of the mean, most of which distill recovers");
-        MAPPINGS.put("calibrated", "loses little, measured on text (--calibration)");
-    }
-
     @ArgGroup(multiplicity = "1")
     private Subject subject;
 
@@ -106,9 +99,25 @@ public final class Info extends Program {
         out().println("heads             %d of dimension %d, %d for keys and values"
                 .formatted(config.heads(), config.headDimension(), config.keyValueHeads()));
         out().println("vocabulary        %d".formatted(config.vocabSize()));
-        out().println("positions         %d, rope theta %s, %s".formatted(config.maxPositions(), plain(config.ropeTheta()),
-                config.ropeScaling() instanceof RopeScaling.None ? "not scaled" : "scaled: " + config.ropeScaling()));
+        out().println("positions         %d%s, rope theta %s, %s".formatted(config.maxPositions(),
+                ConfigNotes.window(directory).isPresent() ? " (sliding_window)" : "", plain(config.ropeTheta()), config.ropeScalingInWords()));
+        out().println("rotated features  %s".formatted(config.rotaryDimension() == config.headDimension() ? "all of a head"
+                : "%d of a head's %d".formatted(config.rotaryDimension(), config.headDimension())));
         out().println("norm epsilon      %s".formatted(plain(config.normEps())));
+        out().println("MLP               %s%s".formatted(config.activationName(), config.architecture().isGated() ? "" : ", without a gate"));
+        out().println("biases            %s".formatted(biases(config)));
+        out().println("head              %s".formatted(config.tieWordEmbeddings() ? "tied to the embedding" : "of its own"));
+        try {
+            describeFiles(directory, config);
+        } finally {
+            // The mappings need config.json alone, so they are shown for a model without weights or with wrong ones too.
+            if (config.architecture().isSource()) {
+                printMappings(config);
+            }
+        }
+    }
+
+    private void describeFiles(Path directory, DecoderConfig config) {
         try (var checkpoint = Checkpoint.open(directory)) {
             describe(checkpoint);
             CheckpointWeights.requireTensors(checkpoint, config);
@@ -118,19 +127,36 @@ public final class Info extends Program {
             Notes.report(progress(), directory, checkpoint);
         }
         out().println("tokenizer         " + tokenizer(directory));
-        if (config.architecture().isSource()) {
-            MAPPINGS.forEach((mapping, cost) -> out().println("%-17s %s".formatted(mapping, mapped(mapping, cost, config))));
+    }
+
+    /** What each mapping makes of the model and loses, or why it cannot. */
+    private void printMappings(DecoderConfig config) {
+        for (NamedMapping mapping : UsualMapping.CHOICES) {
+            String name = "--mapping %s".formatted(mapping);
+            try {
+                Mapping table = mapping.table(config);
+                out().println("%s%s: %s".formatted(name, mapping == UsualMapping.of(config) ? " (default)" : "", TargetDescription.of(table)));
+                out().println("                  loses %s".formatted(mapping.loss(config)));
+                out().println("                  engines: %s".formatted(TargetDescription.engines(table.target())));
+            } catch (TensorException e) {
+                out().println("%s: not for this model: %s".formatted(name, e.getMessage().replaceFirst("^\\[[^]]*] ", "")));
+            }
         }
     }
 
-    /** What a mapping makes of the model and loses, or why it cannot. */
-    private static String mapped(String name, String cost, DecoderConfig config) {
-        try {
-            Mapping mapping = Mapping.named(name, config);
-            return TargetDescription.of(mapping) + "; " + cost;
-        } catch (TensorException e) {
-            return "not for this model: " + e.getMessage().replaceFirst("^\\[[^]]*] ", "");
+    /** The projections with biases. */
+    private static String biases(DecoderConfig config) {
+        List<String> places = new ArrayList<>();
+        if (config.attentionBias()) {
+            places.add(config.attentionOutputBias() ? "q, k, v, o" : "q, k, v");
         }
+        if (config.mlpBias()) {
+            places.add("MLP");
+        }
+        if (config.architecture().norm().hasBias()) {
+            places.add("norms");
+        }
+        return places.isEmpty() ? "none" : String.join(", ", places);
     }
 
     private static String plain(double value) {

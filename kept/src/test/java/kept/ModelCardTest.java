@@ -50,7 +50,9 @@ class ModelCardTest {
         assertThat(metadata()).containsExactly("library_name: transformers", "pipeline_tag: text-generation", "tags:", "- llama", "- orion", "- kept",
                 "- exact");
         assertThat(card()).contains("# orion as a Llama", "| mapping | `exact` |", "| source | `orion` |",
-                "| command | `kept convert --model %s --mapping exact` |".formatted(source));
+                "| command | `kept convert --model %s --mapping exact --output DIR` |".formatted(source), "## Form",
+                "It is a Llama of 3 layers, one more than the source, with biases in attention and MLP.",
+                "Engines: transformers, vLLM, llama.cpp; not SGLang, which ignores mlp_bias.");
         assertThat(card()).anyMatch(line -> line.matches("\\| fingerprint of the source \\| `[0-9a-f]{16}` \\|"))
                 .anyMatch(line -> line.startsWith("| written by | `kept ")).anyMatch(line -> line.startsWith("It was not measured."))
                 .anyMatch(line -> line.startsWith("The source has no licence file"));
@@ -143,7 +145,7 @@ class ModelCardTest {
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(card()).contains("| tokens of training | `256` |", "| text | KL | top-1 | perplexity of the source | of this model |");
         assertThat(card()).anyMatch(line -> line.matches("\\| corpus \\| .* \\| [0-9.]+ % \\| [0-9.]+ \\| [0-9.]+ \\|"))
-                .anyMatch(line -> line.startsWith("| command | `kept distill --teacher ") && !line.contains("--output"));
+                .anyMatch(line -> line.startsWith("| command | `kept distill --teacher ") && line.endsWith(" --output DIR` |"));
     }
 
     @Test

@@ -114,7 +114,23 @@ def common_variants(family):
     for scaling in ({"rope_type": "linear"}, {"rope_type": "linear", "factor": 0}, {"rope_type": "linear", "factor": -2.0}, {"factor": 2.0},
                     {"rope_type": "spiral", "factor": 2.0}, {"rope_type": "longrope", "factor": 2.0}, "linear", 2.0):
         yield {"rope_scaling": scaling}, "refused"
-    for value in ("mish2", "", 3):
+    # The form of transformers 5, whose object has the base too.
+    for scaling in SCALINGS.values():
+        yield {"rope_theta": REMOVED, "rope_parameters": scaling | {"rope_theta": 5000.0}}, "either"
+    for scaling in ({"rope_type": "linear"}, {"rope_type": "linear", "factor": "2"}, {"rope_type": 7}, {"rope_type": "spiral"},
+                    {"rope_type": "default", "rope_theta": 0}, {"rope_type": "default", "rope_theta": "many"}, [1.0], True):
+        yield {"rope_theta": REMOVED, "rope_parameters": scaling}, "refused"
+    # A key that is null is taken as absent.
+    yield {"num_key_value_heads": None}, "either", {"num_key_value_heads": 4 if family == "nemotron" else REMOVED}
+    for key in ("max_position_embeddings", "rope_theta", "tie_word_embeddings", "initializer_range"):
+        yield {key: None}, "read", {key: REMOVED}
+    for key in ("num_key_value_heads", "max_position_embeddings", "bos_token_id"):
+        yield {key: HUGE}, "refused"
+    yield {"rope_scaling": None}, "read"
+    yield {"rope_scaling": {}}, "read", {}
+    for value in (-0.02, "small", [0.02]):
+        yield {"initializer_range": value}, "refused"
+    for value in ("mish2", "", 3, ["silu"], {"name": "silu"}, True):
         yield {"hidden_act": value}, "refused"
     # A key that is null is taken as absent, except those of tokens.
     yield {"hidden_act": None}, "read", {}
@@ -144,14 +160,22 @@ def common_variants(family):
 def own_variants(family):
     eps = NORM_EPS[family]
     if eps:
-        for value in (0, -1e-5, "small", 1e-60):
+        for value in (0, -1e-5, "small", 1e-60, 1e60, True, [1e-5]):
             yield {eps: value}, "refused"
+        yield {eps: None}, "read", {eps: REMOVED}
         yield {eps: REMOVED}, "read"
         yield {eps: 1e-6}, "read"
     if family in ("stablelm", "nemotron"):
         # int(16 * 0.05) = 0 and int(16 * 0.2) = 3 dimensions make no pairs.
-        for value in (0, -0.5, 1.5, "quarter", 0.05, 0.2):
+        for value in (0, -0.5, 1.5, "quarter", 0.05, 0.2, 1e300, True, [0.5]):
             yield {"partial_rotary_factor": value}, "refused"
+        # A former name, which transformers passes over; one that says something else would make another model.
+        usual = {"stablelm": 0.25, "nemotron": 0.5}[family]
+        for share in (REMOVED, None):
+            for value in (0.75, "half"):
+                yield {"partial_rotary_factor": share, "rope_pct": value}, "refused"
+            yield {"partial_rotary_factor": share, "rope_pct": usual}, "read", {"partial_rotary_factor": REMOVED}
+        yield {"partial_rotary_factor": 1.0, "rope_pct": 0.5}, "read"
         yield {"partial_rotary_factor": None}, "read", {"partial_rotary_factor": REMOVED}
         yield {"partial_rotary_factor": REMOVED}, "read"
         yield {"partial_rotary_factor": 1.0}, "read"
@@ -170,12 +194,19 @@ def own_variants(family):
         yield {"attention_bias": True}, "read"
         yield {"attention_bias": "true"}, "refused"
         yield {"attention_bias": REMOVED}, "read"
+        yield {"attention_bias": None}, "read", {}
         yield {"head_dim": 8}, "either"
     if family == "starcoder2":
         for value in (8, 64, 65, None):
             yield {"sliding_window": value}, "read"
-        for value in (0, -8, "8", 1.5):
+        for value in (0, -8, "8", 1.5, HUGE, [8], True):
             yield {"sliding_window": value}, "refused"
+        # transformers has no such key for this architecture.
+        for value in (8, 64, None):
+            yield {"sliding_window": value, "use_sliding_window": False}, "read"
+        yield {"sliding_window": 8, "use_sliding_window": True}, "read"
+        yield {"sliding_window": 8, "use_sliding_window": "no"}, "refused"
+        yield {"use_bias": None}, "read", {}
         yield {"use_bias": False}, "read"
         yield {"use_bias": REMOVED}, "read"
         yield {"use_bias": 1}, "refused"
@@ -186,6 +217,10 @@ def own_variants(family):
         yield {"use_qkv_bias": True}, "read"
         yield {"use_qkv_bias": REMOVED}, "read"
         yield {"use_qkv_bias": "no"}, "refused"
+        yield {"use_qkv_bias": None, "use_parallel_residual": None, "qk_layernorm": None}, "read", {}
+        for key in ("use_parallel_residual", "qk_layernorm"):
+            for value in ("false", 0):
+                yield {key: value}, "refused"
         yield {"use_parallel_residual": True}, "refused"
         yield {"use_parallel_residual": REMOVED}, "read"
         yield {"qk_layernorm": True}, "refused"
@@ -200,6 +235,9 @@ def own_variants(family):
         yield {"head_dim": 16, "num_attention_heads": 6}, "read"
         yield {"head_dim": 7}, "refused"
         yield {"head_dim": 0}, "refused"
+        yield {"head_dim": None}, "read"
+        yield {"head_dim": HUGE}, "refused"
+        yield {"attention_bias": None, "mlp_bias": None}, "read", {}
 
 
 def main():

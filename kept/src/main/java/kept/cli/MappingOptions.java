@@ -22,8 +22,9 @@ public final class MappingOptions {
     private CommandSpec program;
 
     @Option(names = "--mapping", paramLabel = "NAME", order = 6,
-            description = "opm (default): RMSNorms from LayerNorms; exact: the same function, with attention_bias, mlp_bias and one more layer;"
-                    + " calibrated: corrected by least squares on a text, no shape changes.")
+            description = "opm: RMSNorms from LayerNorms; exact: the same function, with attention_bias, mlp_bias and one more layer where the norms"
+                    + " have biases; calibrated: corrected by least squares on a text, no shape changes (default: opm; convert takes exact where the"
+                    + " norms have no biases, as in OLMo).")
     private MappingName mapping;
 
     @Reads

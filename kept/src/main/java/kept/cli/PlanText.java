@@ -6,11 +6,14 @@ import java.util.List;
 import java.util.stream.Collectors;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationCost;
+import kept.mapping.ConversionCost;
+import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
 import kept.report.TextTable;
 import kept.run.DistillationPlan;
 import kept.run.MachineMemory;
 import kept.run.MappingChoice;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.training.Sharding;
 import kept.training.StepPlan;
@@ -150,18 +153,33 @@ public final class PlanText {
     }
 
     /**
+     * Tells what a conversion takes, by config.json alone: its output, and where nothing is measured its memory.
+     *
+     * @param table the mapping
+     * @param stored the type of the output; null for that of config.json
+     * @param out where to
+     */
+    public static void printConversion(Mapping table, DType stored, PrintWriter out) {
+        ConversionCost cost = ConversionCost.of(table, stored);
+        if (table.measured().isEmpty()) {
+            out.println("nothing is measured: the mapping takes as long as copying the files");
+            out.println("in memory: %s".formatted(cost.largest().map(name -> "%s at most for tensors, while %s is computed".formatted(
+                    size(cost.memoryBytes()), name)).orElse("buffers only, because every tensor is copied")));
+        }
+        out.println("on disk: %s for the output's weights (%s)".formatted(
+                size(cost.outputBytes()), (stored == null ? table.source().dtype() : stored).label()));
+        out.flush();
+    }
+
+    /**
      * Tells what measuring a mapping takes, by config.json alone.
      *
-     * @param choice the mapping
+     * @param choice the mapping, {@code calibrated}
      * @param config the teacher's
      * @param device where it would be measured
      * @param out where to
      */
     public static void printMeasuring(MappingChoice choice, DecoderConfig config, Device device, PrintWriter out) {
-        if (!choice.isCalibrated()) {
-            out.println("nothing is measured: the mapping takes as long as copying, and memory for one tensor");
-            return;
-        }
         long tokens = choice.tokens(config);
         CalibrationCost cost = CalibrationCost.of(config, tokens, Double.isNaN(choice.options().anchor()));
         var memory = new TextTable("calibration", "in memory", "--spill DIR");

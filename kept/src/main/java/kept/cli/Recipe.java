@@ -11,13 +11,15 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /**
- * A command line as the recipe of its output: without the options that change no byte of the model (its place, resuming, processes and threads,
- * memory), so that the same model has the same recipe, whether it was made at once or resumed.
+ * A command line as the recipe of its output: without the options that change no byte of the model (resuming, processes and threads, memory), so
+ * that the same model has the same recipe, whether it was made at once or resumed. The output, whose place does not matter either, is {@code --output
+ * DIR}.
  */
 final class Recipe {
     private static final Set<String> FLAGS = Set.of("--resume", "--overwrite", "--allow-other-bits", "--verify", "--verbose", "--debug",
             "--checkpoint-activations");
-    private static final Set<String> WITH_VALUE = Set.of("--output", "--threads", "--rendezvous", "--shard", "--spill", "--save-every",
+    private static final String OUTPUT = "--output";
+    private static final Set<String> WITH_VALUE = Set.of(OUTPUT, "--threads", "--rendezvous", "--shard", "--spill", "--save-every",
             "--stop-after", "--tensorboard");
 
     private Recipe() {}
@@ -29,13 +31,18 @@ final class Recipe {
      */
     static String of(List<String> arguments) {
         List<String> kept = new ArrayList<>(List.of("kept"));
+        boolean hasOutput = false;
         for (int i = 0; i < arguments.size(); i++) {
             String name = arguments.get(i).replaceFirst("=.*", "");
+            hasOutput |= name.equals(OUTPUT);
             if (WITH_VALUE.contains(name)) {
                 i += name.equals(arguments.get(i)) ? 1 : 0;
             } else if (!FLAGS.contains(name)) {
                 kept.add(arguments.get(i));
             }
+        }
+        if (hasOutput) {
+            kept.addAll(List.of(OUTPUT, "DIR"));
         }
         return kept.stream().map(Recipe::quoted).collect(Collectors.joining(" "));
     }

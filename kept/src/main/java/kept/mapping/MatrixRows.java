@@ -11,7 +11,8 @@ import kept.tensor.Tensor;
  * in parallel, each by itself and from left to right, so the bits do not depend on the number of threads.
  */
 final class MatrixRows {
-    private static final long SLAB_ELEMENTS = 1 << 22;
+    /** The elements of the rows that are processed together. */
+    static final long SLAB_ELEMENTS = 1 << 22;
 
     private MatrixRows() {}
 

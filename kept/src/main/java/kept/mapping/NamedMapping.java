@@ -42,6 +42,30 @@ public enum NamedMapping {
     }
 
     /**
+     * What the Llama of a mapping loses.
+     *
+     * @param source a source's configuration, which the mapping supports
+     * @return as the end of a sentence
+     */
+    public String loss(DecoderConfig source) {
+        boolean hasBias = source.architecture().norm().hasBias();
+        return switch (this) {
+            case EXACT -> hasBias ? "rounding and, of the logits, the share eps / (2 r^2), with r the root mean square of the last stream: %.0e at 30"
+                    .formatted(source.normEps() / (2 * 30 * 30)) : "rounding only";
+            case OPM -> hasBias ? "the norms' biases and the subtraction of the mean, most of which distill recovers" : "the subtraction of the mean";
+            case CALIBRATED -> "little, measured on text (--calibration)";
+            case ONES -> "the norms' weights, biases and the subtraction of the mean";
+            case CENTRED -> "the norms' biases";
+        };
+    }
+
+    /** The name by which users choose it. */
+    @Override
+    public String toString() {
+        return name;
+    }
+
+    /**
      * Its table for a model.
      *
      * @param source a source's configuration

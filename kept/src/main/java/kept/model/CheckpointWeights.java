@@ -75,10 +75,21 @@ public final class CheckpointWeights implements Weights {
     public static void requireTensors(Checkpoint checkpoint, DecoderConfig config) {
         var weights = new CheckpointWeights(checkpoint);
         for (ModelTensor tensor : ModelTensor.of(config)) {
+            if (!checkpoint.contains(tensor.name())) {
+                requireNoBias(checkpoint, tensor, config);
+            }
             checked(checkpoint, tensor.name(), tensor.shape());
             weights.unused.remove(tensor.name());
         }
         weights.requireAllUsed(config);
+    }
+
+    /** Refuses a bias of a projection that is missing, with the key that asks for it. */
+    private static void requireNoBias(Checkpoint checkpoint, ModelTensor tensor, DecoderConfig config) {
+        config.architecture().family().biasKey(tensor.role()).ifPresent(key -> {
+            throw new FileException("checkpoint", checkpoint.directory(), tensor.name(), -1, ("there is no such tensor, which %s asks for (true in "
+                    + "config.json or by default): set it to false if the model has no biases there").formatted(key));
+        });
     }
 
     private static TensorEntry checked(Checkpoint checkpoint, String name, Shape shape) {
@@ -112,8 +123,10 @@ public final class CheckpointWeights implements Weights {
         if (!unused.isEmpty()) {
             String first = unused.iterator().next();
             String others = unused.size() == 1 ? "" : " and " + Counts.of(unused.size() - 1, "other");
+            String remedy = config.architecture().parse(first).flatMap(tensor -> config.architecture().family().biasKey(tensor.role()))
+                    .map(": set %s in config.json to true if the model has biases there"::formatted).orElse("");
             throw new FileException("checkpoint", checkpoint.directory(), first, -1,
-                    "the model that config.json describes has no place for this tensor" + others);
+                    "the model that config.json describes has no place for this tensor" + others + remedy);
         }
     }
 }

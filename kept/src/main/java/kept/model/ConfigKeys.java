@@ -54,6 +54,9 @@ final class ConfigKeys {
             "truncate"),
         "longrope", Set.of("factor", "original_max_position_embeddings", "attention_factor", "short_factor", "long_factor"));
 
+    /** Keys of former code, which transformers does not read, for its {@code partial_rotary_factor}. */
+    static final List<String> FORMER_ROTARY_FACTORS = List.of("rope_pct", "rotary_pct", "rotary_percentage", "rope_percent");
+
     /** The keys common to all types. */
     static final Set<String> ROPE_COMMON = Set.of("rope_type", "type", "rope_theta", "partial_rotary_factor");
 

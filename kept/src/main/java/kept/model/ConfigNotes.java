@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 import kept.io.InputFiles;
@@ -17,12 +18,14 @@ import kept.io.JsonObject;
  */
 public final class ConfigNotes {
     private final JsonObject json;
+    private final Architecture architecture;
     private final Family family;
     private final List<String> notes = new ArrayList<>();
 
     private ConfigNotes(JsonObject json) {
         this.json = json;
-        family = DecoderConfigReader.architecture(json).family();
+        architecture = DecoderConfigReader.architecture(json);
+        family = architecture.family();
     }
 
     /**
@@ -49,6 +52,23 @@ public final class ConfigNotes {
         settings.keySet().retainAll(ConfigKeys.GENERATION);
         settings.values().removeIf(Objects::isNull);
         return settings;
+    }
+
+    /**
+     * The sliding window of a model that is read as one for texts up to its length, which the window does not restrict.
+     *
+     * @param directory a directory whose config.json {@link DecoderConfig#read} has accepted
+     * @return the window in tokens, if it is shorter than the model's positions
+     */
+    public static OptionalInt window(Path directory) {
+        var notes = new ConfigNotes(JsonObject.read("config", InputFiles.requireWithin("config", directory.resolve(DecoderConfig.FILE))));
+        return notes.window();
+    }
+
+    private OptionalInt window() {
+        boolean ends = family.endsAtWindow() && json.has("sliding_window")
+            && json.integer("sliding_window") < DecoderConfigReader.positions(json, architecture);
+        return ends ? OptionalInt.of(json.integer("sliding_window")) : OptionalInt.empty();
     }
 
     private void addAll(Path directory) {
@@ -85,6 +105,10 @@ public final class ConfigNotes {
 
     /** Reports settings that a config.json has twice with different values; as in transformers 5, one of them counts. */
     private void contradictions() {
+        for (String former : ConfigKeys.FORMER_ROTARY_FACTORS) {
+            overruled(former, "partial_rotary_factor", family.rotaryFactor().isPresent() && json.has(former) && json.has("partial_rotary_factor")
+                && json.number(former) != json.number("partial_rotary_factor"));
+        }
         overruled("torch_dtype", "dtype", json.has("torch_dtype") && json.has("dtype") && !named("torch_dtype").equals(named("dtype")));
         JsonObject old = json.has("rope_scaling") ? json.object("rope_scaling") : null;
         JsonObject rope = json.has("rope_parameters") ? json.object("rope_parameters") : null;
@@ -123,10 +147,13 @@ public final class ConfigNotes {
             notes.add("config.json: max_sequence_length %d does not count beside max_position_embeddings %d".formatted(
                 json.integer("max_sequence_length"), json.integer("max_position_embeddings")));
         }
-        if (family.endsAtWindow() && json.has("sliding_window") && json.integer("sliding_window") < json.integer("max_position_embeddings", 0)) {
+        window().ifPresent(window -> {
             notes.add("config.json: the model attends to a window of %d tokens (sliding_window): it is read as one for texts of at most so many, "
-                .formatted(json.integer("sliding_window")) + "which the window does not restrict, and max_position_embeddings is that");
-        }
+                .formatted(window) + "which the window does not restrict, and max_position_embeddings is that");
+            if (!json.flag("use_sliding_window", true)) {
+                notes.add("config.json: use_sliding_window false does not count: transformers has no such key for this architecture");
+            }
+        });
         if (json.flag("tie_word_embeddings", false) && !DecoderConfig.read(json.file().toAbsolutePath().getParent()).tieWordEmbeddings()) {
             notes.add("config.json: tie_word_embeddings is true, but lm_head.weight differs from the embedding: it is read as a head of its own, "
                 + "as transformers 5 does it (transformers 4 would take the embedding)");

@@ -149,13 +149,22 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
     }
 
     /**
+     * The scaling of rotary frequencies in words.
+     *
+     * @return such as {@code not scaled} or {@code yarn (factor 4.0, from 4096 positions)}
+     */
+    public String ropeScalingInWords() {
+        return RopeScalingNames.inWords(ropeScaling);
+    }
+
+    /**
      * Returns the configuration of a Llama with the same sizes and constants whose modules, except norms, can compute what this model's do. It has
      * biases where this one has any in attention or in the MLP, or no gate in the MLP; where a part of a head is rotated, it has factors of
      * LongRoPE that stop the other frequencies ({@link PartialRotation}); where the hidden size is no multiple of the heads, it has more
      * ({@link HeadPadding}).
      *
      * @return the configuration
-     * @throws TensorException if a part of a head is rotated with scaled frequencies that no Llama has for a part, or no number of heads fits
+     * @throws TensorException if a part of a head is rotated with frequencies that are scaled otherwise than linearly, or no number of heads fits
      */
     public DecoderConfig toLlama() {
         HeadPadding padding = HeadPadding.of(this);

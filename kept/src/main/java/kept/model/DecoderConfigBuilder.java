@@ -181,6 +181,11 @@ public final class DecoderConfigBuilder {
         return this;
     }
 
+    /** The longest sequence so far, at first the architecture's usual one. */
+    int maxPositions() {
+        return maxPositions;
+    }
+
     /**
      * Sets the epsilon of the norms.
      *

@@ -18,6 +18,7 @@ import kept.tensor.TensorException;
 /** Reads config.json in the forms of transformers 4 and 5. */
 final class DecoderConfigReader {
     private static final String OPERATION = "config";
+    private static final String ROTARY_FACTOR = "partial_rotary_factor";
 
     private final JsonObject json;
 
@@ -53,7 +54,7 @@ final class DecoderConfigReader {
             .headDimension(json.has("head_dim") ? required("head_dim") : 0)
             .bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty()).build();
         refuseUnsupported(family);
-        int positions = positions(family, sizes.maxPositions());
+        int positions = positions(json, architecture);
         JsonObject rope = ropeParameters();
         builder.keyValueHeads(json.has("num_key_value_heads") ? required("num_key_value_heads") : family.keyValueHeads(sizes.heads()))
             .maxPositions(withinWindow(family, positions))
@@ -92,7 +93,7 @@ final class DecoderConfigReader {
             .collect(Collectors.joining(", "));
         throw new FileException(OPERATION, json.file(), "this is a model of architecture %s, model_type %s%s; supported are %s"
             .formatted(classes.isEmpty() ? "unknown" : String.join(", ", classes), type == null ? "unknown" : type,
-                ForeignArchitectures.reason(type), supported));
+                ForeignArchitectures.clause(type, classes), supported));
     }
 
     private Activation activation(Family family, Activation usual) {
@@ -131,9 +132,10 @@ final class DecoderConfigReader {
         family.refuse(json);
     }
 
-    private int positions(Family family, int usual) {
-        int positions = usual;
-        for (String key : family.positionKeys().reversed()) {
+    /** The longest sequence, whatever a sliding window restricts. */
+    static int positions(JsonObject json, Architecture architecture) {
+        int positions = DecoderConfig.builder(architecture).maxPositions();
+        for (String key : architecture.family().positionKeys().reversed()) {
             positions = json.integer(key, positions);
         }
         return positions;
@@ -141,8 +143,8 @@ final class DecoderConfigReader {
 
     /** The longest text whose attention a window does not restrict. */
     private int withinWindow(Family family, int positions) {
-        OptionalInt window = json.has("sliding_window") && json.flag("use_sliding_window", true)
-            ? OptionalInt.of(required("sliding_window")) : OptionalInt.empty();
+        boolean counts = json.flag("use_sliding_window", true) || family.endsAtWindow();
+        OptionalInt window = json.has("sliding_window") && counts ? OptionalInt.of(required("sliding_window")) : OptionalInt.empty();
         if (window.isPresent() && window.getAsInt() < positions) {
             if (family.endsAtWindow()) {
                 return window.getAsInt();
@@ -156,21 +158,26 @@ final class DecoderConfigReader {
 
     /** The number of features that are rotated; as in transformers, a fraction of one is cut off. */
     private int rotaryDimension(int headDimension, double usual, JsonObject rope) {
-        JsonObject place = rope != null && rope.has("partial_rotary_factor") ? rope : json;
-        double factor = place.number("partial_rotary_factor", usual);
+        JsonObject place = rope != null && rope.has(ROTARY_FACTOR) ? rope : json;
+        double factor = place.number(ROTARY_FACTOR, usual);
+        for (String key : ConfigKeys.FORMER_ROTARY_FACTORS) {
+            if (!place.has(ROTARY_FACTOR) && json.has(key) && json.number(key) != usual) {
+                throw json.error(key, "is %s, which transformers does not read: it would rotate %s of each head; rename the key to %s"
+                    .formatted(json.number(key), usual, ROTARY_FACTOR));
+            }
+        }
         int rotated = (int) (headDimension * factor);
         if (!(factor > 0 && factor <= 1) || rotated < 2 || rotated % 2 != 0) {
             String part = factor > 0 && factor <= 1 ? Integer.toString(rotated) : "no part";
-            throw place.error("partial_rotary_factor", "is %s, which rotates %s of a head's %d features; it must be above 0 and at most 1, and "
+            throw place.error(ROTARY_FACTOR, "is %s, which rotates %s of a head's %d features; it must be above 0 and at most 1, and "
                 .formatted(factor, part, headDimension) + "rotate an even number of them");
         }
         return rotated;
     }
 
     private static void refusePartialRotation(JsonObject object) {
-        if (object.number("partial_rotary_factor", 1) != 1) {
-            throw object.error("partial_rotary_factor", "is %s; only rotation of the whole head, 1, is supported"
-                .formatted(object.number("partial_rotary_factor")));
+        if (object.number(ROTARY_FACTOR, 1) != 1) {
+            throw object.error(ROTARY_FACTOR, "is %s; only rotation of the whole head, 1, is supported".formatted(object.number(ROTARY_FACTOR)));
         }
     }
 

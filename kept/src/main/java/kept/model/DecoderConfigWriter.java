@@ -100,22 +100,22 @@ final class DecoderConfigWriter {
                 return null;
             }
             case RopeScaling.Linear linear -> {
-                json.put("type", "linear");
+                json.put("type", RopeScalingNames.type(scaling));
                 json.put("factor", linear.factor());
             }
             case RopeScaling.DynamicNtk dynamic -> {
-                json.put("type", "dynamic");
+                json.put("type", RopeScalingNames.type(scaling));
                 json.put("factor", dynamic.factor());
             }
             case RopeScaling.Llama3 llama3 -> {
-                json.put("rope_type", "llama3");
+                json.put("rope_type", RopeScalingNames.type(scaling));
                 json.put("factor", llama3.factor());
                 json.put("low_freq_factor", llama3.lowFrequencyFactor());
                 json.put("high_freq_factor", llama3.highFrequencyFactor());
                 json.put("original_max_position_embeddings", llama3.originalMaxPositions());
             }
             case RopeScaling.Yarn yarn -> {
-                json.put("rope_type", "yarn");
+                json.put("rope_type", RopeScalingNames.type(scaling));
                 json.put("factor", yarn.factor());
                 json.put("original_max_position_embeddings", yarn.originalMaxPositions());
                 json.put("beta_fast", yarn.betaFast());
@@ -126,7 +126,7 @@ final class DecoderConfigWriter {
                 }
             }
             case RopeScaling.LongRope rope -> {
-                json.put("rope_type", "longrope");
+                json.put("rope_type", RopeScalingNames.type(scaling));
                 json.put("short_factor", rope.shortFactors());
                 json.put("long_factor", rope.longFactors());
                 json.put("attention_factor", rope.attentionFactor());

@@ -135,6 +135,15 @@ abstract class Family {
         require(biases.attentionOutput() == biases.attention(), "%s has biases in all projections of attention or in none", label);
     }
 
+    /** The key of config.json that says whether projections have a bias, by the bias's role; nothing for one that no such model has. */
+    Optional<String> biasKey(TensorRole bias) {
+        return switch (bias) {
+            case QUERY_BIAS, KEY_BIAS, VALUE_BIAS, ATTENTION_OUTPUT_BIAS -> Optional.of("attention_bias");
+            case GATE_BIAS, UP_BIAS, DOWN_BIAS -> Optional.of("mlp_bias");
+            default -> Optional.empty();
+        };
+    }
+
     /** The classes in {@code auto_map} whose code this package replaces. */
     Set<String> ownCode() {
         return Set.of();

@@ -26,8 +26,9 @@ public record HeadPadding(int groups, int heads, int padded) {
                 return new HeadPadding(groups, heads, padded);
             }
         }
-        throw new TensorException(("[llama] hidden_size %d is no multiple of num_attention_heads %d, as a Llama needs it, nor of any larger "
-            + "number of heads in %d groups").formatted(source.hiddenSize(), source.heads(), groups));
+        throw new TensorException(("[llama] hidden_size %d is no multiple of num_attention_heads %d, as transformers requires of a Llama, nor of a "
+            + "larger number of heads in %d groups (num_key_value_heads), to which heads of zeros could fill it up: distil into a Llama of other "
+            + "heads (distill --student)").formatted(source.hiddenSize(), source.heads(), groups));
     }
 
     /**

@@ -63,4 +63,9 @@ final class OlmoFamily extends Family {
         super.check(biases);
         require(!biases.mlp(), "OLMo's MLP has no biases");
     }
+
+    @Override
+    Optional<String> biasKey(TensorRole bias) {
+        return super.biasKey(bias).filter(keys()::contains);
+    }
 }

@@ -61,6 +61,11 @@ final class OrionFamily extends Family {
     }
 
     @Override
+    Optional<String> biasKey(TensorRole bias) {
+        return Optional.empty();
+    }
+
+    @Override
     Set<String> ownCode() {
         return Set.of("modeling_orion.OrionForCausalLM", "modeling_orion.OrionModel", "configuration_orion.OrionConfig",
                 "modeling_orion.OrionForSequenceClassification");

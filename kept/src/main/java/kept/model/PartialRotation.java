@@ -59,7 +59,7 @@ public record PartialRotation(int headDimension, int rotaryDimension) {
      * The scaling with which a Llama rotates as a source.
      *
      * @param source its configuration
-     * @throws TensorException if a part of a head is rotated with frequencies that are scaled in a way no Llama has for a part
+     * @throws TensorException if a part of a head is rotated with frequencies that are scaled otherwise than linearly
      */
     static RopeScaling scaling(DecoderConfig source) {
         PartialRotation rotation = of(source);
@@ -70,8 +70,10 @@ public record PartialRotation(int headDimension, int rotaryDimension) {
             case RopeScaling.None _ -> 1;
             case RopeScaling.Linear linear -> linear.factor();
             case RopeScaling.DynamicNtk _, RopeScaling.Llama3 _, RopeScaling.Yarn _, RopeScaling.LongRope _ -> throw new TensorException(
-                "[llama] %d of a head's %d features are rotated with scaled frequencies (%s), which no Llama can; unscaled and linear ones can be"
-                    .formatted(source.rotaryDimension(), source.headDimension(), source.ropeScaling()));
+                ("[llama] %d of a head's %d features are rotated, with frequencies scaled by %s; of a part of a head only unscaled and linearly "
+                    + "scaled ones are mapped: remove rope_scaling from config.json if the model was trained without it, or distil into a Llama "
+                    + "(distill --student)")
+                    .formatted(rotation.rotaryDimension, rotation.headDimension, RopeScalingNames.type(source.ropeScaling())));
         };
         List<Double> factors = new ArrayList<>(Collections.nCopies(source.headDimension() / 2, STOP));
         for (int pair = 0; pair < source.rotaryDimension() / 2; pair++) {

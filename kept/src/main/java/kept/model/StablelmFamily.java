@@ -81,4 +81,12 @@ final class StablelmFamily extends Family {
     void check(Biases biases) {
         require(!biases.attentionOutput() && !biases.mlp(), "StableLM has biases in q, k and v only");
     }
+
+    @Override
+    Optional<String> biasKey(TensorRole bias) {
+        return switch (bias) {
+            case QUERY_BIAS, KEY_BIAS, VALUE_BIAS -> Optional.of("use_qkv_bias");
+            default -> Optional.empty();
+        };
+    }
 }

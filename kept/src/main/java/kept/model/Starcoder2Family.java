@@ -81,4 +81,9 @@ final class Starcoder2Family extends Family {
         require(biases.attentionOutput() == biases.attention() && biases.mlp() == biases.attention(),
             "StarCoder2 has biases in all projections or in none");
     }
+
+    @Override
+    Optional<String> biasKey(TensorRole bias) {
+        return super.biasKey(bias).map(_ -> "use_bias");
+    }
 }

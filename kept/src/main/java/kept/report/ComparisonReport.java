@@ -64,7 +64,9 @@ public final class ComparisonReport {
 
     private static void addNorms(TextTable table, String name, List<NormStatistics> norms, ToDoubleFunction<NormStatistics> quantity) {
         NormStatistics largest = norms.stream().max(Comparator.comparingDouble(quantity)).orElseThrow();
-        table.row(name, Figures.significant(median(norms, quantity)), Figures.significant(quantity.applyAsDouble(largest)), largest.norm());
+        // Where all are 0, as |b| of norms without biases is, no norm has the largest.
+        String place = quantity.applyAsDouble(largest) == 0 ? "" : largest.norm();
+        table.row(name, Figures.significant(median(norms, quantity)), Figures.significant(quantity.applyAsDouble(largest)), place);
     }
 
     private static double median(List<NormStatistics> norms, ToDoubleFunction<NormStatistics> quantity) {

@@ -26,6 +26,7 @@ final class ReportPage {
     private static Map<String, Object> values(RunReport report) {
         Map<String, Object> values = new LinkedHashMap<>();
         values.put("report", report);
+        values.put("source", report.mapping().source().architecture().label());
         values.put("parameters", report.mapping().rows().stream().mapToLong(row -> row.shape().elementCount()).sum());
         values.put("methods", methods(report.mapping().rows()));
         LogScale scale = LogScale.of(report.domains().stream().flatMap(domain -> domain.stages().values().stream()).mapToDouble(Fidelity::klMean));

@@ -227,15 +227,16 @@ public final class ComparisonRun {
 
     private List<String> names(DecoderConfig config) {
         return mappings != null || !config.architecture().isSource() ? Objects.requireNonNullElse(mappings, USUAL_MAPPINGS)
-                : USUAL_MAPPINGS.stream().filter(name -> canHave(config, name)).toList();
+                : USUAL_MAPPINGS.stream().filter(name -> reasonAgainst(name, config).isEmpty()).toList();
     }
 
-    private static boolean canHave(DecoderConfig config, String mapping) {
+    /** Why a teacher cannot have a mapping; nothing if it can. */
+    private static Optional<String> reasonAgainst(String mapping, DecoderConfig config) {
         try {
             MappedStudents.table(mapping, config);
-            return true;
+            return Optional.empty();
         } catch (MappingException e) {
-            return false;
+            return Optional.of(e.getMessage().replaceFirst("^\\[[^]]*] ", ""));
         }
     }
 
@@ -250,8 +251,10 @@ public final class ComparisonRun {
     public Result run(Progress progress) {
         DecoderConfig config = DecoderConfig.read(teacher);
         List<Mapping> tables = tables(config);
-        USUAL_MAPPINGS.stream().filter(name -> mappings == null && !canHave(config, name)).forEach(name ->
-                progress.note("%s is left out, which this teacher cannot have: --mappings %s says why".formatted(name, name)));
+        if (mappings == null) {
+            USUAL_MAPPINGS.forEach(name -> reasonAgainst(name, config).ifPresent(reason ->
+                    progress.note("%s is left out: %s".formatted(name, reason))));
+        }
         boolean isMeasured = tables.stream().anyMatch(table -> !table.measured().isEmpty());
         if (isMeasured && calibration == null) {
             throw new RunException("[compare] channel and calibrated measure on a text: name one");

@@ -3,6 +3,7 @@ package kept.run;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
@@ -16,6 +17,7 @@ import kept.io.FileException;
 import kept.io.ResumableDirectory;
 import kept.mapping.Conversion;
 import kept.mapping.Mapping;
+import kept.mapping.UsualMapping;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.model.Weights;
@@ -39,7 +41,10 @@ import kept.weights.WeightValuesException;
 public final class ConversionRun extends ResumableRun<ConversionRun> {
     private final Path source;
     private final Path output;
-    private MappingChoice mapping = MappingChoice.OPM;
+    /** Null for the {@linkplain MappingChoice#usual usual} one, until the source is read. */
+    private MappingChoice mapping;
+    /** What is said where the mapping is the usual one. */
+    private List<String> notes = List.of();
     private DType dtype;
     private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private boolean verified;
@@ -78,7 +83,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
     }
 
     /**
-     * Sets the mapping; OPM by default.
+     * Sets the mapping; by default {@linkplain MappingChoice#usual the usual one}: OPM, or {@code exact} where the norms have no biases.
      *
      * @param choice the mapping
      * @return this
@@ -160,7 +165,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         if (ranks.rank() == 0) {
             throw new RunException("[convert] rank 0 leads the conversion (ConversionRun.run)");
         }
-        DecoderConfig config = DecoderConfig.read(source);
+        DecoderConfig config = readSource();
         var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume(), Progress.NONE, ranks);
         try (var checkpoint = Checkpoint.open(source)) {
             CheckpointWeights.requireTensors(checkpoint, config);
@@ -178,6 +183,16 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                 }
             }
         }
+    }
+
+    /** Reads the source's configuration, and takes the usual mapping for it where none is chosen. */
+    private DecoderConfig readSource() {
+        DecoderConfig config = DecoderConfig.read(source);
+        if (mapping == null) {
+            mapping = MappingChoice.usual(config);
+            notes = UsualMapping.notes(config);
+        }
+        return config;
     }
 
     /** Whether rank 0, which knows, has files to be written. */
@@ -211,7 +226,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
      * @throws TensorException other errors of files, models and mappings
      */
     public Result run(Progress progress) {
-        DecoderConfig config = DecoderConfig.read(source);
+        DecoderConfig config = readSource();
         var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume(), progress, ranks);
         Mapping table = measurement.table();
         try (var checkpoint = Checkpoint.open(source);
@@ -301,6 +316,8 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                 }
                 LlamaDirectory.writeCompanions(table.target(), dtype, source, files, tokenizer, progress);
                 card().write(files, progress);
+                // After all that is checked first, so that what is refused there is told in one line, and before the work.
+                notes.forEach(progress::note);
                 awaitFirst();
                 long own = conversion.ownBytes(files);
                 watch("convert", own, ranks.size() == 1 ? Math.max(0, total - missing) : 0, piece -> conversion.write(files, piece));
@@ -329,7 +346,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
 
         private ModelCard card() {
             String name = ModelCard.nameOf(source);
-            var card = ModelCard.ofLlama(source, name, table.name(), "by the mapping `%s`, without training".formatted(table.name()));
+            var card = ModelCard.ofLlama(source, name, table, "by the mapping `%s`, without training".formatted(table.name()));
             mapping.inWords(table).entrySet().stream().skip(1).forEach(setting -> card.fact(setting.getKey(), setting.getValue()));
             card.fact("fingerprint of the source", fingerprint).fact("command", command());
             return card.section("Fidelity", "It was not measured. `kept verify --teacher SOURCE --student DIRECTORY --held-out NAME=FILE` measures"

@@ -150,7 +150,7 @@ final class DistillationProvenance {
                 : "by the mapping `%s`".formatted(name);
         String made = from + (improved ? " %s distillation (XKD) on text".formatted(given.isPresent() ? "by" : "and")
                 : "; distillation (XKD) on text did not improve it, so this is " + report.untrained());
-        var card = ModelCard.ofLlama(settings.teacher(), ModelCard.nameOf(settings.teacher()), name, made);
+        var card = ModelCard.ofLlama(settings.teacher(), ModelCard.nameOf(settings.teacher()), mapping, made);
         card.fact("tokens of training", "%,d".formatted(options.steps() * options.tokensPerStep()));
         if (given.isPresent()) {
             card.fact("student", ModelCard.nameOf(settings.mapping().student())).fact("fingerprint of the student", given.fingerprint());

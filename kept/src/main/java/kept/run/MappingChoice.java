@@ -12,6 +12,7 @@ import kept.corpus.Corpus;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.GivenStudent;
 import kept.mapping.Mapping;
+import kept.mapping.UsualMapping;
 import kept.model.DecoderConfig;
 
 /**
@@ -25,7 +26,7 @@ import kept.model.DecoderConfig;
  * @param student the directory of a given student; null for one that a mapping makes
  */
 public record MappingChoice(String name, List<Path> text, String field, OptionalLong tokens, CalibrationOptions options, Path student) {
-    /** The report's mapping, the default everywhere. */
+    /** The report's mapping, the default except in conversions for which {@link #usual} is another. */
     public static final MappingChoice OPM = of("opm");
     /** The mapping {@code exact}: a Llama with biases and an additional layer. */
     public static final MappingChoice EXACT = of("exact");
@@ -50,6 +51,17 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
      */
     public MappingChoice(String name, List<Path> text, String field, OptionalLong tokens, CalibrationOptions options) {
         this(name, text, field, tokens, options, null);
+    }
+
+    /**
+     * The mapping of a conversion for which none is chosen.
+     *
+     * @param source a source's configuration
+     * @return {@code exact} where the norms have no biases, so that it costs nothing; else {@code opm}
+     * @throws kept.mapping.MappingException if the source is a Llama
+     */
+    public static MappingChoice usual(DecoderConfig source) {
+        return of(UsualMapping.of(source).toString());
     }
 
     /**

@@ -9,8 +9,11 @@ import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import kept.io.HubCache;
 import kept.io.SealedCard;
+import kept.mapping.GivenStudent;
+import kept.mapping.Mapping;
+import kept.mapping.TargetDescription;
 import kept.model.Architecture;
-import kept.model.DecoderConfig;
+import kept.model.ConfigNotes;
 import kept.text.Json;
 import kept.training.TrainingState;
 
@@ -45,19 +48,25 @@ final class ModelCard {
      *
      * @param source the source's directory
      * @param name how the card calls it
-     * @param mapping the mapping's name
+     * @param table the mapping
      * @param made how it was made, as the end of a sentence
      */
-    static ModelCard ofLlama(Path source, String name, String mapping, String made) {
-        Architecture architecture = DecoderConfig.read(source.resolve(DecoderConfig.FILE)).architecture();
+    static ModelCard ofLlama(Path source, String name, Mapping table, String made) {
+        Architecture architecture = table.source().architecture();
         var card = new ModelCard(name + " as a Llama", ("A standard Llama (`LlamaForCausalLM`) that KEPT (Efficient Knowledge Preservation for "
                 + "Transformation, arXiv 2605.25676) made from the %s %s %s. It loads in transformers with `trust_remote_code=False`.")
-                .formatted(architecture.label(), code(name), made), "llama", architecture.modelType(), "kept", mapping);
+                .formatted(architecture.label(), code(name), made), "llama", architecture.modelType(), "kept", table.name());
         card.source = source;
         card.library = "transformers";
-        card.fact("mapping", mapping);
+        card.fact("mapping", table.name());
         card.fact("source", name);
-        return card;
+        List<String> form = new ArrayList<>(List.of("It is %s.".formatted(TargetDescription.of(table)),
+                "Engines: %s.".formatted(TargetDescription.engines(table.target()))));
+        if (!table.name().equals(GivenStudent.NAME)) {
+            ConfigNotes.window(source).ifPresent(window -> form.add(("Texts are at most %,d tokens long, the sliding window of the source: a Llama "
+                    + "has none, and would compute something else for longer ones.").formatted(window)));
+        }
+        return card.section("Form", form.toArray(String[]::new));
     }
 
     /** The name of a source: its own on the Hub if it lies in the cache, else that of its directory. */

@@ -162,10 +162,59 @@ class DecoderConfigTest {
             + "which no Llama does; models without these norms can be read");
         refused(config("\"model_type\": \"bloom\", " + SIZES), "this is a model of architecture unknown, model_type bloom, in which attention scores "
             + "fall with the distance (ALiBi) and nothing is rotated, which no Llama does" + SUPPORTED);
-        for (String type : List.of("gpt_neox", "phi", "cohere", "falcon", "mpt", "gpt2", "opt")) {
+        for (String type : List.of("nemotron_h", "gpt_bigcode", "gpt_neox", "phi", "cohere", "falcon", "mpt", "gpt2", "opt")) {
             assertThatThrownBy(() -> DecoderConfig.read(config("\"model_type\": \"%s\", %s".formatted(type, SIZES)))).as(type)
                 .isInstanceOf(FileException.class).hasMessageContaining("model_type %s, in which ".formatted(type));
         }
+    }
+
+    /** Former formats of the families' models: the line says how the model becomes one that can be read. */
+    @Test
+    void formerFormatsAreRefusedWithTheirRemedy() {
+        for (String names : List.of("\"model_type\": \"hf_olmo\"", "\"model_type\": \"olmo\", \"architectures\": [\"OLMoForCausalLM\"]")) {
+            assertThatThrownBy(() -> DecoderConfig.read(config(names + ", " + SIZES))).isInstanceOf(FileException.class)
+                .hasMessageContaining("take the model's conversion for transformers, whose name ends in -hf, such as allenai/OLMo-7B-hf; supported");
+        }
+        String epoch = "\"model_type\": \"stablelm_epoch\", \"architectures\": [\"StableLMEpochForCausalLM\"], \"norm_eps\": 2e-5, "
+            + "\"rope_pct\": 0.5, \"num_key_value_heads\": 4, " + SIZES;
+        assertThatThrownBy(() -> DecoderConfig.read(config(epoch))).isInstanceOf(FileException.class).hasMessageContaining("set model_type to "
+            + "stablelm and architectures to [\"StableLmForCausalLM\"], and rename rope_pct to partial_rotary_factor and norm_eps to layer_norm_eps");
+        String followed = epoch.replace("stablelm_epoch", "stablelm").replace("StableLMEpochForCausalLM", "StableLmForCausalLM")
+            .replace("rope_pct", "partial_rotary_factor").replace("norm_eps", "layer_norm_eps");
+        DecoderConfig config = DecoderConfig.read(config(followed));
+        assertThat(config.rotaryDimension()).isEqualTo(4);
+        assertThat(config.normEps()).isEqualTo(2e-5);
+    }
+
+    /** transformers does not read the share under its former names, and would rotate another part of each head. */
+    @Test
+    void aRotatedPartUnderAFormerNameIsRefused() {
+        String stablelm = "\"model_type\": \"stablelm\", \"num_key_value_heads\": 4, %s, " + SIZES;
+        for (String factor : List.of("", ", \"partial_rotary_factor\": null")) {
+            refused(config(stablelm.formatted("\"rope_pct\": 0.5" + factor)), "rope_pct is 0.5, which transformers does not read: it would rotate "
+                + "0.25 of each head; rename the key to partial_rotary_factor");
+        }
+        assertThat(DecoderConfig.read(config(stablelm.formatted("\"rope_pct\": 0.25"))).rotaryDimension()).isEqualTo(2);
+        Path both = config(stablelm.formatted("\"rope_pct\": 0.25, \"partial_rotary_factor\": 0.5"));
+        assertThat(DecoderConfig.read(both).rotaryDimension()).isEqualTo(4);
+        assertThat(ConfigNotes.of(folder)).contains("config.json: rope_pct does not count beside partial_rotary_factor, which differs");
+    }
+
+    /** What can be read and trained from, but is no Llama: the line says what to do. */
+    @Test
+    void whatNoLlamaIsMadeOfIsRefusedWithARemedy() {
+        for (RopeScaling scaling : List.of(new RopeScaling.DynamicNtk(2, 128), new RopeScaling.Llama3(8, 1, 4, 64),
+            new RopeScaling.Yarn(4, 32, 32, 1, 1.1, true), new RopeScaling.LongRope(List.of(1.0, 2.5), List.of(1.0, 4.0), 64, 1))) {
+            DecoderConfig config = sized(Architecture.STABLELM).ropeScaling(scaling).build();
+            assertThatThrownBy(config::toLlama).isInstanceOf(TensorException.class).hasMessage("[llama] 4 of a head's 8 features are rotated, with "
+                + "frequencies scaled by %s; of a part of a head only unscaled and linearly scaled ones are mapped: remove rope_scaling from "
+                .formatted(RopeScalingNames.type(scaling)) + "config.json if the model was trained without it, or distil into a Llama "
+                + "(distill --student)");
+        }
+        DecoderConfig heads = sized(Architecture.NEMOTRON).heads(6).keyValueHeads(6).headDimension(8).build();
+        assertThatThrownBy(heads::toLlama).isInstanceOf(TensorException.class).hasMessage("[llama] hidden_size 32 is no multiple of "
+            + "num_attention_heads 6, as transformers requires of a Llama, nor of a larger number of heads in 6 groups (num_key_value_heads), to "
+            + "which heads of zeros could fill it up: distil into a Llama of other heads (distill --student)");
     }
 
     @Test
@@ -175,6 +224,14 @@ class DecoderConfigTest {
         assertThat(DecoderConfig.read(config(starcoder + ", \"sliding_window\": 256")).maxPositions()).isEqualTo(128);
         assertThat(DecoderConfig.read(config(starcoder + ", \"sliding_window\": null")).maxPositions()).isEqualTo(128);
         refused(config(starcoder + ", \"sliding_window\": 0"), "sliding_window must be greater than 0, but is 0");
+        Path unused = config(starcoder + ", \"sliding_window\": 32, \"use_sliding_window\": false");
+        assertThat(DecoderConfig.read(unused).maxPositions()).as("transformers has no such key for it").isEqualTo(32);
+        assertThat(ConfigNotes.window(folder)).hasValue(32);
+        assertThat(ConfigNotes.of(folder)).anyMatch(note -> note.contains("use_sliding_window false does not count"));
+        config(starcoder + ", \"sliding_window\": 128");
+        assertThat(ConfigNotes.window(folder)).isEmpty();
+        config("\"model_type\": \"starcoder2\", \"num_key_value_heads\": 4, \"sliding_window\": 32, " + SIZES);
+        assertThat(ConfigNotes.window(folder)).as("of the usual positions").hasValue(32);
     }
 
     @Test

@@ -26,7 +26,7 @@ class ReportPageTest {
     @Test
     void tellsWhatHappenedInTwoSentences() {
         assertThat(PageText.visible(ReportPage.of(SampleReport.report()))).contains(
-            "A Llama of 22,112 parameters was made from an Orion teacher by the mapping opm: 9 tensors by NPM, 3 tensors by OPM; "
+            "A Llama of 22,112 parameters was made from the Orion teacher by the mapping opm: 9 tensors by NPM, 3 tensors by OPM; "
                 + "3 of the teacher have no counterpart and were dropped. "
                 + "Training on 6,144 tokens then changed its mean KL divergence from the teacher from 0.0523 to 0.00287 nats per token on prose "
                 + "(18.2x smaller) and from 0.250 to 0.500 nats per token on code (2.0x larger).");
