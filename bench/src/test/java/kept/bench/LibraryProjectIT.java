@@ -183,6 +183,7 @@ class LibraryProjectIT {
         builder.environment().put("JAVA_HOME", java.toString());
         // Maven's script takes options of the build that runs these tests from there.
         builder.environment().keySet().removeAll(Set.of("MAVEN_OPTS", "MAVEN_ARGS", "MAVEN_CONFIG", "MAVEN_PROJECTBASEDIR"));
+        builder.environment().put("MAVEN_OPTS", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"); // Its run is mostly start-up.
         Process process = builder.start();
         if (!process.waitFor(300, TimeUnit.SECONDS)) {
             process.destroyForcibly().waitFor();
