@@ -189,7 +189,7 @@ class RanksOfProgramsTest {
             expected.add(Files.readAllBytes(file));
             Files.delete(file);
         }
-        for (int ranks : Boolean.getBoolean("kept.thorough") ? new int[] {2, 3, 7} : new int[] {3}) {
+        for (int ranks : Boolean.getBoolean("kept.thorough") ? new int[] {2, 3, 7} : new int[] {2}) {
             Result result = run(engine, ranks, Stream.concat(Stream.of("kept.Main"), program.stream()).toArray(String[]::new));
             assertThat(result.status).as(() -> String.join("\n", result.err)).isZero();
             assertThat(String.join("\n", result.out).replaceAll(COSTS, "").strip()).isEqualTo(one.out().replaceAll(COSTS, "").strip());

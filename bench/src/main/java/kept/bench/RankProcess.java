@@ -109,8 +109,11 @@ final class RankProcess implements AutoCloseable {
         Files.deleteIfExists(errors);
     }
 
-    /** Whether a program is on the PATH. */
+    /** Whether a program is on the PATH, or at its path if the name is one. */
     static boolean isInstalled(String name) {
+        if (name.contains(File.separator)) {
+            return Files.isExecutable(Path.of(name));
+        }
         for (String directory : System.getenv().getOrDefault("PATH", "").split(File.pathSeparator)) {
             if (!directory.isEmpty() && Files.isExecutable(Path.of(directory, name))) {
                 return true;

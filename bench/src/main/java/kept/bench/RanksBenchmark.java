@@ -69,6 +69,14 @@ final class RanksBenchmark implements Callable<Integer> {
                     ANY_LAUNCHER);
             return 1;
         }
+        // Before the one process warms up, which takes minutes for a large step.
+        for (String launcher : found) {
+            String program = launcher.strip().split("\\s+")[0];
+            if (!RankProcess.isInstalled(program)) {
+                System.err.printf("bench ranks: there is no program %s; install openmpi-bin or mpich, or name another by --launcher%n", program);
+                return 1;
+            }
+        }
         XkdSteps.Size size = XkdSteps.Size.named(config.name());
         int passes = accumulation == null ? ranks : accumulation;
         int sequences = batch == null ? Math.max(1, size.batch() / passes) : batch;

@@ -40,7 +40,7 @@ class VirtualGpuFailuresTest {
             case "convert" -> new Object[] {"convert", "--model", programs.teacher(), "--mapping", "calibrated", "--calibration", programs.text(),
                 "--calibration-tokens", 512, "--anchor", 0.2, "--output", output};
             case "distill" -> new Object[] {"distill", "--teacher", programs.teacher(), "--corpus", programs.text(), "--output", output, "--tokens",
-                128, "--sequence-length", 16, "--batch-size", 2, "--evaluation-tokens", 32, "--save-every", 2, "--learning-rate", "1e-3"};
+                64, "--sequence-length", 16, "--batch-size", 2, "--evaluation-tokens", 32, "--save-every", 1, "--learning-rate", "1e-3"};
             case "compare" -> new Object[] {"compare", "--teacher", programs.teacher(), "--calibration", programs.text(), "--calibration-tokens", 512,
                 "--held-out", "text=" + programs.text(), "--evaluation-tokens", 64, "--sequence-length", 32, "--mappings", "opm,calibrated:0.2:1e-4",
                 "--json", output};

@@ -7,9 +7,13 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -25,12 +29,15 @@ import org.junit.jupiter.api.TestFactory;
 
 /**
  * NVIDIA's PTX compiler assembles every module without register spills, with registers for its largest launch, and without fusing a product and a sum
- * that the PTX has apart. On platforms where JCuda has no compiler there are no test cases. {@code -Dkept.thorough} looks for
- * fused operations, for which it compiles once more, and includes devices between the first and the last.
+ * that the PTX has apart. That takes 20 seconds of a processor, and the same PTX has the same machine code again: only modules that have changed
+ * since they were last assembled ({@code assembled.txt}) are assembled. {@code -Dkept.thorough} assembles all, looks for fused operations, for which
+ * it compiles once more, and includes devices between the first and the last. On platforms where JCuda has no compiler nothing is assembled.
  */
 class PtxAssemblyTest {
     private static final boolean THOROUGH = Boolean.getBoolean("kept.thorough");
     private static final List<String> DEVICES = THOROUGH ? List.of("sm_80", "sm_86", "sm_90") : List.of("sm_80", "sm_90");
+    /** The SHA-256 of each module as it was when {@link #TABLE} was written. */
+    private static final Path DIGESTS = Path.of("src/test/resources/kept/cuda/assembled.txt");
     private static final Pattern ENTRY = Pattern.compile("\\.entry (\\w+)\\([^{]*");
     private static final Pattern BOUND = Pattern.compile("\\.maxntid (\\d+)(?:, (\\d+), (\\d+))?");
     private static final Pattern REGISTERS = Pattern.compile("\\.maxnreg (\\d+)");
@@ -44,15 +51,35 @@ class PtxAssemblyTest {
     /** Registers by kernel on the first and the last device, which the predictions of {@code kept.bench} use. */
     private static final Path TABLE = Path.of("../bench/src/main/resources/kept/bench/recording/registers.txt");
     private static final String WRITE = "kept.registers.write";
+    private static final boolean WRITES = Boolean.getBoolean(WRITE);
     private static final Map<String, Map<String, Integer>> ASSEMBLED = new ConcurrentSkipListMap<>();
 
     @AfterAll
     static void writeTable() throws IOException {
-        if (Boolean.getBoolean(WRITE)) {
+        if (WRITES) {
             List<String> lines = new ArrayList<>(List.of("# kernel;" + DEVICES.getFirst() + ";" + DEVICES.getLast()));
             ASSEMBLED.forEach((kernel, of) -> lines.add("%s;%d;%d".formatted(kernel, of.get(DEVICES.getFirst()), of.get(DEVICES.getLast()))));
             Files.write(TABLE, lines);
+            Files.write(DIGESTS, digests());
         }
+    }
+
+    private static List<String> digests() {
+        return CommittedPtx.modules().stream().map(module -> module + " " + digest(CommittedPtx.text(module))).toList();
+    }
+
+    private static String digest(String ptx) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(ptx.getBytes(StandardCharsets.UTF_8)));
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** So that the quick form of this test knows each module. */
+    @Test
+    void everyModuleIsTheOneThatWasAssembledLast() {
+        assertThat(WRITES ? digests() : lines(DIGESTS)).as("if a module is right, run this test with -D%s=true", WRITE).isEqualTo(digests());
     }
 
     private static void compareWithTable(String device, Cubin cubin) {
@@ -62,7 +89,7 @@ class PtxAssemblyTest {
         }
         cubin.registers().forEach((kernel, registers) ->
                 ASSEMBLED.computeIfAbsent(kernel, _ -> new ConcurrentHashMap<>()).put(device, registers));
-        if (Boolean.getBoolean(WRITE)) {
+        if (WRITES) {
             return;
         }
         Map<String, Integer> held = new TreeMap<>();
@@ -83,12 +110,12 @@ class PtxAssemblyTest {
         }
     }
 
-    /** A test for each module and device. The compiler uses one core, so they run side by side. */
+    /** A test for each of these modules and each device. The compiler uses one core, so they run side by side. */
     @TestFactory
     List<DynamicTest> everyKernelIsAssembledWithoutSpillsAndFitsItsLargestLaunch() {
         List<DynamicTest> tests = new ArrayList<>();
         try (var threads = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
-            for (String module : Cubin.available() ? CommittedPtx.modules() : List.<String>of()) {
+            for (String module : modules()) {
                 for (String device : DEVICES) {
                     Future<Void> done = threads.submit(() -> assemble(module, device));
                     tests.add(DynamicTest.dynamicTest(module + " for " + device, () -> result(done)));
@@ -96,6 +123,15 @@ class PtxAssemblyTest {
             }
         }
         return tests;
+    }
+
+    /** Those to assemble. */
+    private static List<String> modules() {
+        if (!Cubin.available()) {
+            return List.of();
+        }
+        Set<String> known = THOROUGH || WRITES ? Set.of() : Set.copyOf(lines(DIGESTS));
+        return CommittedPtx.modules().stream().filter(module -> !known.contains(module + " " + digest(CommittedPtx.text(module)))).toList();
     }
 
     private static void result(Future<Void> done) throws Throwable {

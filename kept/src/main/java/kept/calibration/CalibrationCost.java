@@ -31,7 +31,6 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
     private static final int CHANNELS = 256;
     /** Tokens that are converted to double precision at a time. */
     private static final int PIECE = 512;
-    private static final long WINDOW = 200_000_000;
 
     /**
      * Computes the resources.
@@ -123,19 +122,8 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
         return teacherOperations / teacher + (singleOperations - teacherOperations) / single + doubleOperations / doubleRate(width, device);
     }
 
-    /** Operations per second of products; an element is read after each, because a device's work is only queued. */
     private static double productRate(int width, DType dtype, Device device) {
-        return Autograd.withoutRecording(() -> {
-            try (var _ = Scope.open(device)) {
-                Tensor x = Tensor.uniform(1, 0, 1024, width).cast(dtype);
-                Tensor w = Tensor.uniform(1, 1, width, width).cast(dtype);
-                return 2.0 * 1024 * width * width * timesASecond(() -> {
-                    try (var _ = Scope.open(device)) {
-                        x.linear(w).slice(0, 0, 1).slice(1, 0, 1).item();
-                    }
-                });
-            }
-        });
+        return ProductRate.of(1024, width, width, new ProductRate.Dtypes(dtype, dtype), device);
     }
 
     private static double doubleRate(int width, Device device) {
@@ -143,28 +131,11 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
             try (var _ = Scope.open(device);
                     LeastSquares equations = device.backend().leastSquares(width)) {
                 Tensor y = Tensor.uniform(1, 0, PIECE, width);
-                return 3.0 * width * width * PIECE * timesASecond(() -> {
+                return 3.0 * width * width * PIECE * ProductRate.timesASecond(() -> {
                     equations.add(y, y);
                     equations.trace();
                 });
             }
         });
-    }
-
-    /** The best of several time windows, because compilation needs a while. */
-    private static double timesASecond(Runnable work) {
-        double best = 0;
-        for (int window = 0; window < 4; window++) {
-            long start = System.nanoTime();
-            long passed;
-            int count = 0;
-            do {
-                work.run();
-                count++;
-                passed = System.nanoTime() - start;
-            } while (passed < WINDOW);
-            best = Math.max(best, count * 1e9 / passed);
-        }
-        return best;
     }
 }

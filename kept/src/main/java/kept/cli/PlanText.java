@@ -134,7 +134,7 @@ public final class PlanText {
     }
 
     /**
-     * Tells how long the run takes; the device is tried for some seconds to learn how fast it is.
+     * Tells how long the run takes; the device is tried for about half a second to learn how fast it is.
      *
      * @param plan the run's
      * @param out where to

@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import kept.autograd.Autograd;
+import kept.calibration.ProductRate;
 import kept.checkpoint.Checkpoint;
 import kept.io.AtomicFiles;
 import kept.model.CheckpointWeights;
@@ -14,8 +14,6 @@ import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.tensor.DType;
 import kept.tensor.Device;
-import kept.tensor.Scope;
-import kept.tensor.Tensor;
 import kept.training.GradientReduction;
 import kept.training.ParameterSelection;
 import kept.training.Sharding;
@@ -30,9 +28,6 @@ public final class DistillationPlan {
     private static final long DRIVER_BYTES = 1_000_000_000;
     /** The rate of a whole step as a fraction of the rate of matrix products of its shapes (docs/performance.md). */
     private static final double SHARE_OF_RATE = 0.75;
-    /** The duration of one measurement of products, in nanoseconds. */
-    private static final long WINDOW = 400_000_000;
-    private static final int MAX_WINDOWS = 10;
 
     private final StepPlan step;
     private final TrainingOptions options;
@@ -380,42 +375,13 @@ public final class DistillationPlan {
     }
 
     /**
-     * Measures the multiplications and additions per second on the device, for some seconds until the rate no longer rises, because the JIT compiles
-     * the code after a while.
+     * Measures the multiplications and additions per second on the device.
      *
      * @return the rate of products at the run's shapes
      */
     public double rate() {
-        long rows = sampleRows();
-        long out = sampleWidth(step.student().intermediateSize());
-        long in = sampleWidth(step.student().hiddenSize());
-        return Autograd.withoutRecording(() -> {
-            try (var _ = Scope.open(device)) {
-                Tensor x = Tensor.uniform(1, 0, rows, in).cast(step.precision().activations());
-                Tensor w = Tensor.uniform(1, 1, out, in).cast(step.precision().weights());
-                double best = 0;
-                double last = productsASecond(x, w);
-                for (int i = 1; i < MAX_WINDOWS && (i < 4 || last > 1.05 * best); i++) {
-                    best = Math.max(best, last);
-                    last = productsASecond(x, w);
-                }
-                return 2.0 * rows * out * in * Math.max(best, last);
-            }
-        });
-    }
-
-    private static double productsASecond(Tensor x, Tensor w) {
-        long start = System.nanoTime();
-        long count = 0;
-        long passed;
-        do {
-            try (var _ = Scope.open(x.device())) {
-                x.linear(w);
-            }
-            count++;
-            passed = System.nanoTime() - start;
-        } while (passed < WINDOW);
-        return count * 1e9 / passed;
+        return ProductRate.of(sampleRows(), sampleWidth(step.student().intermediateSize()), sampleWidth(step.student().hiddenSize()),
+                new ProductRate.Dtypes(step.precision().activations(), step.precision().weights()), device);
     }
 
     private static String size(long bytes) {

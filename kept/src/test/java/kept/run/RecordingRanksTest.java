@@ -29,16 +29,25 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Recordings of a teacher's logits, and distillation from them, on any number of ranks, which are threads of this process. */
 class RecordingRanksTest {
-    private static final int STEPS = 6;
-    /** So many that a recording has three files. */
-    private static final int LONG_STEPS = 1100;
+    /**
+     * How much is recorded.
+     *
+     * @param tokens the number of tokens
+     * @param length tokens of a sequence
+     */
+    private record Size(long tokens, int length) {}
 
-    /** The models and texts, and the recordings of {@link #LONG_STEPS} of one rank by their form, of all tests. */
+    /** Six steps. */
+    private static final Size SHORT = new Size(6 * 8 * 16, 16);
+    /** So many that a recording has three files, in sequences that are quick for their number. */
+    private static final Size LONG = new Size(140_800, 64);
+
+    /** The models and texts, and the recordings of {@link #LONG} of one rank by their form, of all tests. */
     @TempDir
     private static Path shared;
     private static Path orion;
     private static Path text;
-    private static final Map<RecordedForm, Path> LONG = new HashMap<>();
+    private static final Map<RecordedForm, Path> RECORDED = new HashMap<>();
 
     @TempDir
     private Path directory;
@@ -49,7 +58,7 @@ class RecordingRanksTest {
 
     @BeforeAll
     static void prepareShared() throws IOException {
-        LONG.clear();
+        RECORDED.clear();
         orion = TinyTeacher.write(Files.createDirectory(shared.resolve("orion")));
         text = TinyTeacher.text(shared.resolve("text.txt"));
     }
@@ -70,7 +79,7 @@ class RecordingRanksTest {
     @MethodSource("ranksAndForms")
     void theFilesOfARecordingAreThoseOfOneRank(int ranks, RecordedForm form) throws IOException {
         recordLong(form);
-        record(ranks, "several", form, LONG_STEPS, false, Progress.NONE);
+        record(ranks, "several", form, LONG, false, Progress.NONE);
         assertThat(names(one)).containsExactly("held-out-000.safetensors", "held-out-001.safetensors", "logits-000000.safetensors",
                 "logits-000001.safetensors", "logits-000002.safetensors", "recording.json");
         assertSameFiles();
@@ -89,7 +98,7 @@ class RecordingRanksTest {
     @ParameterizedTest
     @MethodSource("ranksAndSharding")
     void theStudentOfARecordingIsThatOfOneRank(int ranks, String sharding, String train) throws IOException {
-        record(1, "logits", RecordedForm.topK(8), STEPS, false, Progress.NONE);
+        record(1, "logits", RecordedForm.topK(8), SHORT, false, Progress.NONE);
         trained = train;
         distil(1, "one", false, Long.MAX_VALUE);
         divided = Sharding.valueOf(sharding.toUpperCase(Locale.ROOT));
@@ -99,7 +108,7 @@ class RecordingRanksTest {
 
     @Test
     void aTrainingFromARecordingResumesWithTheSameBitsOnOtherRanks() throws IOException {
-        record(1, "logits", RecordedForm.samples(8), STEPS, false, Progress.NONE);
+        record(1, "logits", RecordedForm.samples(8), SHORT, false, Progress.NONE);
         distil(1, "one", false, Long.MAX_VALUE);
         assertThatThrownBy(() -> distil(2, "several", false, 2)).hasRootCauseInstanceOf(StoppedException.class);
         distil(4, "several", true, Long.MAX_VALUE);
@@ -117,13 +126,13 @@ class RecordingRanksTest {
         RecordedForm form = RecordedForm.topK(2);
         recordLong(form);
         // In a file after the first round.
-        assertThatThrownBy(() -> record(ranks, "several", form, LONG_STEPS, false, stoppedAfter(tokens))).satisfiesAnyOf(
+        assertThatThrownBy(() -> record(ranks, "several", form, LONG, false, stoppedAfter(tokens))).satisfiesAnyOf(
                 error -> assertThat(error).isInstanceOf(StoppedException.class),
                 error -> assertThat(error).hasRootCauseInstanceOf(StoppedException.class));
         assertThat(directory.resolve("several")).doesNotExist();
         assertThat(names(directory.resolve("several.partial/files")))
                 .contains("logits-000000.safetensors").doesNotContain("logits-000002.safetensors");
-        record(3, "several", form, LONG_STEPS, true, Progress.NONE);
+        record(3, "several", form, LONG, true, Progress.NONE);
         assertSameFiles();
     }
 
@@ -132,19 +141,19 @@ class RecordingRanksTest {
     void aDamagedFileOfAnUnfinishedRecordingIsWrittenAgain() throws IOException {
         RecordedForm form = RecordedForm.topK(2);
         recordLong(form);
-        assertThatThrownBy(() -> record(1, "several", form, LONG_STEPS, false, stoppedAfter(70_000))).isInstanceOf(StoppedException.class);
+        assertThatThrownBy(() -> record(1, "several", form, LONG, false, stoppedAfter(70_000))).isInstanceOf(StoppedException.class);
         Path first = directory.resolve("several.partial/files/logits-000000.safetensors");
         byte[] bytes = Files.readAllBytes(first);
         bytes[bytes.length / 2] ^= 4;
         Files.write(first, bytes);
-        record(1, "several", form, LONG_STEPS, true, Progress.NONE);
+        record(1, "several", form, LONG, true, Progress.NONE);
         assertSameFiles();
     }
 
     @Test
     void aRankThatIsAskedToStopStopsAll() {
         assertThatThrownBy(() -> ThreadRanks.run(2, communicator -> {
-            DistillationRun run = recording("several", LONG_STEPS, communicator);
+            DistillationRun run = recording("several", LONG, communicator);
             if (communicator.rank() == 0) {
                 run.record(RecordedForm.topK(2), Progress.NONE);
             } else {
@@ -161,13 +170,13 @@ class RecordingRanksTest {
     void aRankThatFailsEndsAll() throws IOException {
         Files.createDirectories(directory.resolve("several.partial").resolve("files"));
         Files.createFile(directory.resolve("several.partial").resolve("files").resolve("mine"));
-        assertThatThrownBy(() -> record(2, "several", RecordedForm.topK(2), STEPS, false, Progress.NONE)).isInstanceOf(TensorException.class);
+        assertThatThrownBy(() -> record(2, "several", RecordedForm.topK(2), SHORT, false, Progress.NONE)).isInstanceOf(TensorException.class);
     }
 
     @Test
     void ranksAboveTheFirstFollow() {
         ThreadRanks.run(2, communicator -> {
-            DistillationRun run = recording("several", STEPS, communicator);
+            DistillationRun run = recording("several", SHORT, communicator);
             if (communicator.rank() == 0) {
                 assertThatThrownBy(() -> run.followRecording(RecordedForm.topK(2), Progress.NONE)).isInstanceOf(RunException.class);
             } else {
@@ -204,20 +213,20 @@ class RecordingRanksTest {
 
     /** Makes the recording of one rank, once for all tests. */
     private void recordLong(RecordedForm form) {
-        one = LONG.computeIfAbsent(form, _ -> {
-            Path files = shared.resolve("recording" + LONG.size());
-            recording(files, LONG_STEPS, Communicator.single()).record(form, Progress.NONE);
+        one = RECORDED.computeIfAbsent(form, _ -> {
+            Path files = shared.resolve("recording" + RECORDED.size());
+            recording(files, LONG, Communicator.single()).record(form, Progress.NONE);
             return files;
         });
     }
 
-    private void record(int ranks, String output, RecordedForm form, long steps, boolean resume, Progress progress) {
+    private void record(int ranks, String output, RecordedForm form, Size size, boolean resume, Progress progress) {
         if (ranks == 1) {
-            recording(output, steps, Communicator.single()).resume(resume ? Resume.SAME_BITS : Resume.NO).record(form, progress);
+            recording(output, size, Communicator.single()).resume(resume ? Resume.SAME_BITS : Resume.NO).record(form, progress);
             return;
         }
         ThreadRanks.run(ranks, communicator -> {
-            DistillationRun run = recording(output, steps, communicator).resume(resume ? Resume.SAME_BITS : Resume.NO);
+            DistillationRun run = recording(output, size, communicator).resume(resume ? Resume.SAME_BITS : Resume.NO);
             if (communicator.rank() == 0) {
                 run.record(form, progress);
             } else {
@@ -227,19 +236,20 @@ class RecordingRanksTest {
         });
     }
 
-    private DistillationRun recording(String output, long steps, Communicator communicator) {
-        return recording(directory.resolve(output), steps, communicator);
+    private DistillationRun recording(String output, Size size, Communicator communicator) {
+        return recording(directory.resolve(output), size, communicator);
     }
 
-    private static DistillationRun recording(Path output, long steps, Communicator communicator) {
-        return DistillationRun.of(orion, output).corpus(text).tokens(steps * 8 * 16).evaluationTokens(64)
-                .training(training(Long.MAX_VALUE)).ranks(communicator);
+    private static DistillationRun recording(Path output, Size size, Communicator communicator) {
+        return DistillationRun.of(orion, output).corpus(text).tokens(size.tokens).evaluationTokens(64)
+                .training(training(Long.MAX_VALUE, size.length)).ranks(communicator);
     }
 
     private void distil(int ranks, String output, boolean resume, long stopAfter) {
         ThreadRanks.run(ranks, communicator -> {
-            DistillationRun run = recording(output, STEPS, communicator).training(training(stopAfter)).resume(resume ? Resume.SAME_BITS : Resume.NO)
-                    .recorded(directory.resolve("logits")).sharding(divided).train(ParameterSelection.parse(trained));
+            DistillationRun run = recording(output, SHORT, communicator).training(training(stopAfter, SHORT.length))
+                    .resume(resume ? Resume.SAME_BITS : Resume.NO).recorded(directory.resolve("logits")).sharding(divided)
+                    .train(ParameterSelection.parse(trained));
             if (communicator.rank() == 0) {
                 run.run(Progress.NONE);
             } else {
@@ -249,8 +259,8 @@ class RecordingRanksTest {
         });
     }
 
-    private static TrainingSettings training(long stopAfter) {
-        return new TrainingSettings().sequenceLength(16).batchSize(2).accumulation(4).saveEvery(1).stopAfter(stopAfter).learningRate(3e-3);
+    private static TrainingSettings training(long stopAfter, int length) {
+        return new TrainingSettings().sequenceLength(length).batchSize(2).accumulation(4).saveEvery(1).stopAfter(stopAfter).learningRate(3e-3);
     }
 
     private static List<String> names(Path output) throws IOException {

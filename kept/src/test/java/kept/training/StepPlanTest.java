@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import kept.MemoryPeak;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
@@ -35,7 +36,9 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a step is said to take beside what the pool counts when it is done. */
 class StepPlanTest {
@@ -81,10 +84,19 @@ class StepPlanTest {
                 .isCloseTo(1, Offset.offset(numbers.equals("8 bits") ? TOLERANCE_OF_CODES : TOLERANCE));
     }
 
+    /** The first rows, or with {@code -Dkept.thorough} all of them. */
+    private static Stream<Arguments> rows(int count, String... rows) {
+        return Stream.of(rows).limit(Boolean.getBoolean("kept.thorough") ? rows.length : count).map(row -> Arguments.of((Object[]) row.split("; ")));
+    }
+
+    static Stream<Arguments> activations() {
+        return rows(6, "SILU; 8; false", "GELU_TANH; 8; false", "GELU; 16; false", "GELU; 8; true", "RELU; 16; false", "RELU_SQUARED; 8; false",
+                "GELU_TANH; 16; true", "RELU_SQUARED; 4; true");
+    }
+
     /** MLPs without a fused kernel keep more. */
     @ParameterizedTest
-    @CsvSource({"SILU,8,false", "GELU_TANH,8,false", "GELU_TANH,16,true", "GELU,16,false", "GELU,8,true", "RELU,16,false", "RELU_SQUARED,8,false",
-        "RELU_SQUARED,4,true"})
+    @MethodSource("activations")
     void thePeakOfAnotherActivationIsThatOfTheRealStep(Activation activation, int batch, boolean checkpointing) {
         DecoderConfig llama = smallOrion(DType.F32).toLlama().toBuilder().activation(activation).build();
         var plan = new StepPlan(llama, StepPlan.bytesByConfig(llama), llama, ParameterSelection.parse("all"), batch, 1, 32, checkpointing, FULL,
@@ -162,10 +174,14 @@ class StepPlanTest {
                 .isCloseTo(1, Offset.offset(TOLERANCE_OF_RANKS));
     }
 
+    static Stream<Arguments> sharedWeights() {
+        return rows(9, "norms; f32; 1; none", "norms; bf16; 1; none", "self_attn; f32; 1; none", "self_attn; bf16; 1; none", "norms; f32; 2; all",
+                "lora; f32; 1; none", "lora; bf16; 1; none", "norms,lora; bf16; 1; none", "norms,lora; f32; 2; optimizer", "lora; f32; 2; all");
+    }
+
     /** What is not trained is the teacher's: one copy, in the type in which it is stored. */
     @ParameterizedTest
-    @CsvSource({"norms,f32,1,none", "norms,bf16,1,none", "self_attn,f32,1,none", "self_attn,bf16,1,none", "norms,f32,2,all", "lora,f32,1,none",
-        "lora,bf16,1,none", "'norms,lora',bf16,1,none", "lora,f32,2,all", "'norms,lora',f32,2,optimizer"})
+    @MethodSource("sharedWeights")
     void thePeakOfAStudentThatSharesWeightsIsThatOfTheRealStep(String train, String stored, int ranks, String sharding) {
         DecoderConfig orion = smallOrion(stored.equals("f32") ? DType.F32 : DType.BF16);
         Set<String> names = ModelTensor.of(orion.toLlama()).stream().map(ModelTensor::name).collect(Collectors.toSet());
@@ -179,9 +195,14 @@ class StepPlanTest {
         requirePeak(plan);
     }
 
+    static Stream<Arguments> recordings() {
+        return rows(5, "all; f32; 1; none; 8", "all; f32; 1; none; 300", "norms; f32; 1; none; 8", "norms; bf16; 1; none; 8", "norms; f32; 2; all; 8",
+                "all; f32; 2; all; 8");
+    }
+
     /** Of a teacher whose logits are recorded there is nothing in memory but the tokens, and what the student shares of it. */
     @ParameterizedTest
-    @CsvSource({"all,f32,1,none,8", "all,f32,1,none,300", "norms,f32,1,none,8", "norms,bf16,1,none,8", "all,f32,2,all,8", "norms,f32,2,all,8"})
+    @MethodSource("recordings")
     void thePeakWithARecordedTeacherIsThatOfTheRealStep(String train, String stored, int ranks, String sharding, int tokens) {
         DecoderConfig orion = smallOrion(stored.equals("f32") ? DType.F32 : DType.BF16);
         Set<String> names = ModelTensor.of(orion.toLlama()).stream().map(ModelTensor::name).collect(Collectors.toSet());
@@ -258,8 +279,12 @@ class StepPlanTest {
                 .isEqualTo(2048 * 2 * (3.0 * factors + narrow));
     }
 
+    static Stream<Arguments> divisions() {
+        return rows(3, "2; optimizer; f32; 2", "2; all; bf16; 4", "2; all; 8 bits; 2", "2; all; f32; 2", "4; all; f32; 4");
+    }
+
     @ParameterizedTest
-    @CsvSource({"2,optimizer,f32,2", "2,all,f32,2", "4,all,f32,4", "2,all,bf16,4", "2,all,8 bits,2"})
+    @MethodSource("divisions")
     void thePeakOfRanksThatDivideTensorsIsThatOfTheRealStep(int ranks, String sharding, String numbers, int accumulation) {
         DecoderConfig orion = smallOrion(DType.F32);
         ParameterSelection selection = ParameterSelection.parse("all");
