@@ -79,7 +79,7 @@ class ConvertTest {
             assertThat(run.out()).contains("verified: 51 tensors", "51 tensors mapped (exact), 0 dropped",
                     "form: a Llama of 3 layers, one more than the source, with biases in attention and MLP",
                     "engines: transformers, vLLM, llama.cpp; not SGLang, which ignores mlp_bias");
-            assertThat(ProgramRun.of("info", output).out()).contains("layers            3", "norm epsilon      0.00000000244140625");
+            assertThat(ProgramRun.of("info", output).out()).contains("layers            3", "norm epsilon      0.000000000152587890625");
             ProgramRun export = ProgramRun.of("export", "--model", output, "--output", directory.resolve(dtype + ".gguf"), "--type", "f16");
             assertThat(export.code()).as(export.err()).isZero();
         }

@@ -6,6 +6,7 @@ import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.TensorName;
 import kept.model.TensorRole;
+import kept.model.Weights;
 import kept.nn.Activation;
 
 /**
@@ -20,10 +21,10 @@ final class ExactMapping {
     static final String NAME = "exact";
     static final String CARRIER = "carrier";
 
-    /** a: the factor of the stream of an Orion. Weights of the usual size, 0.01 to 0.1, stay normal numbers in f16. */
+    /** a: the usual factor of the stream of an Orion. Weights of the usual size, 0.01 to 0.1, stay normal numbers in f16. */
     static final double ORION_SCALE = 0x1p-6;
     /**
-     * a of the other sources: smaller, so that the additional layer's constants are larger beside the stream, and the part of the stream that remains
+     * The usual a of the other sources: smaller, so that the additional layer's constants are larger beside the stream, and the part of the stream that remains
      * in its output is a quarter. Weights of the usual size are then about f16's least normal number, where its rounding is as fine as elsewhere.
      */
     static final double STREAM_SCALE = 0x1p-8;
@@ -54,24 +55,44 @@ final class ExactMapping {
     private final double scale;
     private final double carrier;
 
-    private ExactMapping(DecoderConfig source) {
+    private ExactMapping(DecoderConfig source, double scale) {
         this.source = source;
         counterparts = new Counterparts(source);
         biased = source.architecture().norm().hasBias();
-        scale = !biased ? 1 : source.architecture() == Architecture.ORION ? ORION_SCALE : STREAM_SCALE;
+        this.scale = scale;
         carrier = carrier(source.hiddenSize());
     }
 
     /**
-     * The table.
+     * The table for weights of the usual size.
      *
      * @param source a source's configuration
      * @return the table
      * @throws MappingException if the source is a Llama, or its MLP is too narrow to pass on the stream
      */
     static Mapping of(DecoderConfig source) {
+        return of(source, usualScale(source));
+    }
+
+    /**
+     * The table whose factor of the stream suits a source's weights ({@link StreamScale}).
+     *
+     * @param source a source's configuration
+     * @param weights the source's
+     * @return the table
+     * @throws MappingException as of {@link #of(DecoderConfig)}
+     */
+    static Mapping of(DecoderConfig source, Weights weights) {
+        return source.architecture().norm().hasBias() ? of(source, StreamScale.of(usualScale(source), source, weights)) : of(source);
+    }
+
+    private static double usualScale(DecoderConfig source) {
+        return !source.architecture().norm().hasBias() ? 1 : source.architecture() == Architecture.ORION ? ORION_SCALE : STREAM_SCALE;
+    }
+
+    private static Mapping of(DecoderConfig source, double scale) {
         Mapping.requireSource(source);
-        var table = new ExactMapping(source);
+        var table = new ExactMapping(source, scale);
         if (!table.biased) {
             return new Mapping(NAME, source, source.toLlama(), Mapping.rows(source.toLlama(), table::centred), List.of());
         }

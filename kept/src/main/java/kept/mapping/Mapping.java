@@ -83,6 +83,17 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     }
 
     /**
+     * The same mapping with constants that suit a source's weights. Those of {@code exact} depend on how large the weights are; other mappings have
+     * none.
+     *
+     * @param weights the source's
+     * @return a table with the same rows, from the same tensors
+     */
+    public Mapping suiting(Weights weights) {
+        return name.equals(ExactMapping.NAME) ? ExactMapping.of(source, weights) : this;
+    }
+
+    /**
      * For comparison: OPM with the weights that {@link ChannelProbe} measures for each channel.
      *
      * @param source a source's configuration

@@ -173,7 +173,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                 Weights measured = mapping.isCalibrated() ? measurement.follow(checkpoint, device(), this::awaitFirst)
                         : Measurement.Measured.NOTHING.tensors();
                 Path files = ResumableDirectory.files(output);
-                var conversion = conversion(measurement.table(), checkpoint, measured);
+                var conversion = conversion(measurement.table().suiting(new CheckpointWeights(checkpoint)), checkpoint, measured);
                 awaitFirst();
                 conversion.write(files, _ -> { });
                 if (verified) {
@@ -228,11 +228,11 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
     public Result run(Progress progress) {
         DecoderConfig config = readSource();
         var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume(), progress, ranks);
-        Mapping table = measurement.table();
         try (var checkpoint = Checkpoint.open(source);
                 var stop = progress.stop()) {
             CheckpointWeights.requireTensors(checkpoint, config);
             Notes.report(progress, source, checkpoint);
+            Mapping table = measurement.table().suiting(new CheckpointWeights(checkpoint));
             // A run that was interrupted while it measured has no weight files to resume with.
             boolean resumes = resume().isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long compared = 0;

@@ -171,7 +171,7 @@ public final class MappedStudents implements AutoCloseable {
      * @return the student and its cost
      */
     public Student make(String name, int[]... sequences) {
-        Mapping table = table(name, config);
+        Mapping table = table(name, config).suiting(new CheckpointWeights(checkpoint));
         long before = device.memoryUsage().inUse();
         device.backend().resetPeakMemory();
         long start = System.nanoTime();

@@ -3,6 +3,7 @@ package kept.mapping;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import kept.Fixtures;
@@ -74,6 +75,39 @@ class ExactMappingTest {
                 .normEps(1e-5).bosTokenId(OptionalInt.empty()).eosTokenIds(List.of(3)).padTokenId(OptionalInt.of(1)).tieWordEmbeddings(true).build());
     }
 
+    /** A model whose last stream has a root mean square in the hundreds, for which the usual factor of the stream is too large. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"OLMO", "LLAMA"})
+    void aSourceWithALargeStreamIsKept(Architecture architecture) {
+        DecoderConfig config = DecoderConfig.builder(architecture).vocabSize(200).hiddenSize(256).intermediateSize(512).layers(3).heads(4)
+                .keyValueHeads(2).maxPositions(TOKENS).bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty()).build();
+        Weights source = (name, shape) -> {
+            Tensor weight = weight(name, shape);
+            double size = name.startsWith("lm_head") ? 0.1 : 0.2;
+            return shape.rank() == 2 ? weight.mul(size / Math.sqrt(weight.square().mean().item())) : weight;
+        };
+        Mapping usual = Mapping.exact(config);
+        Mapping suiting = usual.suiting(source);
+        assertThat(divergence(config, suiting, source, DType.F32)).isLessThan(1e-9).isLessThan(divergence(config, usual, source, DType.F32) / 2);
+        assertThat(suiting.target().normEps()).isEqualTo(usual.target().normEps() * 0x1p-6);
+        assertThat(divergence(config, suiting, source, DType.F16)).as("in f16").isLessThan(1e-3);
+    }
+
+    @Test
+    void theStreamsFactorSuitsTheSmallestOfTheScaledMatrices() {
+        DecoderConfig config = DecoderConfig.builder(Architecture.STABLELM).vocabSize(1000).hiddenSize(64).intermediateSize(64).layers(2).heads(4)
+                .build();
+        for (double[] sizes : new double[][] {{0.02, 0.02, 1}, {0.03, 0.03, 1}, {0.04, 0.04, 2}, {0.2, 0.2, 8}, {0.2, 0.04, 2}, {0.04, 0.2, 2},
+            {0.001, 0.2, 1}, {0, 0.2, 8}, {0, 0, 1}, {1e30, 1e30, 0x1p24}}) {
+            Weights weights = (name, shape) -> Tensor.full(
+                    name.contains("embed") ? sizes[0] : name.contains("o_proj") || name.contains("down") ? sizes[1] : 0, DType.F32, shape);
+            assertThat(StreamScale.of(1, config, weights)).as(Arrays.toString(sizes)).isEqualTo(1 / sizes[2]);
+        }
+        Weights lateRows = (name, shape) -> Tensor.concat(0, Tensor.zeros(shape.size(0) / 2, shape.size(1)),
+                Tensor.full(0.2, DType.F32, Shape.of(shape.size(0) / 2, shape.size(1))));
+        assertThat(StreamScale.of(1, config, lateRows)).as("rows of all parts are seen").isEqualTo(1.0 / 8);
+    }
+
     @Test
     void everyTensorOfSourceAndTargetIsAccountedForOnce() {
         DecoderConfig config = DecoderConfig.read(Fixtures.path("orion-bf16-sharded"));
@@ -127,8 +161,11 @@ class ExactMappingTest {
 
     /** KL(teacher || mapped) in nats per token. */
     private static double divergence(DecoderConfig config, Mapping mapping, DType dtype) {
+        return divergence(config, mapping, ExactMappingTest::weight, dtype);
+    }
+
+    private static double divergence(DecoderConfig config, Mapping mapping, Weights source, DType dtype) {
         mapping.requireComplete();
-        Weights source = ExactMappingTest::weight;
         Weights target = new MappedWeights(mapping, source, dtype);
         try (Decoder teacher = Decoder.create(config, source, Device.cpu());
                 Decoder student = Decoder.create(mapping.target(), target, Device.cpu());
