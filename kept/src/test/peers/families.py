@@ -7,6 +7,7 @@ way round.
 """
 import contextlib
 import importlib.util
+import itertools
 import json
 import shutil
 import subprocess
@@ -155,6 +156,55 @@ def llama_cpp(kept, work, node_modules):
             wrong.append(f"{name} in llama.cpp")
 
 
+def sources(width, heads, groups, tied):
+    """Configurations of each family, with and without biases in projections."""
+    common = {"vocab_size": 97, "hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": 2, "num_attention_heads": heads,
+              "num_key_value_heads": groups, "tie_word_embeddings": tied, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    yield transformers.OlmoConfig(**common, clip_qkv=None)
+    for biased in (True, False):
+        yield transformers.Starcoder2Config(**common, sliding_window=None, use_bias=biased)
+        yield transformers.StableLmConfig(**common, partial_rotary_factor=0.5 if width == 32 else 0.25, use_qkv_bias=biased)
+        yield transformers.NemotronConfig(**common, partial_rotary_factor=0.5, attention_bias=biased, mlp_bias=biased)
+
+
+def randomise(model, size):
+    """Norms far from their initial values, biases of 0.3, and matrices of a size, or as transformers initialises them."""
+    around_one = model.config.model_type != "nemotron"
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            parameter.data = 0.3 * torch.randn_like(parameter) + (name.endswith("weight") and around_one)
+        elif size is not None:
+            parameter.data = size * torch.randn_like(parameter)
+
+
+@torch.no_grad()
+def widths(kept, work):
+    """The largest errors of random models of several widths, with matrices as transformers initialises them and larger."""
+    print("\n| family | matrices | width | deviation of the logits | float32: logits, KL |\n|---|---|---|---|---|")
+    torch.manual_seed(1)
+    worst = {}
+    for size, shape, tied in itertools.product((None, 0.2), ((32, 4, 2), (64, 4, 1), (96, 6, 6), (256, 8, 2)), (False, True)):
+        for config in sources(*shape, tied):
+            source, target = work / "random", work / "random-llama"
+            model = AutoModelForCausalLM.from_config(config).eval()
+            randomise(model, size)
+            model.save_pretrained(source)
+            result = convert(kept, source, target)
+            if result.returncode != 0:
+                sys.exit(f"{config.model_type}: {reason(result, work)}")
+            ids = torch.randint(0, config.vocab_size, (2, 40))
+            reference, logits = model(ids).logits, load(target, torch.float32)(ids, use_cache=False).logits
+            found = (reference.std().item(), (logits - reference).abs().max().item(), divergence(reference.double(), logits))
+            key = (config.model_type, "as initialised" if size is None else size, shape[0])
+            worst[key] = [max(pair) for pair in zip(found, worst.get(key, found))]
+            shutil.rmtree(source)
+            shutil.rmtree(target)
+    for (family, size, width), (deviation, difference, loss) in sorted(worst.items(), key=str):
+        print(f"| {family} | {size} | {width} | {deviation:.2f} | {difference:.1e}, {loss:.1e} |", flush=True)
+        if loss > DIVERGENCE:
+            wrong.append(f"{family} with width {width} and matrices {size}")
+
+
 def main():
     kept, work = sys.argv[1], Path(sys.argv[2])
     transformers.logging.set_verbosity_error()
@@ -165,6 +215,7 @@ def main():
     print("| checkpoint | the Llama | float64: logits, KL | float32: logits, KL | greedy text |\n|---|---|---|---|---|")
     for file in sorted(FAMILIES.glob("*/golden.safetensors")):
         row(kept, work, file.parent.name)
+    widths(kept, work)
     if len(sys.argv) > 3:
         llama_cpp(kept, work, Path(sys.argv[3]))
     if wrong:

@@ -1,7 +1,6 @@
 package kept.mapping;
 
 import java.util.List;
-import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.TensorName;
@@ -21,18 +20,6 @@ final class ExactMapping {
     static final String NAME = "exact";
     static final String CARRIER = "carrier";
 
-    /** a: the usual factor of the stream of an Orion. Weights of the usual size, 0.01 to 0.1, stay normal numbers in f16. */
-    static final double ORION_SCALE = 0x1p-6;
-    /**
-     * The usual a of the other sources: smaller, so that the additional layer's constants are larger beside the stream, and the part of the stream that remains
-     * in its output is a quarter. Weights of the usual size are then about f16's least normal number, where its rounding is as fine as elsewhere.
-     */
-    static final double STREAM_SCALE = 0x1p-8;
-    /**
-     * s: the carried constant, relative to a normalised stream with a root mean square of 1; small, because the head's rounding errors are
-     * proportional to it.
-     */
-    static final double SHIFT = 0x1p-3;
     /**
      * G: the activation's argument; large enough that a sigmoid and a normal distribution's function of it round to 1 in f32, so that SiLU and GELU
      * return G itself.
@@ -53,29 +40,31 @@ final class ExactMapping {
     /** Whether the norms have biases, for which there are biases in the target and an additional layer. */
     private final boolean biased;
     private final double scale;
+    private final double shift;
     private final double carrier;
 
-    private ExactMapping(DecoderConfig source, double scale) {
+    private ExactMapping(DecoderConfig source, ExactConstants constants) {
         this.source = source;
         counterparts = new Counterparts(source);
         biased = source.architecture().norm().hasBias();
-        this.scale = scale;
-        carrier = carrier(source.hiddenSize());
+        scale = biased ? constants.scale() : 1;
+        shift = constants.shift();
+        carrier = carrier(source.hiddenSize(), shift);
     }
 
     /**
-     * The table for weights of the usual size.
+     * The table for trained weights of the usual size.
      *
      * @param source a source's configuration
      * @return the table
      * @throws MappingException if the source is a Llama, or its MLP is too narrow to pass on the stream
      */
     static Mapping of(DecoderConfig source) {
-        return of(source, usualScale(source));
+        return of(source, ExactConstants.usual(source));
     }
 
     /**
-     * The table whose factor of the stream suits a source's weights ({@link StreamScale}).
+     * The table for a source's weights.
      *
      * @param source a source's configuration
      * @param weights the source's
@@ -83,16 +72,12 @@ final class ExactMapping {
      * @throws MappingException as of {@link #of(DecoderConfig)}
      */
     static Mapping of(DecoderConfig source, Weights weights) {
-        return source.architecture().norm().hasBias() ? of(source, StreamScale.of(usualScale(source), source, weights)) : of(source);
+        return source.architecture().norm().hasBias() ? of(source, ExactConstants.of(source, weights)) : of(source);
     }
 
-    private static double usualScale(DecoderConfig source) {
-        return !source.architecture().norm().hasBias() ? 1 : source.architecture() == Architecture.ORION ? ORION_SCALE : STREAM_SCALE;
-    }
-
-    private static Mapping of(DecoderConfig source, double scale) {
+    private static Mapping of(DecoderConfig source, ExactConstants constants) {
         Mapping.requireSource(source);
-        var table = new ExactMapping(source, scale);
+        var table = new ExactMapping(source, constants);
         if (!table.biased) {
             return new Mapping(NAME, source, source.toLlama(), Mapping.rows(source.toLlama(), table::centred), List.of());
         }
@@ -111,10 +96,11 @@ final class ExactMapping {
      * with s and the scaled stream they must not exceed f16.
      *
      * @param hiddenSize d
+     * @param shift s
      * @return a power of two
      */
-    static double carrier(int hiddenSize) {
-        return Math.scalb(1.0, Math.getExponent(MAX_F16 / (Math.sqrt(hiddenSize) + 1)));
+    static double carrier(int hiddenSize, double shift) {
+        return Math.scalb(1.0, Math.getExponent(MAX_F16 / (Math.sqrt(hiddenSize) + Math.max(shift, 1))));
     }
 
     /** A tensor of a target whose source has no biases in its norms. */
@@ -138,7 +124,7 @@ final class ExactMapping {
             case QUERY_BIAS, KEY_BIAS, VALUE_BIAS, GATE_BIAS, UP_BIAS -> counterparts.isOnlyTargets(tensor) ? counterparts.module(tensor, SAME)
                     : projected(tensor);
             case FINAL_NORM_WEIGHT -> TensorMapping.of(tensor, new Constant(CARRIER, 1), "its weight is in the head");
-            case HEAD -> TensorMapping.of(tensor, counterparts.ofGain(new CarriedHead(SHIFT), 1), CARRIED,
+            case HEAD -> TensorMapping.of(tensor, counterparts.ofGain(new CarriedHead(shift), 1), CARRIED,
                     counterparts.name(TensorName.of(source.tieWordEmbeddings() ? TensorRole.EMBEDDING : TensorRole.HEAD)),
                     counterparts.name(tensor.norm()), counterparts.name(biasOf(tensor.norm())));
             default -> centred(tensor);
@@ -164,7 +150,7 @@ final class ExactMapping {
             case GATE_BIAS -> new Constant(CARRIER, GATE_INPUT);
             case UP -> new ScaledIdentity(CARRIER, 1);
             case DOWN -> new ScaledIdentity(CARRIER, carrier / gateOutput());
-            case DOWN_BIAS -> new Constant(CARRIER, carrier * SHIFT);
+            case DOWN_BIAS -> new Constant(CARRIER, carrier * shift);
             case EMBEDDING, INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, FINAL_NORM_WEIGHT, FINAL_NORM_BIAS, HEAD -> throw Mapping.unexpected(tensor);
         };
         return TensorMapping.of(tensor, transform, ADDED);
