@@ -9,15 +9,16 @@ import kept.model.Weights;
  *
  * @param scale a: the factor of the stream. The smaller it is, the less of the stream is left beside the additional layer's constants; but f16 must
  *     hold the scaled weights
- * @param shift s: the carried constant, relative to a normalised stream with a root mean square of 1. The head's rounding errors are proportional to it,
- *     and so is what the final norm's eps leaves out, inversely to its square
+ * @param shift s: the carried constant, relative to a normalised stream with a root mean square of 1. The larger it is, the less the final norm's eps
+ *     is seen, and the larger are the rounding errors of the head and of the last stream
  */
 record ExactConstants(double scale, double shift) {
     /** The usual a of an Orion. Weights of the usual size, 0.01 to 0.1, stay normal numbers in f16. */
     private static final double ORION_SCALE = 0x1p-6;
     /**
-     * The usual a of the other sources: smaller, so that the additional layer's constants are larger beside the stream, and the part of the stream that
-     * remains in its output is a quarter. Weights of the usual size are then about f16's least normal number, where its rounding is as fine as elsewhere.
+     * The usual a of the other sources: smaller, so that the additional layer's constants are larger beside the stream, and the part of the stream
+     * that remains in its output is a quarter. Weights of the usual size are then about f16's least normal number, where its rounding is as fine as
+     * elsewhere.
      */
     private static final double STREAM_SCALE = 0x1p-8;
     /** The usual s. */
@@ -42,9 +43,9 @@ record ExactConstants(double scale, double shift) {
     }
 
     /**
-     * The constants for a source's weights. Where the weights are larger than usual, so is the stream, and f16 holds a smaller multiple of them: a is
-     * divided by the power of two by which the smallest of the scaled matrices exceeds the usual size. Where the stream is so small, as in an untrained
-     * model, that the final norm's eps is seen beside it, s is larger.
+     * The constants for a source's weights. Where the weights are larger than usual, so is the stream, and f16 holds a smaller multiple of them: a
+     * is divided by the power of two by which the smallest of the scaled matrices exceeds the usual size. Where the stream is so small, as in an
+     * untrained model, that the final norm's eps is seen beside it, s is larger.
      *
      * @param source the source's configuration
      * @param weights the source's

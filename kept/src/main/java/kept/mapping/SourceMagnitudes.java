@@ -49,15 +49,17 @@ final class SourceMagnitudes {
     }
 
     /**
-     * An estimate of the last stream, as if all weights were random and independent and the norms' gains 1: the mean square of the embedding, and for
-     * each layer those of the outputs of attention, which averages half of the values away, and of the MLP. In trained models the outputs add up more.
+     * An estimate of the last stream, as if all weights were random and independent and the norms' gains 1: the mean square of the embedding, and
+     * for each layer those of the outputs of attention, which averages half of the values away, and of the MLP. In trained models the outputs add up
+     * more.
      *
      * @return a root mean square
      */
     double stream() {
         double width = source.hiddenSize();
         double values = width * square(TensorRole.VALUE) + square(TensorRole.VALUE_BIAS);
-        double attention = source.heads() * source.headDimension() * square(TensorRole.ATTENTION_OUTPUT) * values / 4 + square(TensorRole.ATTENTION_OUTPUT_BIAS);
+        double features = (double) source.heads() * source.headDimension();
+        double attention = features * square(TensorRole.ATTENTION_OUTPUT) * values / 4 + square(TensorRole.ATTENTION_OUTPUT_BIAS);
         double up = width * square(TensorRole.UP) + square(TensorRole.UP_BIAS);
         double gate = width * square(TensorRole.GATE) + square(TensorRole.GATE_BIAS);
         double inner = source.architecture().isGated() ? up * activated(gate) : activated(up);
@@ -65,7 +67,7 @@ final class SourceMagnitudes {
         return Math.sqrt(square(TensorRole.EMBEDDING) + source.layers() * (attention + mlp));
     }
 
-    /** The mean square of a normal distribution's values after the activation, about: SiLU, GELU and ReLU let half of a small or of a large one pass. */
+    /** The mean square of normally distributed values after the activation, about: SiLU, GELU and ReLU halve them, or let half of them pass. */
     private double activated(double square) {
         return source.activation() == Activation.RELU_SQUARED ? square * square : square / 4;
     }

@@ -135,7 +135,8 @@ class ExactMappingTest {
     @Test
     void theCarriedConstantIsLargerWhereTheFinalNormsEpsIsSeen() {
         DecoderConfig config = random(Architecture.STABLELM, 64);
-        for (double[] sizes : new double[][] {{0.02, 0, 64}, {0.1, 0, 16}, {0.5, 0, 4}, {1, 0, 0.125}, {0, 0, 64}, {1e-9, 0, 64}, {0.02, 0.2, 0.125}}) {
+        for (double[] sizes : new double[][] {{0.02, 0, 64}, {0.1, 0, 16}, {0.5, 0, 4}, {1, 0, 0.125}, {0, 0, 64}, {1e-9, 0, 64},
+            {0.02, 0.2, 0.125}}) {
             Weights weights = (name, shape) -> Tensor.full(name.contains("embed") ? sizes[0] : sizes[1], DType.F32, shape);
             assertThat(ExactConstants.of(config, weights).shift()).as(Arrays.toString(sizes)).isEqualTo(sizes[2]);
         }
