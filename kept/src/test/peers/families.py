@@ -2,8 +2,8 @@
 """Converts the checkpoints of families/ with --mapping exact and compares each Llama, in transformers and llama.cpp, with its source in transformers.
 
 Usage: families.py KEPT WORK [NODE_MODULES]. KEPT is the launcher, WORK a folder that does not exist, NODE_MODULES a folder with node-llama-cpp.
-Prints the table of docs/families.md. Exits with 1 where a difference is over its bound, or a source is converted that should be refused or the other
-way round.
+Prints the tables of docs/families.md, and one of docs/gguf.md: token ids of many texts by the library tokenizers, transformers and llama.cpp. Exits
+with 1 where a difference is over its bound, or a source is converted that should be refused or the other way round.
 """
 import contextlib
 import importlib.util
@@ -12,11 +12,14 @@ import json
 import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import torch
 import transformers
+from gguf import GGUFReader
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 LOGITS, DIVERGENCE = 2e-5, 1e-9
@@ -116,15 +119,30 @@ def row(kept, work, name):
     print(f"| {name} | {', '.join(changes)} | {cells[0]} | {cells[1]} | {'the same' if same else '**differs**'} |", flush=True)
 
 
-def llama_cpp(kept, work, node_modules):
-    """Greedy text of llama.cpp for each family that has a GGUF file, with a vocabulary that holds the tokenizer, against transformers'."""
+def checkpoint_maker(work):
+    """The module that makes the checkpoints, writing to another folder."""
     spec = importlib.util.spec_from_file_location("make_families", FAMILIES / "make_families.py")
     maker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(maker)
-    maker.HERE = work / "wide"
-    script = work / "llama.mjs"      # beside the packages that it imports
-    (work / "node_modules").symlink_to(node_modules.resolve())
-    shutil.copy(Path(__file__).with_name("llama.mjs"), script)
+    maker.HERE = work
+    return maker
+
+
+def export(kept, model, file):
+    return subprocess.run([kept, "export", "--model", model, "--output", file, "--type", "f32"], capture_output=True, text=True)
+
+
+def run_llama_cpp(work, **job):
+    (work / "job.json").write_text(json.dumps(job))
+    result = subprocess.run(["node", work / "llama.mjs", work / "job.json", work / "result.json"], capture_output=True, text=True)
+    if result.returncode != 0:
+        sys.exit(f"llama.cpp: {job['model']}: {result.stderr[-2000:]}")
+    return json.loads((work / "result.json").read_text())
+
+
+def llama_cpp(kept, work):
+    """Greedy text of llama.cpp for each family that has a GGUF file, with a vocabulary that holds the tokenizer, against transformers'."""
+    maker = checkpoint_maker(work / "wide")
     print("\n| checkpoint | llama.cpp |\n|---|---|")
     for name, (classes, settings, form) in maker.CHECKPOINTS.items():
         if name in REFUSED:
@@ -136,15 +154,11 @@ def llama_cpp(kept, work, node_modules):
             shutil.copy(FAMILIES / "tokenizer" / part, source)
         result = convert(kept, source, target, "--dtype", "f32")
         if result.returncode == 0:
-            result = subprocess.run([kept, "export", "--model", target, "--output", file, "--type", "f32"], capture_output=True, text=True)
+            result = export(kept, target, file)
         if result.returncode != 0:
             print(f"| {name} | none: {reason(result, work)} |", flush=True)
             continue
-        (work / "job.json").write_text(json.dumps({"model": str(file), "texts": PROMPTS, "prompts": PROMPTS, "tokens": NEW_TOKENS}))
-        result = subprocess.run(["node", script, work / "job.json", work / "result.json"], capture_output=True, text=True)
-        if result.returncode != 0:
-            sys.exit(f"llama.cpp: {name}: {result.stderr[-2000:]}")
-        result = json.loads((work / "result.json").read_text())
+        result = run_llama_cpp(work, model=str(file), texts=PROMPTS, prompts=PROMPTS, tokens=NEW_TOKENS)
         model, tokenizer = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float64).eval(), AutoTokenizer.from_pretrained(source)
         starts = [tokenizer(prompt, return_tensors="pt")["input_ids"] for prompt in PROMPTS]
         behind = max(trail(model, start, torch.tensor([tokens])) for start, tokens in zip(starts, result["greedy"]))
@@ -205,6 +219,45 @@ def widths(kept, work):
             wrong.append(f"{family} with width {width} and matrices {size}")
 
 
+def splitting_rules():
+    """The tokenizer.json of each rule that GGUF files can name, by that name."""
+    olmo, stablelm2 = (json.loads((FAMILIES / name / "tokenizer.json").read_text()) for name in ("tokenizer-nfc", "tokenizer-stablelm2"))
+    words, (split, only_bytes) = olmo["pre_tokenizer"], stablelm2["pre_tokenizer"]["pretokenizers"]
+    three = {"Regex": split["pattern"]["Regex"].replace("p{N}|", "p{N}{1,3}|")}
+    digits = {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, words]}
+    gpt4 = {"type": "Sequence", "pretokenizers": [split | {"pattern": three, "behavior": "Isolated", "invert": False}, only_bytes]}
+    return {"gpt-2": olmo | {"normalizer": None}, "olmo": olmo, "starcoder": olmo | {"normalizer": None, "pre_tokenizer": digits},
+            "stablelm2": stablelm2, "dbrx": olmo | {"pre_tokenizer": gpt4},
+            "llama-bpe": olmo | {"pre_tokenizer": gpt4, "model": olmo["model"] | {"ignore_merges": True}}}
+
+
+def tokenizers(kept, work):
+    """Token ids of llama.cpp, and of transformers on the Llama's directory, against those of the library tokenizers on the source's tokenizer.json."""
+    texts = json.loads((FAMILIES / "texts.json").read_text())
+    maker = checkpoint_maker(work / "tokenizers")
+    print("\n| `tokenizer.ggml.pre` | texts | the same in transformers | the same in llama.cpp |\n|---|---|---|---|")
+    for rule, content in splitting_rules().items():
+        with contextlib.redirect_stdout(None):
+            maker.write(rule, maker.OLMO, {"vocab_size": 1000}, {})
+        source, target, file = maker.HERE / rule, work / f"{rule}-llama", work / f"{rule}.gguf"
+        (source / "tokenizer.json").write_text(json.dumps(content))
+        for result in (convert(kept, source, target, "--dtype", "f32"), export(kept, target, file)):
+            if result.returncode != 0:
+                sys.exit(f"{rule}: {result.stderr}")
+        if GGUFReader(file).fields["tokenizer.ggml.pre"].contents() != rule:
+            wrong.append(f"the name of {rule}")
+        library, loaded = Tokenizer.from_str(json.dumps(content)), AutoTokenizer.from_pretrained(target)
+        expected = [library.encode(text).ids for text in texts]
+        found = run_llama_cpp(work, model=str(file), texts=texts, prompts=[], tokens=0)["ids"]
+        # llama.cpp does not compose characters.
+        composed = [library.normalizer is None or unicodedata.is_normalized("NFC", text) for text in texts]
+        there = sum(ids == loaded(text)["input_ids"] for text, ids in zip(texts, expected))
+        same = sum(ids == other for ids, other, whole in zip(expected, found, composed) if whole)
+        print(f"| {rule} | {len(texts)} | {there} | {same} of {sum(composed)}{'' if all(composed) else ' in NFC'} |", flush=True)
+        if there < len(texts) or same < sum(composed):
+            wrong.append(f"ids of {rule}")
+
+
 def main():
     kept, work = sys.argv[1], Path(sys.argv[2])
     transformers.logging.set_verbosity_error()
@@ -217,7 +270,10 @@ def main():
         row(kept, work, file.parent.name)
     widths(kept, work)
     if len(sys.argv) > 3:
-        llama_cpp(kept, work, Path(sys.argv[3]))
+        shutil.copy(Path(__file__).with_name("llama.mjs"), work)      # beside the packages that it imports
+        (work / "node_modules").symlink_to(Path(sys.argv[3]).resolve())
+        llama_cpp(kept, work)
+        tokenizers(kept, work)
     if wrong:
         sys.exit("over the bound, or refused or converted by mistake: " + "; ".join(wrong))
 

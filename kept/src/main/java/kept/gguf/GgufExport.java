@@ -161,8 +161,9 @@ public final class GgufExport {
                     + ": llama.cpp puts a space before the text that follows one, so such texts get other ids there");
         }
         if (tokenizer.removesExtraSpaces() || tokenizer.normalizes()) {
+            String rewritten = tokenizer.normalizes() ? "rewrites characters before it looks for pieces" : "makes runs of spaces one";
             notes.add("the tokenizer %s, which llama.cpp does not: some texts get other ids there".formatted(
-                    tokenizer.normalizes() ? "rewrites characters before it looks for pieces" : "makes runs of spaces one"));
+                    tokenizer.byteLevel().isPresent() ? "composes characters (NFC), such as e and an accent to é" : rewritten));
         }
     }
 

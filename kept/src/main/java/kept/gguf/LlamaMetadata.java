@@ -68,27 +68,34 @@ final class LlamaMetadata {
     private static void addTokenizer(GgufMetadata metadata, DecoderConfig config, Vocabulary tokenizer) {
         List<Token> tokens = tokenizer.distinct(config.vocabSize());
         metadata.text("tokenizer.ggml.model", tokenizer.byteLevel().isPresent() ? "gpt2" : "llama");
-        metadata.text("tokenizer.ggml.pre", tokenizer.byteLevel().map(LlamaMetadata::preTokenizer).orElse("default"));
+        metadata.text("tokenizer.ggml.pre", tokenizer.byteLevel().map(bpe -> preTokenizer(bpe, tokenizer.normalizes())).orElse("default"));
         metadata.texts("tokenizer.ggml.tokens", tokens.stream().map(Token::text).toList());
         if (tokenizer.byteLevel().isEmpty()) {
             metadata.numbers("tokenizer.ggml.scores", tokens.stream().map(Token::score).toList());
         }
         metadata.integers("tokenizer.ggml.token_type", tokens.stream().map(token -> token.kind().ordinal() + 1).toList());
         tokenizer.byteLevel().ifPresent(bpe -> metadata.texts("tokenizer.ggml.merges", bpe.merges()));
-        addId(metadata, "bos", tokenizer.bos(), config.bosTokenId(), config);
-        eos(tokenizer, config).ifPresent(id -> metadata.integer("tokenizer.ggml.eos_token_id", id));
+        OptionalInt bos = chosen(tokenizer.bos(), config.bosTokenId(), config);
+        OptionalInt eos = eos(tokenizer, config);
+        bos.ifPresent(id -> metadata.integer("tokenizer.ggml.bos_token_id", id));
+        eos.ifPresent(id -> metadata.integer("tokenizer.ggml.eos_token_id", id));
         addId(metadata, "unknown", tokenizer.unknown(), OptionalInt.empty(), config);
         addId(metadata, "padding", tokenizer.padding(), config.padTokenId(), config);
-        tokenizer.addsBos().ifPresent(adds -> metadata.flag("tokenizer.ggml.add_bos_token", adds));
-        tokenizer.addsEos().ifPresent(adds -> metadata.flag("tokenizer.ggml.add_eos_token", adds));
+        // Without its id, llama.cpp would add a token of its own choice.
+        tokenizer.addsBos().ifPresent(adds -> metadata.flag("tokenizer.ggml.add_bos_token", adds && bos.isPresent()));
+        tokenizer.addsEos().ifPresent(adds -> metadata.flag("tokenizer.ggml.add_eos_token", adds && eos.isPresent()));
         metadata.flag("tokenizer.ggml.add_space_prefix", tokenizer.dummyPrefix());
         tokenizer.chatTemplate().ifPresent(template -> metadata.text("tokenizer.chat_template", template));
     }
 
-    private static String preTokenizer(Vocabulary.ByteLevel bpe) {
+    /** The name by which llama.cpp knows how text is split; none of these rules composes characters there. */
+    private static String preTokenizer(Vocabulary.ByteLevel bpe, boolean composes) {
         return switch (bpe.splitting()) {
-            case GPT2 -> "gpt-2";
+            case GPT2 -> composes ? "olmo" : "gpt-2";
+            case DIGITS -> "starcoder";
+            case GPT4 -> "dbrx";
             case LLAMA3 -> "llama-bpe";
+            case STABLELM2 -> "stablelm2";
         };
     }
 

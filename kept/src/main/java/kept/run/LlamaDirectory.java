@@ -1,13 +1,11 @@
 package kept.run;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import kept.generation.GenerationConfig;
 import kept.model.DecoderConfig;
 import kept.tensor.DType;
-import kept.text.Reasons;
 import kept.tokenizer.TokenizerFiles;
 
 /** Writes the files of a Llama checkpoint other than its weights. */
@@ -32,14 +30,10 @@ final class LlamaDirectory {
         GenerationConfig.wrongValues(target).ifPresent(wrong ->
                 notes.add("%s of the output has the source's values as they are, but %s; generate and export refuse it until that is corrected"
                         .formatted(GenerationConfig.FILE, wrong)));
-        try {
-            if (tokenizer.equals(TokenizerFiles.Options.NONE) && !TokenizerFiles.isPresent(source)) {
-                notes.add(TokenizerFiles.missing(source) + ", so the output has no tokenizer; copy one there before a program that reads text");
-            } else {
-                notes.addAll(TokenizerFiles.write(source, target, config.maxPositions(), tokenizer));
-            }
-        } catch (IOException e) {
-            throw new RunException("[tokenizer] the files of %s cannot be written to %s: %s".formatted(source, target, Reasons.of(e)), e);
+        if (tokenizer.equals(TokenizerFiles.Options.NONE) && !TokenizerFiles.isPresent(source)) {
+            notes.add(TokenizerFiles.missing(source) + ", so the output has no tokenizer; copy one there before a program that reads text");
+        } else {
+            notes.addAll(TokenizerCopy.write(source, target, config.maxPositions(), tokenizer));
         }
         notes.forEach(note -> progress.note("note: " + note));
     }

@@ -27,6 +27,7 @@ import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tokenizer.Tokenizer;
+import kept.tokenizer.TokenizerFiles;
 import kept.training.LanguageModelling;
 import kept.training.RunInputs;
 import kept.training.StepMetrics;
@@ -78,7 +79,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
      * A pretraining.
      *
      * @param sizes the model's, which may depend on the vocabulary's
-     * @param tokenizer a directory with tokenizer.model or tokenizer.json, which is copied to the output
+     * @param tokenizer a directory with tokenizer.model or tokenizer.json, whose tokenizer the output gets
      * @param output the checkpoint's directory, which the run creates
      * @return the pretraining, with default settings
      */
@@ -303,7 +304,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
         }
 
         private SequencedMap<String, Double> write(List<StepMetrics> steps, Path directory) {
-            writeModel(directory);
+            writeModel(directory).forEach(note -> progress.note("note: " + note));
             Map<String, Object> written = provenance(steps.getLast());
             written.put("final_training_loss",
                     steps.stream().skip(Math.max(0, steps.size() - 20)).mapToDouble(StepMetrics::loss).average().orElseThrow());
@@ -333,10 +334,11 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
             card.write(directory, progress);
         }
 
-        private void writeModel(Path directory) {
+        /** Writes weights, configuration and tokenizer; returns notes on the tokenizer's files. */
+        private List<String> writeModel(Path directory) {
             ModelWriter.write(model, dtype, directory, format, maxShardSize);
             model.config().toBuilder().dtype(dtype).build().write(directory);
-            TokenizerCopy.write(tokenizer, directory);
+            return TokenizerCopy.write(tokenizer, directory, model.config().maxPositions(), TokenizerFiles.Options.NONE);
         }
 
         private Map<String, Object> provenance(StepMetrics last) {

@@ -13,6 +13,7 @@ import kept.model.HostCopy;
 import kept.model.ModelTensor;
 import kept.model.RandomWeights;
 import kept.tensor.Scope;
+import kept.tokenizer.TokenizerFiles;
 import kept.weights.TensorSpec;
 
 /**
@@ -46,7 +47,7 @@ public final class RandomCheckpoint {
      * @param output the directory, which is created
      * @param overwrite whether one that exists is replaced
      * @param seed of the weights
-     * @param tokenizer a directory whose tokenizer is copied; null for none
+     * @param tokenizer the directory of its tokenizer; null for none
      * @param progress receives the progress
      * @param inputs the paths that must not be replaced
      * @return what was written, in words
@@ -61,7 +62,8 @@ public final class RandomCheckpoint {
             config.write(files);
             config.writeGenerationConfig(files, files);
             if (tokenizer != null) {
-                TokenizerCopy.write(tokenizer, files);
+                TokenizerCopy.write(tokenizer, files, config.maxPositions(), TokenizerFiles.Options.NONE)
+                        .forEach(note -> progress.note("note: " + note));
             }
             writeWeights(files, specs, new RandomWeights(config, seed), total, progress);
             Map<String, String> settings = new LinkedHashMap<>();

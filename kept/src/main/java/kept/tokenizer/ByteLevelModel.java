@@ -1,21 +1,27 @@
 package kept.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 import kept.tokenizer.Vocabulary.ByteLevel;
 import kept.tokenizer.Vocabulary.Splitting;
 
 /**
- * A byte-level BPE {@code tokenizer.json}: text is split into words, each byte is represented by one of 256 characters, and pairs are merged in the
- * order of a list. Only the splitting patterns of GPT-2 and Llama 3 are supported.
+ * A byte-level BPE {@code tokenizer.json}: text is composed (NFC) or left as it is, then split into words, each byte is represented by one of 256
+ * characters, and pairs are merged in the order of a list. Only the rules of {@link Splitting} are supported.
  */
 final class ByteLevelModel {
-    private static final String LLAMA3_WORDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+    /** GPT-4's pattern with the one of numbers left open; it matches every character, so what is between its matches is empty. */
+    private static final String GPT4_WORDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|%s| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
             + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+    private static final String UP_TO_THREE_DIGITS = GPT4_WORDS.formatted("\\p{N}{1,3}");
+    private static final String SINGLE_DIGITS = GPT4_WORDS.formatted("\\p{N}");
 
     private final Path file;
     private final JsonNode json;
@@ -35,9 +41,14 @@ final class ByteLevelModel {
                 throw refused("marks parts of words (%s)".formatted(affix));
             }
         }
-        if (json.hasNonNull("normalizer")) {
-            throw refused("rewrites text before it is split (normalizer)");
+        if (!steps(json.path("normalizer"), "normalizers").stream().allMatch(step -> step.path("type").asText().equals("NFC"))) {
+            throw refused("rewrites text before it is split, in another way than NFC (normalizer)");
         }
+    }
+
+    /** Whether text is composed (NFC) before it is split. */
+    boolean composes() {
+        return !steps(json.path("normalizer"), "normalizers").isEmpty();
     }
 
     Map<String, Integer> vocabulary() {
@@ -62,16 +73,18 @@ final class ByteLevelModel {
         return new ByteLevel(merges, splitting());
     }
 
-    /** Whether the post-processor template of a single text starts with a special token. */
-    boolean templateBegins() {
-        JsonNode single = template();
-        return single.path(0).has("SpecialToken");
+    /** The special tokens that the post-processor's template puts before a text. */
+    List<String> before() {
+        return specialTokens(template().valueStream().takeWhile(item -> item.has("SpecialToken")));
     }
 
-    /** Whether the post-processor template of a single text ends with a special token. */
-    boolean templateEnds() {
-        JsonNode single = template();
-        return single.size() > 1 && single.path(single.size() - 1).has("SpecialToken");
+    /** The special tokens that the post-processor's template puts after a text. */
+    List<String> after() {
+        return specialTokens(template().valueStream().dropWhile(item -> item.has("SpecialToken")).filter(item -> item.has("SpecialToken")));
+    }
+
+    private static List<String> specialTokens(Stream<JsonNode> items) {
+        return items.map(item -> item.path("SpecialToken").path("id").asText()).toList();
     }
 
     private JsonNode template() {
@@ -85,24 +98,44 @@ final class ByteLevelModel {
     }
 
     private Splitting splitting() {
-        JsonNode splitter = json.path("pre_tokenizer");
+        List<JsonNode> steps = steps(json.path("pre_tokenizer"), "pretokenizers");
+        JsonNode first = steps.isEmpty() ? MissingNode.getInstance() : steps.getFirst();
         boolean wholeWords = model.path("ignore_merges").asBoolean();
-        if (isByteLevel(splitter, true) && !wholeWords) {
-            return Splitting.GPT2;
+        Optional<Splitting> rule = Optional.empty();
+        if (steps.size() == 1 && isByteLevel(first, true)) {
+            rule = Optional.of(Splitting.GPT2);
+        } else if (steps.size() == 2 && first.path("type").asText().equals("Digits")) {
+            rule = first.path("individual_digits").asBoolean() && isByteLevel(steps.get(1), true) ? Optional.of(Splitting.DIGITS) : rule;
+        } else if (steps.size() == 2 && isByteLevel(steps.get(1), false)) {
+            rule = ofPattern(first, wholeWords);
         }
-        JsonNode split = splitter.path("pretokenizers").path(0);
-        boolean llama3 = splitter.path("pretokenizers").size() == 2 && isByteLevel(splitter.path("pretokenizers").path(1), false)
-                && split.path("type").asText().equals("Split") && split.path("pattern").path("Regex").asText().equals(LLAMA3_WORDS)
-                && split.path("behavior").asText().equals("Isolated") && !split.path("invert").asBoolean();
-        if (llama3 && wholeWords) {
-            return Splitting.LLAMA3;
+        return rule.filter(splitting -> wholeWords == (splitting == Splitting.LLAMA3))
+                .orElseThrow(() -> refused("splits text into words in a way that is neither that of GPT-2, StarCoder, GPT-4, Llama 3 nor StableLM 2 "
+                        + "(pre_tokenizer, ignore_merges)"));
+    }
+
+    private static Optional<Splitting> ofPattern(JsonNode split, boolean wholeWords) {
+        String behavior = split.path("behavior").asText();
+        boolean matches = split.path("type").asText().equals("Split") && behavior.equals(split.path("invert").asBoolean() ? "Removed" : "Isolated");
+        String pattern = SafePattern.spelled(split.path("pattern").path("Regex").asText());
+        if (matches && pattern.equals(UP_TO_THREE_DIGITS)) {
+            return Optional.of(wholeWords ? Splitting.LLAMA3 : Splitting.GPT4);
         }
-        throw refused("splits text into words in a way that is neither GPT-2's nor Llama 3's (pre_tokenizer, ignore_merges)");
+        return matches && pattern.equals(SINGLE_DIGITS) ? Optional.of(Splitting.STABLELM2) : Optional.empty();
     }
 
     private static boolean isByteLevel(JsonNode splitter, boolean splits) {
         return splitter.path("type").asText().equals("ByteLevel") && !splitter.path("add_prefix_space").asBoolean(true)
                 && splitter.path("use_regex").asBoolean(true) == splits;
+    }
+
+    /** The steps of a component, which may be a sequence of others. */
+    private static List<JsonNode> steps(JsonNode component, String inner) {
+        if (!component.isObject()) {
+            return List.of();
+        }
+        return component.path("type").asText().equals("Sequence")
+                ? component.path(inner).valueStream().flatMap(step -> steps(step, inner).stream()).toList() : List.of(component);
     }
 
     private TokenizerException refused(String problem) {

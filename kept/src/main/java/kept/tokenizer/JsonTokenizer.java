@@ -18,8 +18,8 @@ import kept.text.Json;
 import kept.text.Reasons;
 
 /**
- * A {@code tokenizer.json}, used through Hugging Face's native library. Its special tokens are defined in the {@code tokenizer_config.json}
- * beside it.
+ * A {@code tokenizer.json}, used through Hugging Face's native library. Its special tokens are named in the files beside it
+ * ({@link TokenizerSettings#config}); the ids of bos and eos are else those of the model ({@link ModelTokens}).
  */
 final class JsonTokenizer implements Tokenizer {
     /** The library's regex engine aborts the process after ten million backtracking steps; common patterns need two per space. */
@@ -37,7 +37,8 @@ final class JsonTokenizer implements Tokenizer {
     private final List<String> added;
     private final Set<String> specialTexts;
 
-    private JsonTokenizer(Path file, HuggingFaceTokenizer library, SafeTokenizerJson.Reduced tokenizer, Map<String, Integer> ids, JsonNode config) {
+    private JsonTokenizer(Path file, HuggingFaceTokenizer library, SafeTokenizerJson.Reduced tokenizer, JsonNode config, ModelTokens model) {
+        Map<String, Integer> ids = ids(tokenizer.json());
         this.longestText = (int) Math.min(MAX_TEXT_LENGTH, MAX_NORMALIZED_LENGTH / tokenizer.growth());
         this.added = tokenizer.json().path("added_tokens").valueStream().map(token -> token.path("content").asText()).toList();
         this.specialTexts = tokenizer.json().path("added_tokens").valueStream().filter(token -> token.path("special").asBoolean())
@@ -45,22 +46,20 @@ final class JsonTokenizer implements Tokenizer {
         this.file = file;
         this.library = library;
         this.vocabularySize = 1 + ids.values().stream().mapToInt(Integer::intValue).max().orElse(-1);
-        this.bos = specialId(config.path("bos_token"), ids);
-        this.eos = specialId(config.path("eos_token"), ids);
+        this.bos = specialId(config.path("bos_token"), ids, model.bos());
+        this.eos = specialId(config.path("eos_token"), ids, model.eos());
         this.specialTokens = TokenizerFiles.specialTokens(config);
     }
 
     static JsonTokenizer load(Path file) {
-        JsonNode tokenizer;
-        JsonNode config;
+        Path directory = file.toAbsolutePath().getParent();
         try {
-            tokenizer = TokenizerSettings.readJson(file);
-            config = TokenizerSettings.readJson(file.resolveSibling(TokenizerFiles.CONFIG_FILE));
+            JsonNode config = TokenizerSettings.config(directory);
+            boolean named = config.hasNonNull("bos_token") && config.hasNonNull("eos_token");
+            return of(TokenizerSettings.readJson(file), config, named ? ModelTokens.NONE : ModelTokens.read(directory), file);
         } catch (IOException e) {
-            throw new TokenizerException("[tokenizer] %s or the %s beside it cannot be read: %s"
-                    .formatted(file, TokenizerFiles.CONFIG_FILE, Reasons.of(e)), e);
+            throw new TokenizerException("[tokenizer] %s or a file of settings beside it cannot be read: %s".formatted(file, Reasons.of(e)), e);
         }
-        return of(tokenizer, config, file);
     }
 
     /**
@@ -71,16 +70,19 @@ final class JsonTokenizer implements Tokenizer {
      * @param file the file's name, for messages
      */
     static JsonTokenizer of(JsonNode tokenizer, JsonNode config, Path file) {
+        return of(tokenizer, config, ModelTokens.NONE, file);
+    }
+
+    private static JsonTokenizer of(JsonNode tokenizer, JsonNode config, ModelTokens model, Path file) {
         SafeTokenizerJson.Reduced safe = SafeTokenizerJson.of(tokenizer, file.toString());
-        Map<String, Integer> ids = ids(safe.json());
-        if (ids.isEmpty()) {
+        if (ids(safe.json()).isEmpty()) {
             throw new TokenizerException("[tokenizer] " + file + " has no vocabulary: it is not a tokenizer.json of Hugging Face tokenizers");
         }
         NativeLibraries.prepare();
         try (var input = new ByteArrayInputStream(Json.write(safe.json()).getBytes(StandardCharsets.UTF_8))) {
             // By default DJL truncates texts to 512 ids and adds special tokens.
             var options = Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false");
-            return new JsonTokenizer(file, HuggingFaceTokenizer.newInstance(input, options), safe, ids, config);
+            return new JsonTokenizer(file, HuggingFaceTokenizer.newInstance(input, options), safe, config, model);
         } catch (LinkageError | IllegalStateException | EngineException e) {
             throw new TokenizerException("[tokenizer] Hugging Face's native library does not load: " + e
                     + "; DJL unpacks it to ~/.djl.ai (DJL_CACHE_DIR chooses another place), which must be writable", e);
@@ -105,8 +107,11 @@ final class JsonTokenizer implements Tokenizer {
         return ids;
     }
 
-    /** A special token is given as its text or as an object that contains it. */
-    private static OptionalInt specialId(JsonNode name, Map<String, Integer> ids) {
+    /** A special token is given as its text or as an object that contains it; where it is not named, the model's id of it counts. */
+    private OptionalInt specialId(JsonNode name, Map<String, Integer> ids, OptionalInt otherwise) {
+        if (name.isMissingNode() || name.isNull()) {
+            return otherwise.isPresent() && otherwise.getAsInt() < vocabularySize ? otherwise : OptionalInt.empty();
+        }
         Integer id = ids.get(TokenizerFiles.content(name));
         return id == null ? OptionalInt.empty() : OptionalInt.of(id);
     }

@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Recognises regular expressions that are matched in linear time. Hugging Face's library passes them to Oniguruma, a backtracking engine that aborts
@@ -37,6 +39,7 @@ final class SafePattern {
     /** Cannot match inside a run, so each run is tried once. */
     static final String TRAILING_SPACE = "(?<!\u2581)\u2581+\\z";
 
+    private static final Pattern LINE_BREAK_OR_ESCAPE = Pattern.compile("\\\\.|[\r\n]", Pattern.DOTALL);
     private static final String CLASS_ESCAPES = "sSdDwWhHrntfvea";
     private static final String ANCHOR_ESCAPES = "AzZbB";
 
@@ -65,13 +68,23 @@ final class SafePattern {
             return OptionalLong.of(1);
         }
         try {
-            var parser = new SafePattern(pattern);
+            var parser = new SafePattern(spelled(pattern));
             List<Part> alternatives = parser.alternatives(0);
             long steps = alternatives.stream().mapToLong(Part::steps).sum();
-            return parser.at == pattern.length() && acceptsAll(alternatives) && steps <= MAX_STEPS ? OptionalLong.of(steps) : OptionalLong.empty();
+            boolean whole = parser.at == parser.pattern.length();
+            return whole && acceptsAll(alternatives) && steps <= MAX_STEPS ? OptionalLong.of(steps) : OptionalLong.empty();
         } catch (Refusal e) {
             return OptionalLong.empty();
         }
+    }
+
+    /** The pattern with line breaks that stand for themselves, as in StableLM 2's, written as the escapes {@code \r} and {@code \n}. */
+    static String spelled(String pattern) {
+        return LINE_BREAK_OR_ESCAPE.matcher(pattern).replaceAll(found -> Matcher.quoteReplacement(switch (found.group()) {
+            case "\r" -> "\\r";
+            case "\n" -> "\\n";
+            default -> found.group();
+        }));
     }
 
     private static boolean acceptsAll(List<Part> alternatives) {

@@ -63,8 +63,9 @@ final class SentencePieceTokenizer implements Tokenizer {
             }
             byte[] bytes = Files.readAllBytes(file);
             int pieces = SentencePieceModel.parse(bytes, file.toString()).pieces().size();
-            return of(bytes, file.toString(), TokenizerFiles.specialTokens(file.resolveSibling(TokenizerFiles.CONFIG_FILE)),
-                    AddedTokens.beyond(file.toAbsolutePath().getParent(), pieces));
+            Path directory = file.toAbsolutePath().getParent();
+            return of(bytes, file.toString(), TokenizerFiles.specialTokens(TokenizerSettings.config(directory)),
+                    AddedTokens.beyond(directory, pieces));
         } catch (IOException e) {
             throw new TokenizerException("[tokenizer] " + file + " cannot be read: " + Reasons.of(e), e);
         }

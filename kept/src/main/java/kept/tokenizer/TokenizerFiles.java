@@ -33,6 +33,9 @@ import kept.text.VisibleText;
  * the class {@code PreTrainedTokenizerFast}; {@code LlamaTokenizer} of transformers 5 would use only its pieces and insert no space before a text
  * that starts with one. {@link Options#llamaClass} names that class for software that requires it.
  *
+ * <p>A byte-level {@code tokenizer.json} is loaded by the same class, whatever the source names: transformers 5 has other classes for some families
+ * than for a Llama, and those of GPT-2 and GPT-NeoX take only vocabulary and merges from the file, with a splitting rule of their own.
+ *
  * <p>A {@code tokenizer.json} is built only if it produces SentencePiece's ids on {@link ProbeTexts}. Otherwise the configuration names a class of
  * transformers that uses SentencePiece itself.
  *
@@ -44,7 +47,8 @@ public final class TokenizerFiles {
     public static final String CONFIG_FILE = "tokenizer_config.json";
     /** File that contains a chat template; it takes precedence over the one in {@link #CONFIG_FILE}. */
     public static final String CHAT_TEMPLATE_FILE = "chat_template.jinja";
-    private static final String SPECIAL_TOKENS_FILE = "special_tokens_map.json";
+    /** File that names special tokens beside {@link #CONFIG_FILE}, as older releases of transformers write it. */
+    static final String SPECIAL_TOKENS_FILE = "special_tokens_map.json";
     /** The tokens of a byte-level BPE by id, which transformers' classes without tokenizer.json read with {@link #MERGES_FILE}. */
     private static final String VOCABULARY_FILE = "vocab.json";
     private static final String MERGES_FILE = "merges.txt";
@@ -86,11 +90,7 @@ public final class TokenizerFiles {
         this.options = options;
         this.source = source;
         this.target = target;
-        Path config = source.resolve(CONFIG_FILE);
-        if (!(TokenizerSettings.readJson(config) instanceof ObjectNode object)) {
-            throw new TokenizerException("[tokenizer] " + config + " is not a JSON object");
-        }
-        this.sourceConfig = object;
+        this.sourceConfig = TokenizerSettings.config(source);
     }
 
     /**
@@ -163,7 +163,8 @@ public final class TokenizerFiles {
             copy(VOCABULARY_FILE);
             copy(MERGES_FILE);
         }
-        if (options.llamaClass() && !hasModel && isByteLevel()) {
+        boolean byteLevel = !hasModel && isByteLevel();
+        if (options.llamaClass() && byteLevel) {
             throw new TokenizerException(("[tokenizer] %s: LlamaTokenizer of transformers 5 cannot give its ids, since it splits bytes of a text: "
                     + "leave out --llama-tokenizer").formatted(source.resolve(Tokenizer.JSON_FILE)));
         }
@@ -185,7 +186,7 @@ public final class TokenizerFiles {
             }
         }
         boolean codeOfItsOwn = config.remove("auto_map") != null;
-        if (codeOfItsOwn || !config.has(CLASS_KEY)) {
+        if (codeOfItsOwn || byteLevel || !config.has(CLASS_KEY)) {
             config.put(CLASS_KEY, GENERIC_CLASS);
         }
         if (options.llamaClass()) {
@@ -337,11 +338,6 @@ public final class TokenizerFiles {
         Stream.concat(SPECIAL_TOKENS.stream(), OTHER_SPECIAL_TOKENS.stream()).filter(config::hasNonNull)
                 .forEach(token -> specialTokens.put(token, content(config.get(token))));
         return Map.copyOf(specialTokens);
-    }
-
-    /** The special tokens of a tokenizer_config.json; none if the file does not exist. */
-    static Map<String, String> specialTokens(Path config) throws IOException {
-        return specialTokens(TokenizerSettings.readJson(config));
     }
 
     /** A special token is given as its text or as an object that contains it. */

@@ -1,7 +1,9 @@
 package kept.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,7 +14,10 @@ import java.util.Set;
 import kept.text.Json;
 import kept.text.JsonException;
 
-/** The settings of {@code tokenizer_config.json}, if it exists: special tokens, flags, added tokens and the chat template. */
+/**
+ * The settings of {@code tokenizer_config.json} and {@code special_tokens_map.json}, as far as they exist: special tokens, flags, added tokens and the
+ * chat template.
+ */
 final class TokenizerSettings {
     private final Path directory;
     private final JsonNode config;
@@ -25,7 +30,31 @@ final class TokenizerSettings {
     }
 
     static TokenizerSettings read(Path directory) throws IOException {
-        return new TokenizerSettings(directory, readJson(directory.resolve(TokenizerFiles.CONFIG_FILE)));
+        return new TokenizerSettings(directory, config(directory));
+    }
+
+    /**
+     * The content of {@code tokenizer_config.json} with the special tokens of {@code special_tokens_map.json} and of the tokenizer's class, as
+     * transformers puts them together: the map counts unless the configuration has {@code added_tokens_decoder}, the class where neither has a key.
+     */
+    static ObjectNode config(Path directory) throws IOException {
+        ObjectNode config = readObject(directory.resolve(TokenizerFiles.CONFIG_FILE)).deepCopy();
+        if (!config.has("added_tokens_decoder")) {
+            readObject(directory.resolve(TokenizerFiles.SPECIAL_TOKENS_FILE)).properties()
+                    .forEach(token -> config.set(token.getKey(), texts(token.getValue())));
+        }
+        ClassTokens.putMissing(directory, config);
+        return config;
+    }
+
+    /** Tokens by their texts, which is how a configuration names them; the map may have objects that contain a text. */
+    private static JsonNode texts(JsonNode tokens) {
+        if (tokens.isArray()) {
+            ArrayNode texts = JsonNodeFactory.instance.arrayNode();
+            tokens.forEach(token -> texts.add(texts(token)));
+            return texts;
+        }
+        return tokens.has("content") ? tokens.get("content") : tokens;
     }
 
     /** The text of a special token, as in {@code bos_token}; it is given as its text or as an object that contains it. */
@@ -78,5 +107,12 @@ final class TokenizerSettings {
         } catch (JsonException e) {
             throw new TokenizerException("[tokenizer] " + file + " is not JSON: " + e.getMessage(), e);
         }
+    }
+
+    private static ObjectNode readObject(Path file) throws IOException {
+        if (readJson(file) instanceof ObjectNode object) {
+            return object;
+        }
+        throw new TokenizerException("[tokenizer] " + file + " is not a JSON object");
     }
 }

@@ -21,7 +21,7 @@ import java.util.Set;
  * @param addsEos whether it appends eos to every text; empty if it does not say
  * @param dummyPrefix whether a space is inserted before the text
  * @param removesExtraSpaces whether runs of spaces are collapsed, and spaces at the ends removed
- * @param normalizes whether the model normalises characters, such as full-width ones, before it looks for pieces
+ * @param normalizes whether characters are normalised before pieces are looked for; in byte-level tokenizers composed (NFC)
  * @param chatTemplate the Jinja chat template
  * @param byteLevel merges and splitting of a byte-level tokenizer; empty for SentencePiece
  * @param leftOut features of the tokenizer that this record does not represent, a few words each
@@ -63,10 +63,16 @@ public record Vocabulary(List<Token> tokens, OptionalInt bos, OptionalInt eos, O
 
     /** The rule by which a byte-level tokenizer splits text into words, within which it merges. */
     public enum Splitting {
-        /** GPT-2's pattern: letters, digits and punctuation, each with a preceding space. */
+        /** GPT-2's pattern, which GPT-NeoX, OLMo and StableLM 3B have too: letters, digits and punctuation, each with a preceding space. */
         GPT2,
-        /** Llama 3's pattern: like GPT-2's, but at most three digits, and words that are tokens are not split. */
-        LLAMA3
+        /** StarCoder's rule: each digit is a word, and what is between digits is split as by GPT-2. */
+        DIGITS,
+        /** GPT-4's pattern: letters with any character before them, up to three digits, punctuation with the line breaks after it. */
+        GPT4,
+        /** Llama 3's rule: as GPT-4's, but words that are tokens are not merged from parts. */
+        LLAMA3,
+        /** StableLM 2's pattern: as GPT-4's, but each digit is a word. */
+        STABLELM2
     }
 
     /**

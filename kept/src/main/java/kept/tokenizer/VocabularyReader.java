@@ -89,11 +89,21 @@ final class VocabularyReader {
         }
         noteStripping(model.addedTokens());
         AddedIds.differences(TokenizerSettings.readJson(file)).ifPresent(notes::add);
-        return new Vocabulary(tokens, specialId("bos_token", null), specialId("eos_token", null), specialId("unk_token", null),
-                specialId("pad_token", null),
-                Optional.of(settings.flag("add_bos_token").orElse(model.templateBegins())),
-                Optional.of(settings.flag("add_eos_token").orElse(model.templateEnds())), false, false, false, settings.chatTemplate(),
-                Optional.of(model.byteLevel()), notes());
+        OptionalInt bos = specialId("bos_token", model.before().stream().findFirst().orElse(null));
+        OptionalInt eos = specialId("eos_token", model.after().stream().findFirst().orElse(null));
+        return new Vocabulary(tokens, bos, eos, specialId("unk_token", null), specialId("pad_token", null),
+                Optional.of(settings.flag("add_bos_token").orElseGet(() -> adds(model.before(), bos, "before"))),
+                Optional.of(settings.flag("add_eos_token").orElseGet(() -> adds(model.after(), eos, "after"))), false, false, model.composes(),
+                settings.chatTemplate(), Optional.of(model.byteLevel()), notes());
+    }
+
+    /** Whether bos or eos, and nothing else, is added to a text. */
+    private boolean adds(List<String> added, OptionalInt token, String place) {
+        boolean only = added.size() == 1 && token.isPresent() && tokens.get(token.getAsInt()).text().equals(added.getFirst());
+        if (!only && !added.isEmpty()) {
+            notes.add("the special tokens %s each text: %s".formatted(place, String.join(" ", added)));
+        }
+        return only;
     }
 
     /** Adds the tokens that only tokenizer.json lists: transformers 5 saves added tokens nowhere else. */

@@ -180,14 +180,31 @@ class GgufExportTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"GPT2, gpt-2", "LLAMA3, llama-bpe"})
-    void byteLevelTokenizersAreWrittenWithTheirMerges(Splitting splitting, String name) {
-        var vocabulary = new Vocabulary(plain(5).tokens(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(),
-                Optional.of(false), Optional.of(false), false, false, false, Optional.empty(),
-                Optional.of(new ByteLevel(List.of("t 1", "t 2"), splitting)), List.of());
+    @CsvSource({"GPT2, false, gpt-2", "GPT2, true, olmo", "DIGITS, false, starcoder", "GPT4, false, dbrx", "LLAMA3, false, llama-bpe",
+        "STABLELM2, false, stablelm2", "STABLELM2, true, stablelm2"})
+    void byteLevelTokenizersAreWrittenWithTheirMerges(Splitting splitting, boolean composes, String name) {
+        Vocabulary vocabulary = byteLevel(splitting, composes, true);
         assertThat(export(write(SMALL, DType.F32, Map.of()), SMALL, vocabulary, GgufType.F32).metadata())
                 .containsEntry("tokenizer.ggml.model", "gpt2").containsEntry("tokenizer.ggml.pre", name)
                 .containsEntry("tokenizer.ggml.merges", List.of("t 1", "t 2")).doesNotContainKey("tokenizer.ggml.scores");
+    }
+
+    @Test
+    void composedCharactersAreTold() {
+        try (Checkpoint checkpoint = Checkpoint.open(write(SMALL, DType.F32, Map.of()))) {
+            assertThat(GgufExport.of(checkpoint, SMALL, byteLevel(Splitting.GPT2, true, false), "a model", GgufType.F32).notes()).singleElement()
+                    .asString().contains("composes characters (NFC)", "which llama.cpp does not");
+            assertThat(GgufExport.of(checkpoint, SMALL, byteLevel(Splitting.GPT2, false, false), "a model", GgufType.F32).notes()).isEmpty();
+        }
+    }
+
+    /** llama.cpp has a token of its own for bos and eos where a file has none. */
+    @Test
+    void aTokenThatTheFileDoesNotNameIsNotAdded() {
+        DecoderConfig config = SMALL.toBuilder().bosTokenId(OptionalInt.empty()).build();
+        assertThat(export(write(config, DType.F32, Map.of()), config, byteLevel(Splitting.GPT2, false, true), GgufType.F32).metadata())
+                .containsEntry("tokenizer.ggml.add_bos_token", false).containsEntry("tokenizer.ggml.add_eos_token", true)
+                .doesNotContainKey("tokenizer.ggml.bos_token_id").containsEntry("tokenizer.ggml.eos_token_id", 2);
     }
 
     @Test
@@ -348,6 +365,12 @@ class GgufExportTest {
         assertThat(path).hasSize(export.byteSize());
         path.toFile().delete();
         return read;
+    }
+
+    private static Vocabulary byteLevel(Splitting splitting, boolean composes, boolean adds) {
+        return new Vocabulary(plain(5).tokens(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(),
+                Optional.of(adds), Optional.of(adds), false, false, composes, Optional.empty(),
+                Optional.of(new ByteLevel(List.of("t 1", "t 2"), splitting)), List.of());
     }
 
     private static Vocabulary plain(int size) {

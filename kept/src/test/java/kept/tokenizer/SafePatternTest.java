@@ -13,7 +13,7 @@ class SafePatternTest {
         "[\u4e00-\u9fa5\u3040-\u309f]+", "(?i)abc", "(?i:'s|'t)", "[a-z&&[^aeiou]]+", "(?<!\u2581)\u2581+\\z", "\\x{1F600}",
         "\ud83d\ude80+", "[+\\-*/.,]", "ab*", "a?b?c", "a{3}", "\\bword\\b",
         "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
-        "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", "x|\\s*[\\r\\n]|\\s+|\\s", "\\s+|\\s*[\\r\\n]+"})
+        "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", "\\s*[\r\n]+|\\s+(?!\\S)|\\s+", "x|\\s*[\\r\\n]|\\s+|\\s", "\\s+|\\s*[\\r\\n]+"})
     void linearPatternsAreTaken(String pattern) {
         assertThat(SafePattern.accepts(pattern)).isTrue();
     }
@@ -28,6 +28,12 @@ class SafePatternTest {
         "\\p{L", "*", "?a", "{2}", "\\R", "\\X", "(?~a)", "(?(1)a|b)", "(?#a)b", "a(?i)b", "(?>a+)b", "(?:\\p{N}{3})+(?!\\p{N})"})
     void othersAreNot(String pattern) {
         assertThat(SafePattern.accepts(pattern)).isFalse();
+    }
+
+    @Test
+    void lineBreaksAreSpelledAsEscapesExceptAfterABackslash() {
+        assertThat(SafePattern.spelled("[^\r\n\\p{L}]\\r\\\\\n")).isEqualTo("[^\\r\\n\\p{L}]\\r\\\\\\n");
+        assertThat(SafePattern.spelled("\\\n")).as("a line break that is escaped").isEqualTo("\\\n");
     }
 
     /** A run on which one alternative fails is then matched in small parts, and each part begins with the same failure. */

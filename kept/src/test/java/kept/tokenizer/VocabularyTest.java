@@ -16,13 +16,20 @@ import kept.tokenizer.Vocabulary.Token;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Pieces, special tokens and settings of a tokenizer, as data. */
 class VocabularyTest {
     private static final String GPT2 = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": true}";
-    private static final String LLAMA3 = """
-        {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "%s"}, "behavior": "Isolated", "invert": false},
-         {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]}""";
+    private static final String SEQUENCE = "{\"type\": \"Sequence\", \"pretokenizers\": [%s]}";
+    private static final String SPLIT = SEQUENCE.formatted("{\"type\": \"Split\", \"pattern\": {\"Regex\": \"%s\"}, \"behavior\": \"%s\", \"invert\": %s},"
+            + "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}");
+    /** With line breaks, digits, line breaks and line breaks, in the escapes of JSON. */
+    private static final String WORDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^%s\\\\p{L}\\\\p{N}]?\\\\p{L}+|%s| ?[^\\\\s\\\\p{L}\\\\p{N}]+[%s]*|\\\\s*[%s]+"
+            + "|\\\\s+(?!\\\\S)|\\\\s+";
+    private static final String NO_PROCESSOR = "\"post_processor\": null,";
 
     @TempDir
     private Path folder;
@@ -118,7 +125,7 @@ class VocabularyTest {
 
     @Test
     void aByteLevelTokenizerIsTokensAndMerges() throws IOException {
-        byteLevel(GPT2, "\"post_processor\": null,");
+        byteLevel(GPT2, NO_PROCESSOR);
         config("{\"bos_token\": \"<s>\"}");
         Vocabulary vocabulary = Vocabulary.read(folder);
         assertThat(vocabulary.tokens()).containsExactly(new Token("a", 0, Kind.NORMAL), new Token("b", 0, Kind.NORMAL),
@@ -138,23 +145,81 @@ class VocabularyTest {
                 "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}]}]},""");
         assertThat(Vocabulary.read(folder).addsBos()).hasValue(true);
         assertThat(Vocabulary.read(folder).addsEos()).hasValue(false);
+        assertThat(Vocabulary.read(folder).bos()).as("the token that is added").hasValue(4);
         config("{\"add_bos_token\": false}");
         assertThat(Vocabulary.read(folder).addsBos()).hasValue(false);
+        config("{\"bos_token\": \"<tool>\"}");
+        Vocabulary other = Vocabulary.read(folder);
+        assertThat(other.addsBos()).as("another token than bos is added").hasValue(false);
+        assertThat(other.leftOut()).contains("the special tokens before each text: <s>");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"'\\p{N}{1,3}', Isolated, false, false, GPT4", "'\\p{N}{1,3}', Removed, true, false, GPT4",
+        "'\\p{N}{1,3}', Isolated, false, true, LLAMA3", "'\\p{N}', Isolated, false, false, STABLELM2", "'\\p{N}', Removed, true, false, STABLELM2"})
+    void patternsOfTheKindOfGpt4AreKnown(String digits, String behavior, boolean inverted, boolean wholeWords, Splitting splitting)
+            throws IOException {
+        for (String lineBreaks : new String[] {"\\\\r\\\\n", "\\r\\n"}) {
+            byteLevel(SPLIT.formatted(WORDS.formatted(lineBreaks, digits.replace("\\", "\\\\"), lineBreaks, lineBreaks), behavior, inverted), NO_PROCESSOR);
+            replace("\"ignore_merges\": false", "\"ignore_merges\": " + wholeWords);
+            assertThat(Vocabulary.read(folder).byteLevel().orElseThrow().splitting()).as(lineBreaks).isEqualTo(splitting);
+        }
     }
 
     @Test
-    void llama3sWayToSplitIsKnownAndOthersAreRefused() throws IOException {
-        String words = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*"
-                + "|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+";
-        byteLevel(LLAMA3.formatted(words), "\"post_processor\": null,");
-        assertRefused("tokenizer.json splits text", "neither GPT-2's nor Llama 3's");
-        Path json = folder.resolve("tokenizer.json");
-        Files.writeString(json, Files.readString(json).replace("\"ignore_merges\": false", "\"ignore_merges\": true"));
-        assertThat(Vocabulary.read(folder).byteLevel().orElseThrow().splitting()).isEqualTo(Splitting.LLAMA3);
-        byteLevel(LLAMA3.formatted("\\\\p{L}+"), "\"post_processor\": null,");
-        assertRefused("tokenizer.json splits text");
-        Files.writeString(json, Files.readString(json).replace("\"byte_fallback\": false", "\"byte_fallback\": true"));
+    void digitsBeforeGpt2sPatternAndSequencesOfOneStepAreKnown() throws IOException {
+        String digits = "{\"type\": \"Digits\", \"individual_digits\": true}";
+        byteLevel(SEQUENCE.formatted(digits + "," + GPT2), NO_PROCESSOR);
+        assertThat(Vocabulary.read(folder).byteLevel().orElseThrow().splitting()).isEqualTo(Splitting.DIGITS);
+        byteLevel(SEQUENCE.formatted(SEQUENCE.formatted(GPT2)), NO_PROCESSOR);
+        assertThat(Vocabulary.read(folder).byteLevel().orElseThrow().splitting()).isEqualTo(Splitting.GPT2);
+        byteLevel(SEQUENCE.formatted(digits.replace("true", "false") + "," + GPT2), NO_PROCESSOR);
+        assertRefused("tokenizer.json splits text into words in a way that is neither");
+    }
+
+    @ParameterizedTest
+    @CsvSource(quoteCharacter = '`', textBlock = """
+            `\\\\p{L}+`, Isolated, false, false
+            `%s`, Removed, false, false
+            `%s`, Isolated, true, false
+            `%s`, MergedWithNext, false, false
+            """)
+    void otherWaysToSplitAreRefused(String pattern, String behavior, boolean inverted, boolean wholeWords) throws IOException {
+        String words = WORDS.formatted("\\\\r\\\\n", "\\\\p{N}", "\\\\r\\\\n", "\\\\r\\\\n");
+        byteLevel(SPLIT.formatted(pattern.equals("%s") ? words : pattern, behavior, inverted), NO_PROCESSOR);
+        replace("\"ignore_merges\": false", "\"ignore_merges\": " + wholeWords);
+        assertRefused("tokenizer.json splits text into words in a way that is neither", "Llama 3", "StableLM 2");
+    }
+
+    /** llama.cpp merges all words under these names. */
+    @Test
+    void wholeWordsAreKnownWithLlama3sPatternOnly() throws IOException {
+        byteLevel(GPT2, NO_PROCESSOR);
+        replace("\"ignore_merges\": false", "\"ignore_merges\": true");
+        assertRefused("tokenizer.json splits text into words in a way that is neither", "ignore_merges");
+        replace("\"byte_fallback\": false", "\"byte_fallback\": true");
         assertRefused("tokenizer.json spells unknown characters by byte tokens", "tokenizer.model");
+    }
+
+    @ParameterizedTest
+    @CsvSource(quoteCharacter = '`', textBlock = """
+            null, false
+            `{"type": "NFC"}`, true
+            `{"type": "Sequence", "normalizers": []}`, false
+            `{"type": "Sequence", "normalizers": [{"type": "NFC"}]}`, true
+            """)
+    void composedTextIsTold(String normalizer, boolean composes) throws IOException {
+        byteLevel(GPT2, NO_PROCESSOR);
+        replace("\"normalizer\": null", "\"normalizer\": " + normalizer);
+        assertThat(Vocabulary.read(folder).normalizes()).isEqualTo(composes);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"type\": \"NFKC\"}", "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Lowercase\"}]}"})
+    void otherNormalizersAreRefused(String normalizer) throws IOException {
+        byteLevel(GPT2, NO_PROCESSOR);
+        replace("\"normalizer\": null", "\"normalizer\": " + normalizer);
+        assertRefused("tokenizer.json rewrites text", "NFC");
     }
 
     @Test
@@ -191,6 +256,11 @@ class VocabularyTest {
             {"added_tokens": [{"id": 4, "content": "<s>", "special": true}, {"id": 5, "content": "<tool>", "special": false}], "normalizer": null,
              "pre_tokenizer": %s, %s "model": {"type": "BPE", "byte_fallback": false, "ignore_merges": false, "vocab": {"a": 0, "b": 1, "ab": 2},
               "merges": [["a", "b"]]}}""".formatted(splitter, processor));
+    }
+
+    private void replace(String old, String other) throws IOException {
+        Path json = folder.resolve("tokenizer.json");
+        Files.writeString(json, Files.readString(json).replace(old, other));
     }
 
     private void config(String json) throws IOException {
