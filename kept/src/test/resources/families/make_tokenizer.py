@@ -20,7 +20,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEXTS = ["The quick brown fox jumps over the lazy dog.", "def add(a, b):\n    return a + b\n", "  two  spaces\tand a tab",
-         "naïve café — “quotes” … 100% €5", "猎户座是天空中的星座。", "🙂🚀 emoji and ﬁ ligature", "", " ", "\n\n", "a" * 40, "1234567890 3.14159", "x<|endoftext|>y",
+         "naïve café — “quotes” … 100% €5", "猎户座是天空中的星座。", "🙂🚀 emoji and ﬁ ligature", "", " ", "\n\n", "a" * 40, "1234567890 3.14159",
+         "x<|endoftext|>y",
          "<fim_prefix>def f():<fim_suffix>", "don't we'll I'm", "\r\nwindows\r\n", "\u00a0\u200b", "\x00\x01"]
 END = "<|endoftext|>"
 SIZE = 316
@@ -33,17 +34,25 @@ def many_texts():
     """Texts without special tokens: written by hand, and made at random of characters that splitting rules treat differently."""
     texts = [text for text in TEXTS if "<|" not in text and "<fim" not in text]
     texts += [" " * n for n in range(2, 31)] + ["a" + " " * n + "b" for n in (2, 3, 4, 8, 23, 24, 25, 26, 47, 48, 49, 50)]
-    texts += ["1", "12", "123", "1234", "12345", "1234567", "3.3", "3..3", "1,000,000.00", "v1.2.3-rc4", "0x1F 0b101", "+49 (0)89 123-45", "٣٤٥ १२३ 一二三", "½ ⅓ Ⅻ ²³ ①",
+    texts += ["1", "12", "123", "1234", "12345", "1234567", "3.3", "3..3", "1,000,000.00", "v1.2.3-rc4", "0x1F 0b101", "+49 (0)89 123-45",
+              "٣٤٥ १२३ 一二三", "½ ⅓ Ⅻ ²³ ①",
               "a1b22c333", "in 1999, 2 of 3", "7th 22nd 10km", "99 bottles", " 42", "  42  "]
-    texts += ["don't", "DON'T", "we'll we've we're", "WE'LL WE'VE WE'RE", "I'm he'd it's", "'s 't 're", "rock'n'roll", "it''s", "O'Neill's", "l'été d'or", "'", "''''", "can\u2019t"]
-    texts += ["\n", "\n\n\n", "\r\n\r\n", "\r", "\t", "\t\t\n", " \n", "\n ", " \n \n ", "a\nb", "a \n b", "a\n\n  b", "x  \n  y", "a\r\n\r\n  b", "!\n!", "!!!\n\n\n!", "? \n", ".\r\n.", "end.\n",
+    texts += ["don't", "DON'T", "we'll we've we're", "WE'LL WE'VE WE'RE", "I'm he'd it's", "'s 't 're", "rock'n'roll", "it''s", "O'Neill's",
+              "l'été d'or", "'", "''''", "can\u2019t"]
+    texts += ["\n", "\n\n\n", "\r\n\r\n", "\r", "\t", "\t\t\n", " \n", "\n ", " \n \n ", "a\nb", "a \n b", "a\n\n  b", "x  \n  y", "a\r\n\r\n  b",
+              "!\n!", "!!!\n\n\n!", "? \n", ".\r\n.", "end.\n",
               "\u2028\u2029", "\x0b\x0c\x85", "\u3000全角", "a\u00a0b", "\u200b\u200d\ufeff"]
-    texts += ["café", "cafe\u0301", "A\u030angstro\u0308m", "Ångström", "\u212b \u2126", "가나다", "\u1100\u1161\u1102\u1161", "ẛ̣", "e\u0301\u0302", "\u0301", "q\u0323\u0307", "ﬀ ﬁ ﬂ", "Việt Nam", "Vie\u0323\u0302t"]
+    texts += ["café", "cafe\u0301", "A\u030angstro\u0308m", "Ångström", "\u212b \u2126", "가나다", "\u1100\u1161\u1102\u1161", "ẛ̣", "e\u0301\u0302",
+              "\u0301", "q\u0323\u0307", "ﬀ ﬁ ﬂ", "Việt Nam", "Vie\u0323\u0302t"]
     texts += ["🙂", "🙂🚀", "👨‍👩‍👧", "👍🏽", "🇩🇪🇫🇷", "a🙂b", " 🙂", "❤️", "🦙🦙 3"]
-    texts += ["我想在apple工作1314151天～", "こんにちは、世界！", "안녕하세요 세계", "Привет, мир!", "سلام دنیا!", "नमस्ते दुनिया", "កាន់តែពិសេស", "שלום עולם", "ไทย", "Ελληνικά", "中文 和 English 混排。"]
-    texts += ["for (int i = 0; i < 10; i++) {\n\tsum += a[i];\n}\n", "#include <stdio.h>\n\nint main(void) {\n    return 0;\n}\n", "SELECT * FROM t WHERE a = 'b';   -- comment",
-              "{\"key\": [1, 2.5, null]}", "<div class=\"a\">text</div>", "# Title\n\n- item\n- item\n\n```sh\nls -la\n```\n", "x = lambda a: a ** 2  # square", "https://example.com/path?q=1&x=2#frag",
-              "a_b-c.d/e\\f", "$HOME/.bashrc", "!=====!", "------======", "''''''```````\"\"\"\"......!!!!!!??????", "f(x)=y", "(a)(b)", "...", " ...", "a...b", "©®™", "#hashtag @user", "C++ C# F#"]
+    texts += ["我想在apple工作1314151天～", "こんにちは、世界！", "안녕하세요 세계", "Привет, мир!", "سلام دنیا!", "नमस्ते दुनिया", "កាន់តែពិសេស", "שלום עולם", "ไทย",
+              "Ελληνικά", "中文 和 English 混排。"]
+    texts += ["for (int i = 0; i < 10; i++) {\n\tsum += a[i];\n}\n", "#include <stdio.h>\n\nint main(void) {\n    return 0;\n}\n",
+              "SELECT * FROM t WHERE a = 'b';   -- comment",
+              "{\"key\": [1, 2.5, null]}", "<div class=\"a\">text</div>", "# Title\n\n- item\n- item\n\n```sh\nls -la\n```\n",
+              "x = lambda a: a ** 2  # square", "https://example.com/path?q=1&x=2#frag",
+              "a_b-c.d/e\\f", "$HOME/.bashrc", "!=====!", "------======", "''''''```````\"\"\"\"......!!!!!!??????", "f(x)=y", "(a)(b)", "...",
+              " ...", "a...b", "©®™", "#hashtag @user", "C++ C# F#"]
     numbers = random.Random(31)
     characters = "aabcdeiorstAE  \n\t\r'.,;!(){}=-_/\"123456789é\u0301猎い🚀\u00a0\u200d½"
     texts += ["".join(numbers.choice(characters) for _ in range(numbers.randrange(1, 40))) for _ in range(120)]

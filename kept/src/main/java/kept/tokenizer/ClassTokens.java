@@ -11,7 +11,8 @@ import java.util.stream.Collectors;
 
 /**
  * The special tokens that classes of transformers give to a byte-level tokenizer whose files do not name them. The class is that of
- * {@code tokenizer_config.json}, else the one that transformers has for the {@code model_type} of {@code config.json}; for some types it is always that.
+ * {@code tokenizer_config.json}, else the one that transformers has for the {@code model_type} of {@code config.json}; for some types it is always
+ * that.
  */
 final class ClassTokens {
     private static final String END = "<|endoftext|>";

@@ -15,8 +15,8 @@ import kept.text.Json;
 import kept.text.JsonException;
 
 /**
- * The settings of {@code tokenizer_config.json} and {@code special_tokens_map.json}, as far as they exist: special tokens, flags, added tokens and the
- * chat template.
+ * The settings of {@code tokenizer_config.json} and {@code special_tokens_map.json}, as far as they exist: special tokens, flags, added tokens and
+ * the chat template.
  */
 final class TokenizerSettings {
     private final Path directory;

@@ -24,7 +24,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class VocabularyTest {
     private static final String GPT2 = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": true}";
     private static final String SEQUENCE = "{\"type\": \"Sequence\", \"pretokenizers\": [%s]}";
-    private static final String SPLIT = SEQUENCE.formatted("{\"type\": \"Split\", \"pattern\": {\"Regex\": \"%s\"}, \"behavior\": \"%s\", \"invert\": %s},"
+    private static final String SPLIT = SEQUENCE.formatted(
+            "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"%s\"}, \"behavior\": \"%s\", \"invert\": %s},"
             + "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}");
     /** With line breaks, digits, line breaks and line breaks, in the escapes of JSON. */
     private static final String WORDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^%s\\\\p{L}\\\\p{N}]?\\\\p{L}+|%s| ?[^\\\\s\\\\p{L}\\\\p{N}]+[%s]*|\\\\s*[%s]+"
@@ -160,7 +161,8 @@ class VocabularyTest {
     void patternsOfTheKindOfGpt4AreKnown(String digits, String behavior, boolean inverted, boolean wholeWords, Splitting splitting)
             throws IOException {
         for (String lineBreaks : new String[] {"\\\\r\\\\n", "\\r\\n"}) {
-            byteLevel(SPLIT.formatted(WORDS.formatted(lineBreaks, digits.replace("\\", "\\\\"), lineBreaks, lineBreaks), behavior, inverted), NO_PROCESSOR);
+            String words = WORDS.formatted(lineBreaks, digits.replace("\\", "\\\\"), lineBreaks, lineBreaks);
+            byteLevel(SPLIT.formatted(words, behavior, inverted), NO_PROCESSOR);
             replace("\"ignore_merges\": false", "\"ignore_merges\": " + wholeWords);
             assertThat(Vocabulary.read(folder).byteLevel().orElseThrow().splitting()).as(lineBreaks).isEqualTo(splitting);
         }
@@ -183,6 +185,7 @@ class VocabularyTest {
             `%s`, Removed, false, false
             `%s`, Isolated, true, false
             `%s`, MergedWithNext, false, false
+            `%s`, Isolated, false, true
             """)
     void otherWaysToSplitAreRefused(String pattern, String behavior, boolean inverted, boolean wholeWords) throws IOException {
         String words = WORDS.formatted("\\\\r\\\\n", "\\\\p{N}", "\\\\r\\\\n", "\\\\r\\\\n");
