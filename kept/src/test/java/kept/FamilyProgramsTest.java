@@ -112,6 +112,21 @@ class FamilyProgramsTest {
                 .isNotEqualTo(Files.readAllBytes(directory.resolve("opm/model.safetensors")));
     }
 
+    /** distill starts from opm all the same: from exact there is nothing to learn. */
+    @Test
+    void distillTellsOfAMappingThatMakesItNeedless() throws IOException {
+        String note = "note: the student starts from opm; --mapping exact gives as plain a Llama that loses rounding only, without training: kept "
+                + "convert writes it";
+        for (String name : List.of("olmo", "stablelm")) {
+            ProgramRun open = ProgramRun.of("distill", "--plan", "--teacher", bare(name), "--sequence-length", 32, "--tokens", 1000);
+            assertThat(open.code()).as(open.err()).isZero();
+            assertThat(open.errorLines().contains(note)).as(name).isEqualTo(name.equals("olmo"));
+        }
+        ProgramRun chosen = ProgramRun.of("distill", "--plan", "--teacher", directory.resolve("bare-olmo"), "--sequence-length", 32, "--tokens", 1000,
+                "--mapping", "opm");
+        assertThat(chosen.err()).doesNotContain("note: the student starts");
+    }
+
     /** No mapping is advised that the source cannot have. */
     @ParameterizedTest
     @CsvSource({"starcoder2, 2", "nemotron, 2", "stablelm, 3", "olmo, 1"})
