@@ -3,6 +3,7 @@ package kept.mapping;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.stream.DoubleStream;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
@@ -15,6 +16,11 @@ import kept.tensor.Scope;
 final class SourceMagnitudes {
     /** The rows of a matrix that are looked at, spread over it. */
     private static final long ROWS = 256;
+
+    /** What the estimate of the stream takes from a layer. */
+    private static final Set<TensorRole> LAYERS = Set.of(TensorRole.VALUE, TensorRole.VALUE_BIAS, TensorRole.ATTENTION_OUTPUT,
+            TensorRole.ATTENTION_OUTPUT_BIAS, TensorRole.GATE, TensorRole.GATE_BIAS, TensorRole.UP, TensorRole.UP_BIAS, TensorRole.DOWN,
+            TensorRole.DOWN_BIAS);
 
     private final DecoderConfig source;
     /** The mean square of an element, of the first and the last layer together. */
@@ -30,9 +36,9 @@ final class SourceMagnitudes {
         this.source = source;
         int last = source.layers() - 1;
         for (ModelTensor tensor : ModelTensor.of(source)) {
-            boolean isSeen = tensor.role() == TensorRole.EMBEDDING || tensor.role().isInLayer() && (tensor.layer() == 0 || tensor.layer() == last);
-            if (isSeen && !tensor.role().isNorm()) {
-                double share = tensor.role().isInLayer() && last > 0 ? 0.5 : 1;
+            boolean isSampled = tensor.layer() == 0 || tensor.layer() == last;
+            if (tensor.role() == TensorRole.EMBEDDING || LAYERS.contains(tensor.role()) && isSampled) {
+                double share = tensor.role() == TensorRole.EMBEDDING || last == 0 ? 1 : 0.5;
                 squares.merge(tensor.role(), share * meanSquare(tensor, weights), Double::sum);
             }
         }
