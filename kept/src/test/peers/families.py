@@ -194,7 +194,7 @@ def randomise(model, size):
 @torch.no_grad()
 def widths(kept, work):
     """The largest errors of random models of several widths, with matrices as transformers initialises them and larger."""
-    print("\n| family | matrices | width | deviation of the logits | float32: logits, KL |\n|---|---|---|---|---|")
+    print("\n| family | matrices | deviation of the logits | float32: logits | largest KL |\n|---|---|---|---|---|")
     torch.manual_seed(1)
     worst = {}
     for size, shape, tied in itertools.product((None, 0.2), ((32, 4, 2), (64, 4, 1), (96, 6, 6), (256, 8, 2)), (False, True)):
@@ -213,10 +213,12 @@ def widths(kept, work):
             worst[key] = [max(pair) for pair in zip(found, worst.get(key, found))]
             shutil.rmtree(source)
             shutil.rmtree(target)
-    for (family, size, width), (deviation, difference, loss) in sorted(worst.items(), key=str):
-        print(f"| {family} | {size} | {width} | {deviation:.2f} | {difference:.1e}, {loss:.1e} |", flush=True)
-        if loss > DIVERGENCE:
-            wrong.append(f"{family} with width {width} and matrices {size}")
+    for family, size in sorted({key[:2] for key in worst}, key=str):
+        rows = [(key[2], *found) for key, found in sorted(worst.items(), key=lambda item: item[0][2]) if key[:2] == (family, size)]
+        deviations, differences, losses = list(zip(*rows))[1:]
+        print(f"| {family} | {size} | {', '.join(f'{value:.2f}' for value in deviations)} | {', '.join(f'{value:.0e}' for value in differences)} "
+              f"| {max(losses):.1e} |", flush=True)
+        wrong.extend(f"{family} with width {row[0]} and matrices {size}" for row in rows if row[3] > DIVERGENCE)
 
 
 def splitting_rules():
