@@ -1,5 +1,7 @@
 package kept.bench;
 
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -11,6 +13,9 @@ import java.util.Set;
  * Measures this library, its peers and the hardware bound of a case in interleaved rounds in one process, so that other load on the machine affects
  * all of them alike, and takes the median of each. A pause before each sample lets the idle worker threads of the previous side stop spinning.
  *
+ * <p>The warm-up follows the preparation of the peers, after which the JIT compiles for seconds, on one of a few cores. While it does, samples do not
+ * count as steady.
+ *
  * @param rounds number of rounds, each with one sample per side
  * @param sampleNanos minimum duration of a sample; it ends with the run that reaches it
  * @param peers the peers to measure, each in the cases that it runs
@@ -18,14 +23,16 @@ import java.util.Set;
  */
 record InterleavedRunner(int rounds, long sampleNanos, Set<Peer> peers, boolean plain) {
     private static final long PAUSE_MILLIS = 10;
-    /** Limits of the warm-up in multiples of the sample duration. In between, the warm-up ends once samples no longer get faster. */
+    /** Limits of the warm-up in multiples of the sample duration. In between, it ends once samples no longer get faster and the JIT is idle. */
     private static final int MIN_WARM_UP = 15;
 
     private static final int MAX_WARM_UP = 150;
-    /** Number of consecutive samples without an improvement that end the warm-up. */
+    /** Number of consecutive samples without an improvement, during which the JIT compiled little, that end the warm-up. */
     private static final int STEADY_SAMPLES = 10;
     /** A sample counts as an improvement below this multiple of the best one. */
     private static final double IMPROVEMENT = 0.98;
+    /** The JIT compiles little if its threads take less than this part of a sample. */
+    private static final double COMPILING = 0.05;
 
     /**
      * Measures one case.
@@ -39,12 +46,12 @@ record InterleavedRunner(int rounds, long sampleNanos, Set<Peer> peers, boolean 
             double[] oursNanos = new double[rounds];
             Map<Peer, double[]> peerNanos = new EnumMap<>(Peer.class);
             double[] boundRates = new double[rounds];
-            warmUp(benchmark::ours);
             for (Peer peer : peersOf(benchmark)) {
                 peerNanos.put(peer, new double[rounds]);
                 sample(() -> benchmark.run(peer), sampleNanos);
             }
             benchmark.bound().measure(sampleNanos);
+            warmUp(benchmark::ours);
             for (int round = 0; round < rounds; round++) {
                 oursNanos[round] = sample(benchmark::ours, sampleNanos);
                 for (Map.Entry<Peer, double[]> peer : peerNanos.entrySet()) {
@@ -81,11 +88,19 @@ record InterleavedRunner(int rounds, long sampleNanos, Set<Peer> peers, boolean 
         int steady = 0;
         double samples;
         do {
+            long compiled = compilationMillis();
             double nanos = sample(side, sampleNanos);
-            steady = nanos < IMPROVEMENT * best ? 0 : steady + 1;
+            boolean compiling = (compilationMillis() - compiled) * 1e6 > COMPILING * sampleNanos;
+            steady = nanos < IMPROVEMENT * best ? 0 : compiling ? steady : steady + 1;
             best = Math.min(best, nanos);
             samples = (double) (System.nanoTime() - start) / sampleNanos;
         } while (samples < MIN_WARM_UP || steady < STEADY_SAMPLES && samples < MAX_WARM_UP);
+    }
+
+    /** Time that the JIT's threads have taken together. */
+    private static long compilationMillis() {
+        CompilationMXBean jit = ManagementFactory.getCompilationMXBean();
+        return jit != null && jit.isCompilationTimeMonitoringSupported() ? jit.getTotalCompilationTime() : 0;
     }
 
     /** Runs one side for the given time and returns the average nanoseconds of a run. */

@@ -14,9 +14,11 @@ import kept.tensor.Tensor;
  * {@link BlockRowProducts}; for more, {@link Gemm} packs W, widened without loss.
  */
 final class BlockProducts {
-    /** The number of elements of W of a task: some microseconds of reading memory. */
+    /** The number of elements of W of a short task: some microseconds of reading memory. */
     private static final long TASK_WORK = 1 << 17;
-    /** The rows of W of a task, at least and at most. */
+    /** The number of short tasks that the longest is like. */
+    private static final int LONGEST = 16;
+    /** The rows of W of a short task, at least and at most. */
     private static final int MIN_ROWS = 16;
     private static final int MAX_ROWS = 1024;
     /** The number of elements of W that stay in a near cache, for the next row of A. */
@@ -75,15 +77,13 @@ final class BlockProducts {
 
         /** Divides the rows of all matrices into tasks. */
         void multiply(List<BlockMatrix> weights, List<Tensor> outs) {
-            int grain = Math.clamp(TASK_WORK / Math.max(1, k) / BlockRowProducts.TOGETHER * BlockRowProducts.TOGETHER, MIN_ROWS, MAX_ROWS);
-            int[] tasks = outs.stream().mapToInt(out -> Math.toIntExact(Math.ceilDiv(out.size(1), grain))).toArray();
+            int shortest = Math.clamp(TASK_WORK / Math.max(1, k) / BlockRowProducts.TOGETHER * BlockRowProducts.TOGETHER, MIN_ROWS, MAX_ROWS);
+            int[] rowsOf = outs.stream().mapToInt(out -> Math.toIntExact(out.size(1))).toArray();
             long work = outs.stream().mapToLong(out -> out.size(1) * k * m).sum();
             List<Blocks> matrices = weights.stream().map(Blocks::of).toList();
-            new TaskGroups(tasks).run(Gemm.isParallel(work), (i, task) -> {
-                int first = task * grain;
-                Tensor out = outs.get(i);
-                multiply(matrices.get(i).from(first), (int) Math.min(grain, out.size(1) - first), MatmulKernel.matrix(out).shifted(first));
-            });
+            List<Matrix> results = outs.stream().map(MatmulKernel::matrix).toList();
+            GuidedRanges.run(Gemm.isParallel(work), rowsOf, shortest, LONGEST * shortest,
+                    (i, first, count) -> multiply(matrices.get(i).from(first), count, results.get(i).shifted(first)));
         }
 
         private void multiply(Blocks w, int n, Matrix c) {

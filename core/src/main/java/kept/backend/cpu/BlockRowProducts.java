@@ -36,6 +36,8 @@ final class BlockRowProducts {
     private static final int ARRANGED = STEP + LANES;
     /** Rows that are processed at a time, each from its own part of W. */
     static final int TOGETHER = 4;
+    /** Rows of each part that are read without a break; the scales and sums of all parts stay in a near cache. */
+    private static final int PIECE = 32;
     private static final int BYTE_0 = 0xff;
     private static final int BYTE_1 = 0xff00;
     private static final int BYTE_2 = 0xff0000;
@@ -66,13 +68,15 @@ final class BlockRowProducts {
         int next = at;
         for (int first = 0; first < k - k % STEP; first += STEP) {
             for (int lane = 0; lane < LANES; lane++) {
-                double sum = 0;
-                for (int i = 0; i < 4; i++) {
-                    float value = x[first + 4 * lane + i];
-                    to[next + i * LANES + lane] = i == 3 ? value : Math.scalb(value, -Byte.SIZE * i);
-                    sum += value;
-                }
-                to[next + STEP + lane] = (float) (-BlockMatrix.ZERO * sum);
+                float x0 = x[first + 4 * lane];
+                float x1 = x[first + 4 * lane + 1];
+                float x2 = x[first + 4 * lane + 2];
+                float x3 = x[first + 4 * lane + 3];
+                to[next + lane] = x0;
+                to[next + LANES + lane] = x1 * 0x1p-8f;
+                to[next + 2 * LANES + lane] = x2 * 0x1p-16f;
+                to[next + 3 * LANES + lane] = x3;
+                to[next + STEP + lane] = (float) (-BlockMatrix.ZERO * ((double) x0 + x1 + x2 + x3));
             }
             next += ARRANGED;
         }
@@ -90,35 +94,42 @@ final class BlockRowProducts {
      * @param yStart the index of the first product
      */
     static void multiply(int n, Blocks w, float[] x, int xStart, float[] y, int yStart) {
+        int whole = w.k() - w.k() % STEP;
         int blocks = w.k() / BLOCK;
-        float[] scales = Workspace.ofThread().floats(Workspace.Slot.SCALES, n * blocks + LANES);
-        float[] lanes = Workspace.ofThread().floats(Workspace.Slot.LANES, n * LANES);
-        w.scales(n, scales);
-        int distance = w.k() < STEP ? 0 : n / TOGETHER;
-        if (w.k() % STEP == 0 && (long) distance * w.k() <= Integer.MAX_VALUE - STEP) {
-            four(distance, w, 0, distance, scales, x, xStart, lanes);
-        } else {
-            float[] some = new float[TOGETHER * LANES];
-            for (int row = 0; row < distance; row++) {
-                four(1, w, row, distance, scales, x, xStart, some);
-                for (int i = 0; i < TOGETHER; i++) {
-                    System.arraycopy(some, i * LANES, lanes, (row + i * distance) * LANES, LANES);
-                }
+        int distance = whole == 0 ? 0 : n / TOGETHER;
+        int piece = whole == w.k() ? Math.clamp((Integer.MAX_VALUE - STEP) / Math.max(STEP, whole), 1, PIECE) : 1;
+        float[] scales = Workspace.ofThread().floats(Workspace.Slot.SCALES, TOGETHER * piece * blocks + LANES);
+        float[] lanes = Workspace.ofThread().floats(Workspace.Slot.LANES, TOGETHER * piece * LANES);
+        for (int first = 0; first < distance; first += piece) {
+            int count = Math.min(piece, distance - first);
+            for (int i = 0; i < TOGETHER; i++) {
+                w.from(first + i * distance).scales(count, scales, i * count * blocks);
+            }
+            four(count, w.from(first), distance, scales, x, xStart, lanes);
+            for (int i = 0; i < TOGETHER; i++) {
+                add(count, lanes, i * count, y, yStart + i * distance + first);
             }
         }
         for (int row = TOGETHER * distance; row < n; row++) {
-            one(w, row, scales, x, xStart, lanes);
+            Blocks last = w.from(row);
+            last.scales(1, scales, 0);
+            one(last, scales, x, xStart, lanes);
+            add(1, lanes, 0, y, yStart + row);
         }
-        for (int row = 0; row < n; row++) {
-            y[yStart + row] = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, row * LANES));
+        if (whole < w.k()) {
+            addEnds(n, w, x, xStart, y, yStart);
         }
-        if (w.k() % STEP > 0) {
-            addEnds(n, w, scales, x, xStart, y, yStart);
+    }
+
+    /** Adds the lanes of rows: in a loop of its own, since between rows it would interrupt the reading of memory. */
+    private static void add(int count, float[] lanes, int first, float[] y, int at) {
+        for (int row = 0; row < count; row++) {
+            y[at + row] = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, (first + row) * LANES));
         }
     }
 
     /** Adds the products after the last whole step. */
-    private static void addEnds(int n, Blocks w, float[] scales, float[] x, int xStart, float[] y, int yStart) {
+    private static void addEnds(int n, Blocks w, float[] x, int xStart, float[] y, int yStart) {
         int k = w.k();
         int whole = k - k % STEP;
         int rest = xStart + whole / STEP * ARRANGED;
@@ -126,17 +137,16 @@ final class BlockRowProducts {
             float sum = y[yStart + row];
             for (int i = whole; i < k; i++) {
                 int code = Byte.toUnsignedInt(w.codes().get(ValueLayout.JAVA_BYTE, w.index(row, i))) - BlockMatrix.ZERO;
-                sum = Math.fma(x[rest + i - whole], code * scales[(row * k + i) / BLOCK], sum);
+                sum = Math.fma(x[rest + i - whole], code * w.scale(row, i), sum);
             }
             y[yStart + row] = sum;
         }
     }
 
-    /** The accumulator of a row, which is written to an array as in {@link RowProductsLoop}. */
-    private static void one(Blocks w, int row, float[] scales, float[] x, int xStart, float[] sums) {
+    /** The accumulator of the first row, which is written to an array as in {@link RowProductsLoop}. */
+    private static void one(Blocks w, float[] scales, float[] x, int xStart, float[] sums) {
         MemorySegment codes = NativeView.of(w.codes());
-        long start = w.index(row, 0);
-        int block = row * (w.k() / BLOCK);
+        long start = w.index(0, 0);
         FloatVector r = FloatVector.zero(SPECIES);
         int xAt = xStart;
         for (int i = 0; i < w.k() - w.k() % STEP; i += STEP) {
@@ -147,22 +157,22 @@ final class BlockRowProducts {
             t = FloatVector.fromArray(SPECIES, x, xAt + 2 * LANES).fma((FloatVector) c.and(BYTE_2).convert(VectorOperators.I2F, 0), t);
             t = FloatVector.fromArray(SPECIES, x, xAt + 3 * LANES)
                     .fma((FloatVector) c.lanewise(VectorOperators.LSHR, 24).convert(VectorOperators.I2F, 0), t);
-            r = t.fma(FloatVector.fromArray(SPECIES, scales, block + i / BLOCK).rearrange(BLOCKS), r);
+            r = t.fma(FloatVector.fromArray(SPECIES, scales, i / BLOCK).rearrange(BLOCKS), r);
             xAt += ARRANGED;
         }
-        r.intoArray(sums, row * LANES);
+        r.intoArray(sums, 0);
     }
 
     /**
      * {@link #one} of four times count rows, four at a time, r to u, each a distance of rows after the one before; in one loop, which calls no
-     * methods of its own, as {@link RowProductsLoop} explains. If there are several rows of each, their elements are whole steps.
+     * methods of its own, as {@link RowProductsLoop} explains. If there are several rows of each, their elements are whole steps. The scales are
+     * those of these rows alone.
      */
-    private static void four(int count, Blocks w, int row, int distance, float[] scales, float[] x, int xStart, float[] sums) {
+    private static void four(int count, Blocks w, int distance, float[] scales, float[] x, int xStart, float[] sums) {
         MemorySegment codes = NativeView.of(w.codes());
         int whole = w.k() - w.k() % STEP;
-        int firstBlock = row * (w.k() / BLOCK);
-        int blockStep = distance * (w.k() / BLOCK);
-        long start = w.index(row, 0);
+        int blockStep = count * (w.k() / BLOCK);
+        long start = w.index(0, 0);
         long step = (long) distance * w.k();
         int xEnd = xStart + whole / STEP * ARRANGED;
         int xAt = xStart;
@@ -178,7 +188,7 @@ final class BlockRowProducts {
             FloatVector x3 = FloatVector.fromArray(SPECIES, x, xAt + 3 * LANES);
             FloatVector offset = FloatVector.fromArray(SPECIES, x, xAt + 4 * LANES);
             xAt += ARRANGED;
-            int block = firstBlock + i / BLOCK;
+            int block = i / BLOCK;
             long at = start + i;
             IntVector rc = IntVector.fromMemorySegment(INTS, codes, at, ORDER);
             FloatVector rt = x0.fma((FloatVector) rc.and(BYTE_0).convert(VectorOperators.I2F, 0), offset);

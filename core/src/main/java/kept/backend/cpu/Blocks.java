@@ -66,10 +66,22 @@ record Blocks(MemorySegment codes, long firstCode, MemorySegment scales, long fi
      * Widens the scales of the first rows, row after row.
      *
      * @param rows the number of rows
-     * @param to receives them, from its beginning
+     * @param to receives them
+     * @param at the index of the first
      */
-    void scales(int rows, float[] to) {
-        Elements.widen(scales, DType.F16, firstScale, 1, to, 0, rows * (k / BLOCK));
+    void scales(int rows, float[] to, int at) {
+        Elements.widen(scales, DType.F16, firstScale, 1, to, at, rows * (k / BLOCK));
+    }
+
+    /**
+     * The scale of an element.
+     *
+     * @param row its row
+     * @param column its column
+     * @return its block's scale
+     */
+    float scale(int row, int column) {
+        return Elements.getFloat(scales, DType.F16, firstScale + (long) row * (k / BLOCK) + column / BLOCK);
     }
 
     /**

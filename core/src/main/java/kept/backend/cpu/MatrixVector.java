@@ -23,8 +23,10 @@ final class MatrixVector {
     /** The fewest columns of B that are processed at a time, as many as {@link RowProducts} takes together. */
     private static final int FEW = 4;
     private static final int WIDTH = 1024;
-    /** The number of elements of B of a task: some microseconds of reading memory, so that no thread waits long for another. */
+    /** The number of elements of B of a short task: some microseconds of reading memory, so that no thread waits long for another. */
     private static final long TASK_WORK = 1 << 16;
+    /** The number of short tasks that the longest is like: from there on the start of reading costs little. */
+    private static final int LONGEST = 16;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
 
@@ -102,12 +104,10 @@ final class MatrixVector {
 
         /** Divides the columns of all parts into tasks. */
         void multiply(List<Part> parts, boolean accumulate, boolean parallel) {
-            int grain = Math.clamp(TASK_WORK / k / FEW * FEW, products != null ? 4 * FEW : WIDTH / 2, WIDTH);
-            int[] tasks = parts.stream().mapToInt(part -> Math.ceilDiv(part.n, grain)).toArray();
-            new TaskGroups(tasks).run(parallel, (i, task) -> {
-                int first = task * grain;
-                multiply(parts.get(i), first, Math.min(grain, parts.get(i).n - first), accumulate);
-            });
+            int shortest = Math.clamp(TASK_WORK / k / FEW * FEW, products != null ? 4 * FEW : WIDTH / 2, WIDTH);
+            int longest = products != null ? LONGEST * shortest : shortest;
+            int[] columns = parts.stream().mapToInt(Part::n).toArray();
+            GuidedRanges.run(parallel, columns, shortest, longest, (i, first, count) -> multiply(parts.get(i), first, count, accumulate));
         }
 
         private void multiply(Part part, int first, int count, boolean accumulate) {
@@ -177,9 +177,12 @@ final class MatrixVector {
         for (int i = 0; i < m; i++) {
             MemorySegment data = c.data();
             long start = c.index(i, 0) * Float.BYTES;
-            for (int j = 0; j < n; j++) {
-                float old = accumulate ? data.get(ValueLayout.JAVA_FLOAT, start + j * 4L) : 0f;
-                data.set(ValueLayout.JAVA_FLOAT, start + j * 4L, accumulate ? old + sums[i * n + j] : sums[i * n + j]);
+            if (accumulate) {
+                for (int j = 0; j < n; j++) {
+                    data.set(ValueLayout.JAVA_FLOAT, start + j * 4L, data.get(ValueLayout.JAVA_FLOAT, start + j * 4L) + sums[i * n + j]);
+                }
+            } else {
+                MemorySegment.copy(sums, i * n, data, ValueLayout.JAVA_FLOAT, start, n);
             }
         }
     }

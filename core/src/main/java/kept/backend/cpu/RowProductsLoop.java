@@ -3,10 +3,10 @@ package kept.backend.cpu;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.DType;
 
@@ -22,6 +22,11 @@ final class RowProductsLoop implements RowProducts {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     /** Rows that are processed at a time: as many as have four accumulators each in the registers of vectors of this width. */
     private static final int TOGETHER = LANES >= 16 ? 4 : 2;
+    /** Rows of each of the places from which rows are processed together that are read without a break; their sums stay in the first-level cache. */
+    private static final int PIECE = 64;
+    /** Which of the lanes of two vectors are at even and at odd places. */
+    private static final VectorShuffle<Float> EVEN = VectorShuffle.makeUnzip(SPECIES, 0);
+    private static final VectorShuffle<Float> ODD = VectorShuffle.makeUnzip(SPECIES, 1);
     private static final IntVector UPPER = IntVector.broadcast(SPECIES.withLanes(int.class), 0xffff0000);
 
     RowProductsLoop() { }
@@ -29,42 +34,55 @@ final class RowProductsLoop implements RowProducts {
     @Override
     public void arrange(float[] x, int start, int k) {
         for (int first = start; PAIRS && first < start + k - k % STEP; first += 2 * LANES) {
-            float[] pairs = Arrays.copyOfRange(x, first, first + 2 * LANES);
-            for (int lane = 0; lane < LANES; lane++) {
-                x[first + lane] = pairs[2 * lane];
-                x[first + LANES + lane] = pairs[2 * lane + 1];
-            }
+            FloatVector left = FloatVector.fromArray(SPECIES, x, first);
+            FloatVector right = FloatVector.fromArray(SPECIES, x, first + LANES);
+            left.rearrange(EVEN, right).intoArray(x, first);
+            left.rearrange(ODD, right).intoArray(x, first + LANES);
         }
     }
 
     @Override
     public void multiply(int n, int k, Matrix matrix, float[] x, int xStart, float[] y, int yStart) {
-        MemorySegment w = matrix.data();
-        long wStart = matrix.index(0, 0);
-        long stride = matrix.rowStride();
         int whole = k - k % STEP;
-        float[] lanes = Workspace.ofThread().floats(Workspace.Slot.LANES, n * LANES);
         int distance = whole == 0 ? 0 : n / TOGETHER;
-        long step = distance * stride * BYTES;
-        if (stride == whole && (long) distance * whole <= Integer.MAX_VALUE - STEP) {
-            together(distance, whole, w, wStart * BYTES, step, x, xStart, lanes);
-        } else {
-            float[] some = new float[TOGETHER * LANES];
-            for (int row = 0; row < distance; row++) {
-                together(1, whole, w, (wStart + row * stride) * BYTES, step, x, xStart, some);
-                for (int i = 0; i < TOGETHER; i++) {
-                    System.arraycopy(some, i * LANES, lanes, (row + i * distance) * LANES, LANES);
-                }
+        int piece = whole == 0 ? 1 : Math.clamp((Integer.MAX_VALUE - STEP) / whole, 1, PIECE);
+        float[] lanes = Workspace.ofThread().floats(Workspace.Slot.LANES, TOGETHER * piece * LANES);
+        for (int first = 0; first < distance; first += piece) {
+            int count = Math.min(piece, distance - first);
+            together(count, whole, matrix, first, distance, x, xStart, lanes);
+            for (int i = 0; i < TOGETHER; i++) {
+                add(count, lanes, i * count, y, yStart + i * distance + first);
             }
         }
         for (int row = TOGETHER * distance; row < n; row++) {
-            chains(whole, w, (wStart + row * stride) * BYTES, x, xStart, lanes, row * LANES);
-        }
-        for (int row = 0; row < n; row++) {
-            y[yStart + row] = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, row * LANES));
+            chains(whole, matrix.data(), matrix.index(row, 0) * BYTES, x, xStart, lanes);
+            add(1, lanes, 0, y, yStart + row);
         }
         if (whole < k) {
             addEnds(n, k, matrix, x, xStart, y, yStart);
+        }
+    }
+
+    /** Adds the lanes of rows: in a loop of its own, since between rows it would interrupt the reading of memory. */
+    private static void add(int count, float[] lanes, int first, float[] y, int at) {
+        for (int row = 0; row < count; row++) {
+            y[at + row] = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, (first + row) * LANES));
+        }
+    }
+
+    /** The lanes of the sums of count rows from first on, then those of as many rows a distance after them, and so on. */
+    private static void together(int count, int k, Matrix w, int first, int distance, float[] x, int xStart, float[] lanes) {
+        long step = distance * w.rowStride() * BYTES;
+        if (w.rowStride() == k) {
+            together(count, k, w.data(), w.index(first, 0) * BYTES, step, x, xStart, lanes);
+            return;
+        }
+        float[] some = new float[TOGETHER * LANES];
+        for (int row = 0; row < count; row++) {
+            together(1, k, w.data(), w.index(first + row, 0) * BYTES, step, x, xStart, some);
+            for (int i = 0; i < TOGETHER; i++) {
+                System.arraycopy(some, i * LANES, lanes, (row + i * count) * LANES, LANES);
+            }
         }
     }
 
@@ -90,9 +108,9 @@ final class RowProductsLoop implements RowProducts {
 
     /**
      * The accumulators of a row. Their sum is written to an array, because an accumulator that is passed to a method that is not inlined would be
-     * boxed in the loop. Its lanes are added later, those of all rows one after another: in between they would interrupt the reading of memory.
+     * boxed in the loop.
      */
-    private static void chains(int k, MemorySegment segment, long start, float[] x, int xStart, float[] sums, int at) {
+    private static void chains(int k, MemorySegment segment, long start, float[] x, int xStart, float[] sums) {
         MemorySegment w = NativeView.of(segment);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
@@ -108,7 +126,7 @@ final class RowProductsLoop implements RowProducts {
             s2 = FloatVector.fromArray(SPECIES, x, xStart + i + 2 * LANES).fma(PAIRS ? lower(w2) : w2, s2);
             s3 = FloatVector.fromArray(SPECIES, x, xStart + i + 3 * LANES).fma(w3, s3);
         }
-        s0.add(s1).add(s2.add(s3)).intoArray(sums, at);
+        s0.add(s1).add(s2.add(s3)).intoArray(sums, 0);
     }
 
     /**
