@@ -50,8 +50,8 @@ public enum NamedMapping {
     public String loss(DecoderConfig source) {
         boolean hasBias = source.architecture().norm().hasBias();
         return switch (this) {
-            case EXACT -> hasBias ? "rounding and, of the logits, the share eps / (2 r^2), with r the root mean square of the last stream: %.0e at 30"
-                    .formatted(source.normEps() / (2 * 30 * 30)) : "rounding only";
+            case EXACT -> hasBias ? "rounding, and shares of the logits that are below rounding for trained models (docs/families.md)"
+                    : "rounding only";
             case OPM -> hasBias ? "the norms' biases and the subtraction of the mean, most of which distill recovers" : "the subtraction of the mean";
             case CALIBRATED -> "little, measured on text (--calibration)";
             case ONES -> "the norms' weights, biases and the subtraction of the mean";
