@@ -241,7 +241,7 @@ def tokenizers(kept, work):
     for rule, content in splitting_rules().items():
         with contextlib.redirect_stdout(None):
             maker.write(rule, maker.OLMO, {"vocab_size": 1000}, {})
-        source, target, file = maker.HERE / rule, work / f"{rule}-llama", work / f"{rule}.gguf"
+        source, target, file = maker.HERE / rule, maker.HERE / f"{rule}-llama", maker.HERE / f"{rule}.gguf"
         (source / "tokenizer.json").write_text(json.dumps(content))
         for result in (convert(kept, source, target, "--dtype", "f32"), export(kept, target, file)):
             if result.returncode != 0:

@@ -17,8 +17,8 @@ import java.util.Set;
  * @param eos the end-of-sequence id
  * @param unknown the id of the unknown token
  * @param padding the padding id
- * @param addsBos whether {@code tokenizer_config.json} prepends bos to every text; empty if it does not say
- * @param addsEos whether it appends eos to every text; empty if it does not say
+ * @param addsBos whether bos is prepended to every text, by {@code tokenizer_config.json} or the post-processor; empty if neither says
+ * @param addsEos whether eos is appended to every text; empty if neither says
  * @param dummyPrefix whether a space is inserted before the text
  * @param removesExtraSpaces whether runs of spaces are collapsed, and spaces at the ends removed
  * @param normalizes whether characters are normalised before pieces are looked for; in byte-level tokenizers composed (NFC)
