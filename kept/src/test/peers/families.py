@@ -222,15 +222,17 @@ def widths(kept, work):
 
 
 def splitting_rules():
-    """The tokenizer.json of each rule that GGUF files can name, by that name."""
+    """The tokenizer.json of each rule that GGUF files can name, by that name: one vocabulary, whose merges tell the rules apart."""
     olmo, stablelm2 = (json.loads((FAMILIES / name / "tokenizer.json").read_text()) for name in ("tokenizer-nfc", "tokenizer-stablelm2"))
     words, (split, only_bytes) = olmo["pre_tokenizer"], stablelm2["pre_tokenizer"]["pretokenizers"]
     three = {"Regex": split["pattern"]["Regex"].replace("p{N}|", "p{N}{1,3}|")}
     digits = {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, words]}
     gpt4 = {"type": "Sequence", "pretokenizers": [split | {"pattern": three, "behavior": "Isolated", "invert": False}, only_bytes]}
+    # Tokens that no merges lead to are found as whole words only.
+    fewer = olmo["model"] | {"merges": olmo["model"]["merges"][:-200]}
     return {"gpt-2": olmo | {"normalizer": None}, "olmo": olmo, "starcoder": olmo | {"normalizer": None, "pre_tokenizer": digits},
-            "stablelm2": stablelm2, "dbrx": olmo | {"pre_tokenizer": gpt4},
-            "llama-bpe": olmo | {"pre_tokenizer": gpt4, "model": olmo["model"] | {"ignore_merges": True}}}
+            "stablelm2": olmo | {"pre_tokenizer": stablelm2["pre_tokenizer"]}, "dbrx": olmo | {"pre_tokenizer": gpt4, "model": fewer},
+            "llama-bpe": olmo | {"pre_tokenizer": gpt4, "model": fewer | {"ignore_merges": True}}}
 
 
 def tokenizers(kept, work):
