@@ -1,5 +1,6 @@
 /** Tensors, automatic differentiation, layers, optimisers and linear algebra in double precision, with a CPU backend on the Vector API. */
 module kept.core {
+    requires java.management;
     requires jdk.incubator.vector;
 
     exports kept.autograd;

@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -24,6 +25,8 @@ final class MpiCalls {
     /** Enough for the request or the status of every library. */
     static final int STATUS_BYTES = 64;
     private static final int LONGEST_TEXT = 8192;
+    /** A thread that has a processor for less than this part of the time sleeps. */
+    private static final int BUSY = 50;
 
     private final MpiLibrary library;
     private final MpiAbi.Constants constants;
@@ -249,17 +252,38 @@ final class MpiCalls {
     }
 
     /**
-     * Ends the engine, together with all other ranks. MPICH over TCP may wait there for ever: a rank that is done with its own messages does not
-     * answer those of the others any more.
+     * Ends the engine, together with all other ranks. MPICH 4.0 over TCP may wait there for ever: a rank that is done with its own messages waits for
+     * all others in its launcher's barrier, and does not answer their messages any more (github.com/pmodels/mpich/pull/6596 removed the barrier in
+     * 2023). If such a rank is the first to leave, the closed connection ends the wait of the other, which then comes to the barrier of a launcher
+     * that has lost a rank and so fails. Therefore a rank that sleeps leaves later than one that still looks for messages.
      *
-     * @param limitNanos how long to wait
+     * @param limitNanos how long to wait, and a third of it longer where this rank sleeps
      * @return whether it has ended; if not, its memory must stay
      */
     boolean end(long limitNanos) {
         var ending = new FutureTask<Void>(() -> check("MPI_Finalize", () -> (int) end.invokeExact()), null);
-        Thread.ofPlatform().name("kept-engine-end").daemon().start(ending);
+        Thread thread = Thread.ofPlatform().name("kept-engine-end").daemon().start(ending);
+        boolean ended = isDone(ending, limitNanos / 2);
+        if (!ended) {
+            long before = processorNanos(thread);
+            ended = isDone(ending, limitNanos / 2);
+            boolean sleeps = processorNanos(thread) - before < limitNanos / 2 / BUSY;
+            ended = ended || sleeps && isDone(ending, limitNanos / 3);
+        }
+        if (ended) {
+            arena.close();
+        }
+        return ended;
+    }
+
+    private static long processorNanos(Thread thread) {
+        return ManagementFactory.getThreadMXBean().getThreadCpuTime(thread.threadId());
+    }
+
+    private static boolean isDone(FutureTask<Void> ending, long nanos) {
         try {
-            ending.get(limitNanos, TimeUnit.NANOSECONDS);
+            ending.get(nanos, TimeUnit.NANOSECONDS);
+            return true;
         } catch (TimeoutException e) {
             return false;
         } catch (ExecutionException e) {
@@ -271,8 +295,6 @@ final class MpiCalls {
             Thread.currentThread().interrupt();
             return false;
         }
-        arena.close();
-        return true;
     }
 
     /** Ends all ranks at once. */

@@ -102,6 +102,8 @@ final class FakeMpi implements SymbolLookup {
     final List<String> called = new CopyOnWriteArrayList<>();
     /** If it is set, the engine does not end before. */
     volatile CountDownLatch end;
+    /** Whether it looks for messages until then, instead of sleeping. */
+    volatile boolean looksUntilTheEnd;
 
     FakeMpi(World world, MpiAbi abi, int rank, int size) {
         this.world = world;
@@ -174,6 +176,9 @@ final class FakeMpi implements SymbolLookup {
 
     private int end() {
         try {
+            while (looksUntilTheEnd && end.getCount() > 0) {
+                Thread.onSpinWait();
+            }
             if (end != null) {
                 end.await();
             }

@@ -212,6 +212,21 @@ class MpiTransportTest {
         end.countDown();
     }
 
+    /** Whoever has come to the launcher's barrier sleeps, and the barrier may not be complete when a rank is gone. */
+    @Test
+    void aRankThatStillLooksForMessagesLeavesTheEngineFirst() throws InterruptedException {
+        var end = new CountDownLatch(1);
+        var left = new CopyOnWriteArrayList<Integer>();
+        onRanks(MpiAbi.MPICH, 3, TimeUnit.SECONDS.toNanos(2), (transport, library) -> {
+            library.end = end;
+            library.looksUntilTheEnd = transport.rank() == 1;
+            transport.close();
+            left.add(transport.rank());
+        });
+        assertThat(left).startsWith(1).hasSize(3);
+        end.countDown();
+    }
+
     @Test
     void aRankThatComputesForLongerThanTheTimeoutIsNotMissing() throws InterruptedException {
         onRanks(MpiAbi.STANDARD, 3, TimeUnit.SECONDS.toNanos(2), (transport, _) -> {
