@@ -3,6 +3,9 @@ package kept.backend;
 /**
  * The quantisation {@code q8_0}, bit-identical to ggml's reference: for {@value #BLOCK} elements {@code x}, {@code d = max |x| / 127} is stored as
  * f16, and each element as {@code round(x * (1 / d))}, halves away from zero; {@code d} is f32 until it is stored.
+ *
+ * <p>Where f16 has {@code d} as a subnormal number only, of few bits, the elements are rounded for the {@code d} that is stored, the next larger one.
+ * The reference rounds them for the {@code d} before, and they are all too large or too small by that factor.
  */
 public final class BlockQuantizer {
     /** Elements per block. */
@@ -11,6 +14,9 @@ public final class BlockQuantizer {
     private static final int MAX_BYTE = 127;
     private static final int MAGNITUDE = 0x7fff_ffff;
     private static final float MAX_HALF = 65504;
+    private static final float LEAST_NORMAL_HALF = 0x1p-14f;
+    /** The difference of neighbouring subnormal numbers. */
+    private static final float LEAST_HALF = 0x1p-24f;
 
     private BlockQuantizer() {}
 
@@ -27,6 +33,9 @@ public final class BlockQuantizer {
         float scale = largest(values, from) / MAX_BYTE;
         if (!(scale <= MAX_HALF)) {
             return Float.NaN;
+        }
+        if (scale < LEAST_NORMAL_HALF && scale > LEAST_HALF / 2) {
+            scale = (float) Math.ceil(scale / LEAST_HALF) * LEAST_HALF;
         }
         // If the inverse of a tiny scale overflows, the scale is 0 as f16, and all elements are 0; the reference leaves their bytes undefined.
         float inverse = 1 / scale;

@@ -3,6 +3,7 @@ package kept.mapping;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.Weights;
+import kept.tensor.DType;
 
 /**
  * The constants of {@code exact} that depend on how large a source's weights are. All are powers of two, which every type represents exactly.
@@ -30,7 +31,9 @@ record ExactConstants(double scale, double shift) {
     /** The relative error of the logits from the final norm's eps above which s is larger than usual, and that which s then leaves. */
     private static final double EPS_ERROR = 0x1p-17;
     private static final double LEFT_ERROR = 0x1p-20;
-    private static final double MAX_SHIFT = 64;
+    private static final double MAX_SHIFT = 256;
+    /** The last stream, as estimated, from which on a is smaller in f32. */
+    private static final double USUAL_STREAM = 8;
 
     /**
      * The constants for trained weights of the usual size.
@@ -44,21 +47,30 @@ record ExactConstants(double scale, double shift) {
 
     /**
      * The constants for a source's weights. Where the weights are larger than usual, so is the stream, and f16 holds a smaller multiple of them: a
-     * is divided by the power of two by which the smallest of the scaled matrices exceeds the usual size. Where the stream is so small, as in an
-     * untrained model, that the final norm's eps is seen beside it, s is larger.
+     * is divided by the power of two by which the smallest of the scaled matrices exceeds the usual size. In f32, whose own rounding hides less, a is
+     * smaller also where the stream alone is large; and where the stream is so small, as in an untrained model, that the final norm's eps is seen
+     * beside it, s is larger.
      *
      * @param source the source's configuration
      * @param weights the source's
+     * @param stored the type of the target's weights
      * @return the constants
      */
-    static ExactConstants of(DecoderConfig source, Weights weights) {
+    static ExactConstants of(DecoderConfig source, Weights weights, DType stored) {
         ExactConstants usual = usual(source);
         var magnitudes = new SourceMagnitudes(source, weights);
         int divisions = Math.getExponent(magnitudes.smallestWriter().orElse(USUAL_WEIGHT) / USUAL_WEIGHT);
+        if (stored != DType.F32) {
+            return new ExactConstants(divided(usual.scale, divisions), SHIFT);
+        }
         double stream = magnitudes.stream();
         double error = source.normEps() / (2 * (stream * stream + source.normEps()));
         double shift = Math.scalb(1.0, Math.getExponent(Math.sqrt(error / LEFT_ERROR)));
-        return new ExactConstants(Math.scalb(usual.scale, -Math.clamp(divisions, 0, MAX_DIVISIONS)),
+        return new ExactConstants(divided(usual.scale, Math.max(divisions, Math.getExponent(stream / USUAL_STREAM))),
                 error <= EPS_ERROR ? SHIFT : Math.min(shift, MAX_SHIFT));
+    }
+
+    private static double divided(double scale, int times) {
+        return Math.scalb(scale, -Math.clamp(times, 0, MAX_DIVISIONS));
     }
 }

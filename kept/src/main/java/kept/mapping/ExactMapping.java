@@ -7,6 +7,7 @@ import kept.model.TensorName;
 import kept.model.TensorRole;
 import kept.model.Weights;
 import kept.nn.Activation;
+import kept.tensor.DType;
 
 /**
  * The mapping {@code exact}, without training: a Llama that computes the same function as the source, up to rounding (docs/kept.md derives it). The
@@ -68,11 +69,12 @@ final class ExactMapping {
      *
      * @param source a source's configuration
      * @param weights the source's
+     * @param stored the type of the target's weights
      * @return the table
      * @throws MappingException as of {@link #of(DecoderConfig)}
      */
-    static Mapping of(DecoderConfig source, Weights weights) {
-        return source.architecture().norm().hasBias() ? of(source, ExactConstants.of(source, weights)) : of(source);
+    static Mapping of(DecoderConfig source, Weights weights, DType stored) {
+        return source.architecture().norm().hasBias() ? of(source, ExactConstants.of(source, weights, stored)) : of(source);
     }
 
     private static Mapping of(DecoderConfig source, ExactConstants constants) {

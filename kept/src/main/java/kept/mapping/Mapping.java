@@ -8,6 +8,7 @@ import java.util.stream.Collectors;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.Weights;
+import kept.tensor.DType;
 
 /**
  * A table with a row for every tensor of a Llama target, which names the source's tensors it is computed from, and a list of the source's tensors
@@ -87,10 +88,11 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      * none.
      *
      * @param weights the source's
+     * @param stored the type of the target's weights
      * @return a table with the same rows, from the same tensors
      */
-    public Mapping suiting(Weights weights) {
-        return name.equals(ExactMapping.NAME) ? ExactMapping.of(source, weights) : this;
+    public Mapping suiting(Weights weights, DType stored) {
+        return name.equals(ExactMapping.NAME) ? ExactMapping.of(source, weights, stored) : this;
     }
 
     /**

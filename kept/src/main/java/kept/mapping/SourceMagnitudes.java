@@ -1,30 +1,29 @@
 package kept.mapping;
 
-import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalDouble;
-import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.model.TensorName;
 import kept.model.TensorRole;
 import kept.model.Weights;
 import kept.nn.Activation;
 import kept.tensor.Scope;
 
-/** How large a source's weights are: root mean squares of a sample of rows of the matrices and biases of the first and the last layer. */
+/** How large a source's weights are: mean squares of a sample of rows of the embedding and of some layers' matrices and biases. */
 final class SourceMagnitudes {
+    /** The layers that are looked at, spread over the model; all of them if there are no more. */
+    private static final int LAYERS = 8;
     /** The rows of a matrix that are looked at, spread over it. */
     private static final long ROWS = 256;
 
-    /** What the estimate of the stream takes from a layer. */
-    private static final Set<TensorRole> LAYERS = Set.of(TensorRole.VALUE, TensorRole.VALUE_BIAS, TensorRole.ATTENTION_OUTPUT,
-            TensorRole.ATTENTION_OUTPUT_BIAS, TensorRole.GATE, TensorRole.GATE_BIAS, TensorRole.UP, TensorRole.UP_BIAS, TensorRole.DOWN,
-            TensorRole.DOWN_BIAS);
-
     private final DecoderConfig source;
-    /** The mean square of an element, of the first and the last layer together. */
-    private final Map<TensorRole, Double> squares = new EnumMap<>(TensorRole.class);
+    private final int[] layers;
+    private final Map<TensorName, Double> squares = new HashMap<>();
 
     /**
      * Looks at the weights.
@@ -34,23 +33,30 @@ final class SourceMagnitudes {
      */
     SourceMagnitudes(DecoderConfig source, Weights weights) {
         this.source = source;
-        int last = source.layers() - 1;
+        int count = Math.min(source.layers(), LAYERS);
+        layers = IntStream.range(0, count).map(i -> count == 1 ? 0 : i * (source.layers() - 1) / (count - 1)).toArray();
+        var sampled = IntStream.of(layers).boxed().collect(Collectors.toSet());
         for (ModelTensor tensor : ModelTensor.of(source)) {
-            boolean isSampled = tensor.layer() == 0 || tensor.layer() == last;
-            if (tensor.role() == TensorRole.EMBEDDING || LAYERS.contains(tensor.role()) && isSampled) {
-                double share = tensor.role() == TensorRole.EMBEDDING || last == 0 ? 1 : 0.5;
-                squares.merge(tensor.role(), share * meanSquare(tensor, weights), Double::sum);
+            if (tensor.role() == TensorRole.EMBEDDING || isWriterOrItsInput(tensor.role()) && sampled.contains(tensor.layer())) {
+                squares.put(tensor.id(), meanSquare(tensor, weights));
             }
         }
     }
 
+    private static boolean isWriterOrItsInput(TensorRole role) {
+        return switch (role) {
+            case VALUE, VALUE_BIAS, ATTENTION_OUTPUT, ATTENTION_OUTPUT_BIAS, GATE, GATE_BIAS, UP, UP_BIAS, DOWN, DOWN_BIAS -> true;
+            default -> false;
+        };
+    }
+
     /**
-     * The smallest of what writes to the stream: the embedding and the output projections.
+     * The smallest of what writes to the stream: the embedding, and the output projections of all layers together.
      *
      * @return its root mean square; empty if all are 0
      */
     OptionalDouble smallestWriter() {
-        return DoubleStream.of(square(TensorRole.EMBEDDING), square(TensorRole.ATTENTION_OUTPUT), square(TensorRole.DOWN)).filter(value -> value > 0)
+        return DoubleStream.of(embedding(), average(TensorRole.ATTENTION_OUTPUT), average(TensorRole.DOWN)).filter(value -> value > 0)
                 .map(Math::sqrt).min();
     }
 
@@ -62,15 +68,18 @@ final class SourceMagnitudes {
      * @return a root mean square
      */
     double stream() {
+        return Math.sqrt(embedding() + source.layers() * IntStream.of(layers).mapToDouble(this::output).average().orElseThrow());
+    }
+
+    private double output(int layer) {
         double width = source.hiddenSize();
-        double values = width * square(TensorRole.VALUE) + square(TensorRole.VALUE_BIAS);
         double features = (double) source.heads() * source.headDimension();
-        double attention = features * square(TensorRole.ATTENTION_OUTPUT) * values / 4 + square(TensorRole.ATTENTION_OUTPUT_BIAS);
-        double up = width * square(TensorRole.UP) + square(TensorRole.UP_BIAS);
-        double gate = width * square(TensorRole.GATE) + square(TensorRole.GATE_BIAS);
+        double values = width * square(TensorRole.VALUE, layer) + square(TensorRole.VALUE_BIAS, layer);
+        double attention = features * square(TensorRole.ATTENTION_OUTPUT, layer) * values / 4 + square(TensorRole.ATTENTION_OUTPUT_BIAS, layer);
+        double up = width * square(TensorRole.UP, layer) + square(TensorRole.UP_BIAS, layer);
+        double gate = width * square(TensorRole.GATE, layer) + square(TensorRole.GATE_BIAS, layer);
         double inner = source.architecture().isGated() ? up * activated(gate) : activated(up);
-        double mlp = source.intermediateSize() * square(TensorRole.DOWN) * inner + square(TensorRole.DOWN_BIAS);
-        return Math.sqrt(square(TensorRole.EMBEDDING) + source.layers() * (attention + mlp));
+        return attention + source.intermediateSize() * square(TensorRole.DOWN, layer) * inner + square(TensorRole.DOWN_BIAS, layer);
     }
 
     /** The mean square of normally distributed values after the activation, about: SiLU, GELU and ReLU halve them, or let half of them pass. */
@@ -78,8 +87,17 @@ final class SourceMagnitudes {
         return source.activation() == Activation.RELU_SQUARED ? square * square : square / 4;
     }
 
-    private double square(TensorRole role) {
-        return squares.getOrDefault(role, 0.0);
+    private double embedding() {
+        return squares.get(TensorName.of(TensorRole.EMBEDDING));
+    }
+
+    private double average(TensorRole role) {
+        return IntStream.of(layers).mapToDouble(layer -> square(role, layer)).average().orElseThrow();
+    }
+
+    /** The mean square of an element of a layer's tensor; 0 if the architecture has none. */
+    private double square(TensorRole role, int layer) {
+        return squares.getOrDefault(new TensorName(role, layer), 0.0);
     }
 
     private static double meanSquare(ModelTensor tensor, Weights weights) {

@@ -101,7 +101,7 @@ public final class CalibrationRun {
      */
     public MeasuredTensors run(Progress progress) {
         DecoderConfig config = DecoderConfig.read(teacher);
-        var measurement = new Measurement(mapping, config, directory.toAbsolutePath(), resume, progress,
+        var measurement = new Measurement(mapping, mapping.table(config), directory.toAbsolutePath(), resume, progress,
                 Communicator.single());
         measurement.requireNothingBegun(overwrite);
         try (var checkpoint = Checkpoint.open(teacher);

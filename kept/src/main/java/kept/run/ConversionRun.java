@@ -20,6 +20,8 @@ import kept.mapping.Mapping;
 import kept.mapping.UsualMapping;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
+import kept.model.TensorName;
+import kept.model.TensorRole;
 import kept.model.Weights;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
@@ -166,14 +168,14 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             throw new RunException("[convert] rank 0 leads the conversion (ConversionRun.run)");
         }
         DecoderConfig config = readSource();
-        var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume(), Progress.NONE, ranks);
+        var measurement = new Measurement(mapping, mapping.table(config), Measurement.directoryOf(output), resume(), Progress.NONE, ranks);
         try (var checkpoint = Checkpoint.open(source)) {
             CheckpointWeights.requireTensors(checkpoint, config);
             if (isWriting(false)) {
                 Weights measured = mapping.isCalibrated() ? measurement.follow(checkpoint, device(), this::awaitFirst)
                         : Measurement.Measured.NOTHING.tensors();
                 Path files = ResumableDirectory.files(output);
-                var conversion = conversion(measurement.table().suiting(new CheckpointWeights(checkpoint)), checkpoint, measured);
+                var conversion = conversion(suiting(measurement.table(), checkpoint), checkpoint, measured);
                 awaitFirst();
                 conversion.write(files, _ -> { });
                 if (verified) {
@@ -212,6 +214,12 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         isWriting(true);
     }
 
+    /** The mapping for the source's weights and the type in which those of the target are stored. */
+    private Mapping suiting(Mapping table, Checkpoint checkpoint) {
+        String embedding = table.source().architecture().name(TensorName.of(TensorRole.EMBEDDING));
+        return table.suiting(new CheckpointWeights(checkpoint), dtype == null ? checkpoint.entry(embedding).dtype() : dtype);
+    }
+
     private Conversion conversion(Mapping table, Checkpoint checkpoint, Weights measured) {
         return new Conversion(table, checkpoint, measured, dtype, maxShardSize, ranks);
     }
@@ -227,12 +235,12 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
      */
     public Result run(Progress progress) {
         DecoderConfig config = readSource();
-        var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume(), progress, ranks);
+        var measurement = new Measurement(mapping, mapping.table(config), Measurement.directoryOf(output), resume(), progress, ranks);
         try (var checkpoint = Checkpoint.open(source);
                 var stop = progress.stop()) {
             CheckpointWeights.requireTensors(checkpoint, config);
             Notes.report(progress, source, checkpoint);
-            Mapping table = measurement.table().suiting(new CheckpointWeights(checkpoint));
+            Mapping table = suiting(measurement.table(), checkpoint);
             // A run that was interrupted while it measured has no weight files to resume with.
             boolean resumes = resume().isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long compared = 0;

@@ -58,7 +58,7 @@ final class DistillationFollower {
     private void measure(MappingChoice choice, Checkpoint checkpoint) {
         if (choice.isCalibrated()) {
             DistillationRun settings = task.settings();
-            new Measurement(choice, task.mapping().source(), Measurement.directoryOf(settings.output()), Resume.NO, Progress.NONE, ranks)
+            new Measurement(choice, task.mapping(), Measurement.directoryOf(settings.output()), Resume.NO, Progress.NONE, ranks)
                     .follow(checkpoint, settings.device());
         }
     }

@@ -60,7 +60,7 @@ final class DistillationProcess {
         textSteps = options.steps();
         stored = task.stored();
         trained = task.trained();
-        measurement = new Measurement(settings.mapping(), mapping.source(), Measurement.directoryOf(settings.output()), settings.resume(), progress,
+        measurement = new Measurement(settings.mapping(), mapping, Measurement.directoryOf(settings.output()), settings.resume(), progress,
                 settings.ranks());
     }
 

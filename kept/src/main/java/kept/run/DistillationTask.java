@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import kept.checkpoint.Checkpoint;
 import kept.corpus.DocumentEncoder;
 import kept.generation.ChatTemplates;
 import kept.generation.ConversationEncoder;
@@ -14,6 +15,7 @@ import kept.mapping.Mapping;
 import kept.mapping.NamedMapping;
 import kept.mapping.TensorMapping;
 import kept.model.AdaptedWeights;
+import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.model.Lora;
 import kept.model.ModelTensor;
@@ -51,6 +53,16 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
         ParameterSelection trained = settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"));
         trained.adapters().ifPresent(adapters -> requireTarget(adapters, mapping.target()));
         return new DistillationTask(settings, mapping, options, stored, trained.sharing(verbatim(mapping, stored)));
+    }
+
+    /** The same task with the mapping's constants for the teacher's weights. */
+    DistillationTask suiting() {
+        if (!settings.mapping().name().equals(MappingChoice.EXACT.name())) {
+            return this;
+        }
+        try (var checkpoint = Checkpoint.open(settings.teacher())) {
+            return new DistillationTask(settings, mapping.suiting(new CheckpointWeights(checkpoint), stored), options, stored, trained);
+        }
     }
 
     private static void requireTarget(Lora adapters, DecoderConfig student) {

@@ -65,15 +65,15 @@ final class Measurement {
      * Creates the measurement for a mapping of a teacher; nothing is measured yet.
      *
      * @param choice the mapping
-     * @param config the teacher's
+     * @param table its table
      * @param directory the directory of measured tensors; created when it is needed
      * @param resume whether to resume from measured tensors, even those of another device or vector width
      * @param progress receives the progress
      * @param ranks those that share the measurement, of which rank 0 alone stores the results
      */
-    Measurement(MappingChoice choice, DecoderConfig config, Path directory, Resume resume, Progress progress, Communicator ranks) {
+    Measurement(MappingChoice choice, Mapping table, Path directory, Resume resume, Progress progress, Communicator ranks) {
         this.choice = choice;
-        this.table = choice.table(config);
+        this.table = table;
         this.directory = directory;
         this.resume = resume;
         this.progress = progress;

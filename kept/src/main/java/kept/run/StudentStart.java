@@ -9,6 +9,7 @@ import kept.distributed.Communicator;
 import kept.evaluation.TeacherLogits;
 import kept.mapping.MappedWeights;
 import kept.mapping.Mapping;
+import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.Weights;
@@ -84,10 +85,10 @@ final class StudentStart {
      */
     void evaluate(MappingChoice choice, DType stored, TeacherLogits teaching, Stages stages) {
         try (var directory = new TemporaryDirectory("kept-calibration")) {
-            var measurement = new Measurement(choice, DecoderConfig.read(teacher), directory.path(), Resume.NO, progress,
-                    ranks);
+            Mapping usual = choice.table(DecoderConfig.read(teacher));
+            Mapping table = usual.suiting(new CheckpointWeights(checkpoint), stored == null ? usual.target().dtype() : stored);
+            var measurement = new Measurement(choice, table, directory.path(), Resume.NO, progress, ranks);
             long begun = System.nanoTime();
-            Mapping table = measurement.table();
             Weights weights = weights(measurement, measure(measurement, choice), stored);
             try (Decoder student = Decoder.create(table.target(), weights, device)) {
                 stages.evaluate(choice.name(), (System.nanoTime() - begun) / 1e9, teaching, student);

@@ -29,6 +29,12 @@ class Q8BlocksTest {
             var actual = new byte[values.length / 32 * 34];
             assertThat(Q8Blocks.quantize(values, actual, 0)).isEqualTo(-1);
             for (int block = 0; block < values.length / 32; block++) {
+                boolean isNormal = (expected[block * 34 + 1] & 0x7c) != 0;
+                boolean isZero = expected[block * 34] == 0 && expected[block * 34 + 1] == 0;
+                if (!isNormal && !isZero) {
+                    // The reference does not round for the scale that it stores.
+                    continue;
+                }
                 assertThat(Arrays.copyOfRange(actual, block * 34, block * 34 + 34)).as("block %d", block)
                         .isEqualTo(Arrays.copyOfRange(expected, block * 34, block * 34 + 34));
             }
@@ -60,6 +66,23 @@ class Q8BlocksTest {
         assertThat(Q8Blocks.quantize(row, bytes, 0)).isEqualTo(-1);
         assertThat(bytes[0]).isZero();
         assertThat(bytes[1]).isZero();
+    }
+
+    /** A scale of few bits: a reader multiplies with the stored one, to which the bytes must fit. */
+    @ParameterizedTest
+    @ValueSource(floats = {0x1p-14f, 0.9f * 0x1p-14f, 0x1p-18f, 0x1.8p-22f, 0x1.4p-23f, 0x1.01p-24f, 0x1.2p-25f})
+    void elementsOfAScaleThatF16HasNotExactlyAreRoundedForTheStoredOne(float scale) {
+        var row = new float[32];
+        for (int i = 0; i < 32; i++) {
+            row[i] = scale * 127 * (i - 15) / 16;
+        }
+        var bytes = new byte[34];
+        assertThat(Q8Blocks.quantize(row, bytes, 0)).isEqualTo(-1);
+        float stored = Float.float16ToFloat((short) (bytes[0] & 0xff | bytes[1] << 8));
+        assertThat(stored).isBetween(scale, scale + 0x1p-24f);
+        for (int i = 0; i < 32; i++) {
+            assertThat(Math.abs(stored * bytes[2 + i] - row[i])).as("element " + i).isLessThanOrEqualTo(stored * 0.5001f);
+        }
     }
 
     @ParameterizedTest

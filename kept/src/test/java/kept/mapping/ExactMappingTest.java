@@ -81,7 +81,7 @@ class ExactMappingTest {
     void aSourceWithALargeStreamIsKept(Architecture architecture) {
         DecoderConfig config = random(architecture, 256);
         Mapping usual = Mapping.exact(config);
-        Mapping suiting = usual.suiting(ofSize(0.2, 0.1));
+        Mapping suiting = usual.suiting(ofSize(0.2, 0.1), DType.F16);
         assertThat(suiting.target().normEps()).isEqualTo(usual.target().normEps() * 0x1p-6);
         assertThat(divergence(config, suiting, ofSize(0.2, 0.1), DType.F32)).isLessThan(1e-9)
                 .isLessThan(divergence(config, usual, ofSize(0.2, 0.1), DType.F32) / 2);
@@ -94,7 +94,7 @@ class ExactMappingTest {
     void aSourceWithASmallStreamIsKept(Architecture architecture) {
         DecoderConfig config = random(architecture, 64);
         Mapping usual = Mapping.exact(config);
-        Mapping suiting = usual.suiting(ofSize(0.02, 0.02));
+        Mapping suiting = usual.suiting(ofSize(0.02, 0.02), DType.F32);
         assertThat(divergence(config, suiting, ofSize(0.02, 0.02), DType.F32)).isLessThan(1e-9)
                 .isLessThan(divergence(config, usual, ofSize(0.02, 0.02), DType.F32) / 1000);
     }
@@ -124,26 +124,38 @@ class ExactMappingTest {
             {0.001, 0.2, 1}, {0, 0.2, 8}, {0, 0, 1}, {1e30, 1e30, 0x1p24}}) {
             Weights weights = (name, shape) -> Tensor.full(
                     name.contains("embed") ? sizes[0] : name.contains("o_proj") || name.contains("down") ? sizes[1] : 0, DType.F32, shape);
-            assertThat(ExactConstants.of(config, weights).scale()).as(Arrays.toString(sizes)).isEqualTo(usual / sizes[2]);
+            assertThat(ExactConstants.of(config, weights, DType.F16).scale()).as(Arrays.toString(sizes)).isEqualTo(usual / sizes[2]);
         }
         Weights lateRows = (name, shape) -> shape.rank() == 1 ? Tensor.zeros(shape.size(0)) : Tensor.concat(0,
                 Tensor.zeros(shape.size(0) / 2, shape.size(1)), Tensor.full(0.2, DType.F32, Shape.of(shape.size(0) / 2, shape.size(1))));
-        assertThat(ExactConstants.of(config, lateRows).scale()).as("rows of all parts are seen").isEqualTo(usual / 8);
+        assertThat(ExactConstants.of(config, lateRows, DType.F16).scale()).as("rows of all parts are seen").isEqualTo(usual / 8);
+    }
+
+    /** One layer of many whose MLP writes a large part of the stream, as in models with massive activations. */
+    @ParameterizedTest
+    @CsvSource({"3, 12", "7, 12", "1, 3", "33, 80"})
+    void aLayerInTheMiddleIsSeenInTheStream(int first, int layers) {
+        DecoderConfig config = random(Architecture.STABLELM, 64).toBuilder().layers(layers).build();
+        Weights weights = (name, shape) -> Tensor.full(name.matches("model\\.layers\\.(%d|%d)\\.mlp.*".formatted(first, first + 1)) ? 0.5 : 0.01,
+                DType.F32, shape);
+        assertThat(ExactConstants.of(config, weights, DType.F32).scale()).isLessThanOrEqualTo(ExactConstants.usual(config).scale() / 2);
+        assertThat(ExactConstants.of(config, weights, DType.F16)).as("f16 holds no smaller weights").isEqualTo(ExactConstants.usual(config));
     }
 
     /** By the embedding alone, eps / (2 r^2) is 1.25 % for r = 0.02, which s = 1/8 would leave; matrices and biases of usual models hide it. */
     @Test
     void theCarriedConstantIsLargerWhereTheFinalNormsEpsIsSeen() {
         DecoderConfig config = random(Architecture.STABLELM, 64);
-        for (double[] sizes : new double[][] {{0.02, 0, 64}, {0.1, 0, 16}, {0.5, 0, 4}, {1, 0, 0.125}, {0, 0, 64}, {1e-9, 0, 64},
+        for (double[] sizes : new double[][] {{0.02, 0, 64}, {0.1, 0, 16}, {0.5, 0, 4}, {1, 0, 0.125}, {0, 0, 256}, {1e-9, 0, 256},
             {0.02, 0.2, 0.125}}) {
             Weights weights = (name, shape) -> Tensor.full(name.contains("embed") ? sizes[0] : sizes[1], DType.F32, shape);
-            assertThat(ExactConstants.of(config, weights).shift()).as(Arrays.toString(sizes)).isEqualTo(sizes[2]);
+            assertThat(ExactConstants.of(config, weights, DType.F32).shift()).as(Arrays.toString(sizes)).isEqualTo(sizes[2]);
+            assertThat(ExactConstants.of(config, weights, DType.BF16).shift()).as("bf16 would lose more by it").isEqualTo(0.125);
         }
         DecoderConfig biased = DecoderConfig.builder(Architecture.STARCODER2).vocabSize(100).hiddenSize(64).intermediateSize(64).layers(2).heads(4)
                 .build();
         Weights biases = (name, shape) -> Tensor.full(name.endsWith("c_proj.bias") ? 1 : 0.001, DType.F32, shape);
-        assertThat(ExactConstants.of(biased, biases).shift()).isEqualTo(0.125);
+        assertThat(ExactConstants.of(biased, biases, DType.F32).shift()).isEqualTo(0.125);
     }
 
     @Test
@@ -166,7 +178,7 @@ class ExactMappingTest {
             for (double constant : new double[] {carrier, carrier / gate, carrier * shift, gate}) {
                 assertThat(Math.scalb(1.0, Math.getExponent(constant))).as("a power of two").isEqualTo(constant).isBetween(0x1p-14, 0x1p15);
             }
-            assertThat(ExactMapping.carrier(width, 64) * (Math.sqrt(width) + 64)).as("with the largest shift").isLessThan(65504);
+            assertThat(ExactMapping.carrier(width, 256) * (Math.sqrt(width) + 256)).as("with the largest shift").isLessThan(65504);
         }
         try (var _ = Scope.open()) {
             for (Activation activation : Activation.values()) {

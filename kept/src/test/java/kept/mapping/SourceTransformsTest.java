@@ -47,7 +47,7 @@ class SourceTransformsTest {
         }
         DecoderConfig yarn = STABLELM.toBuilder().ropeScaling(new RopeScaling.Yarn(4, 64, 32, 1, 1.1, true)).build();
         assertThatThrownBy(yarn::toLlama).isInstanceOf(TensorException.class)
-                .hasMessageContainingAll("4 of a head's 16 features", "Yarn");
+                .hasMessageContainingAll("4 of a head's 16 features", "yarn");
     }
 
     @Test
