@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 class SteadyStepTest {
     private static final int WARM_UP_STEPS = 3;
     /** Enough for all loops to be compiled: until then, the Vector API allocates an object per vector. */
-    private static final int MAX_STEPS = 600;
+    private static final int MAX_STEPS = 3000;
 
     @Test
     void takesNoMemoryFromTheSystemAndNoMoreHeapForALargerModel() {
