@@ -139,7 +139,7 @@ public final class Info extends Program {
                 out().println("                  loses %s".formatted(mapping.loss(config)));
                 out().println("                  engines: %s".formatted(TargetDescription.engines(table.target())));
             } catch (TensorException e) {
-                out().println("%s: not for this model: %s".formatted(name, e.getMessage().replaceFirst("^\\[[^]]*] ", "")));
+                out().println("%s: not for this model: %s".formatted(name, e.reason()));
             }
         }
     }

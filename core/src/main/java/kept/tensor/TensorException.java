@@ -22,4 +22,13 @@ public class TensorException extends RuntimeException {
     public TensorException(String message, Throwable cause) {
         super(message, cause);
     }
+
+    /**
+     * The message for a place that names the operation itself.
+     *
+     * @return the message without the bracketed name of an operation at its beginning
+     */
+    public String reason() {
+        return getMessage().replaceFirst("^\\[[^]]*] ", "");
+    }
 }

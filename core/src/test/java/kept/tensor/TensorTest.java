@@ -142,4 +142,12 @@ class TensorTest {
                     .hasMessageStartingWith("[device] no device is called '" + name + "'; there is [cpu");
         }
     }
+
+    @Test
+    void theReasonOfAnErrorIsItsMessageWithoutTheOperation() {
+        for (String[] example : new String[][] {{"[chat template] no end", "no end"}, {"no [rows] left", "no [rows] left"}, {"[a] [b] c", "[b] c"},
+            {"[unclosed", "[unclosed"}}) {
+            assertThat(new TensorException(example[0]).reason()).isEqualTo(example[1]);
+        }
+    }
 }

@@ -72,7 +72,7 @@ public final class ConversationEncoder implements DocumentEncoder {
             }
             return loss == LossTokens.ALL ? ids : masked(ids, rendered.assistant());
         } catch (ChatTemplateException | TokenizerException e) {
-            throw new CorpusException("%s: %s".formatted(conversation.place(), e.getMessage().replaceFirst("^\\[[a-z ]+\\] ", "")), e);
+            throw new CorpusException("%s: %s".formatted(conversation.place(), e.reason()), e);
         }
     }
 

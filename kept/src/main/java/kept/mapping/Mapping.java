@@ -84,14 +84,14 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     }
 
     /**
-     * The same mapping with constants that suit a source's weights. Those of {@code exact} depend on how large the weights are; other mappings have
+     * The same mapping with its constants for a source's weights. Those of {@code exact} depend on how large the weights are; other mappings have
      * none.
      *
      * @param weights the source's
      * @param stored the type of the target's weights
      * @return a table with the same rows, from the same tensors
      */
-    public Mapping suiting(Weights weights, DType stored) {
+    public Mapping forWeights(Weights weights, DType stored) {
         return name.equals(ExactMapping.NAME) ? ExactMapping.of(source, weights, stored) : this;
     }
 

@@ -37,13 +37,14 @@ final class SourceMagnitudes {
         layers = IntStream.range(0, count).map(i -> count == 1 ? 0 : i * (source.layers() - 1) / (count - 1)).toArray();
         var sampled = IntStream.of(layers).boxed().collect(Collectors.toSet());
         for (ModelTensor tensor : ModelTensor.of(source)) {
-            if (tensor.role() == TensorRole.EMBEDDING || isWriterOrItsInput(tensor.role()) && sampled.contains(tensor.layer())) {
+            if (tensor.role() == TensorRole.EMBEDDING || isSampled(tensor.role()) && sampled.contains(tensor.layer())) {
                 squares.put(tensor.id(), meanSquare(tensor, weights));
             }
         }
     }
 
-    private static boolean isWriterOrItsInput(TensorRole role) {
+    /** What writes to the stream, and what the sizes of its inputs follow from. */
+    private static boolean isSampled(TensorRole role) {
         return switch (role) {
             case VALUE, VALUE_BIAS, ATTENTION_OUTPUT, ATTENTION_OUTPUT_BIAS, GATE, GATE_BIAS, UP, UP_BIAS, DOWN, DOWN_BIAS -> true;
             default -> false;

@@ -36,7 +36,7 @@ final class DecoderConfigReader {
         } catch (FileException e) {
             throw e;
         } catch (TensorException e) {
-            throw new FileException(OPERATION, file, e.getMessage().replaceFirst("^\\[[^]]*] ", ""), e);
+            throw new FileException(OPERATION, file, e.reason(), e);
         }
     }
 
@@ -266,7 +266,7 @@ final class DecoderConfigReader {
         } catch (FileException e) {
             throw e;
         } catch (TensorException e) {
-            throw rope.error("rope_type", "%s: %s".formatted(type, e.getMessage().replaceFirst("^\\[[^]]*] ", "")));
+            throw rope.error("rope_type", "%s: %s".formatted(type, e.reason()));
         }
     }
 

@@ -236,7 +236,7 @@ public final class ComparisonRun {
             MappedStudents.table(mapping, config);
             return Optional.empty();
         } catch (MappingException e) {
-            return Optional.of(e.getMessage().replaceFirst("^\\[[^]]*] ", ""));
+            return Optional.of(e.reason());
         }
     }
 

@@ -175,7 +175,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                 Weights measured = mapping.isCalibrated() ? measurement.follow(checkpoint, device(), this::awaitFirst)
                         : Measurement.Measured.NOTHING.tensors();
                 Path files = ResumableDirectory.files(output);
-                var conversion = conversion(suiting(measurement.table(), checkpoint), checkpoint, measured);
+                var conversion = conversion(forWeights(measurement.table(), checkpoint), checkpoint, measured);
                 awaitFirst();
                 conversion.write(files, _ -> { });
                 if (verified) {
@@ -215,9 +215,9 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
     }
 
     /** The mapping for the source's weights and the type in which those of the target are stored. */
-    private Mapping suiting(Mapping table, Checkpoint checkpoint) {
+    private Mapping forWeights(Mapping table, Checkpoint checkpoint) {
         String embedding = table.source().architecture().name(TensorName.of(TensorRole.EMBEDDING));
-        return table.suiting(new CheckpointWeights(checkpoint), dtype == null ? checkpoint.entry(embedding).dtype() : dtype);
+        return table.forWeights(new CheckpointWeights(checkpoint), dtype == null ? checkpoint.entry(embedding).dtype() : dtype);
     }
 
     private Conversion conversion(Mapping table, Checkpoint checkpoint, Weights measured) {
@@ -240,7 +240,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                 var stop = progress.stop()) {
             CheckpointWeights.requireTensors(checkpoint, config);
             Notes.report(progress, source, checkpoint);
-            Mapping table = suiting(measurement.table(), checkpoint);
+            Mapping table = forWeights(measurement.table(), checkpoint);
             // A run that was interrupted while it measured has no weight files to resume with.
             boolean resumes = resume().isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long compared = 0;

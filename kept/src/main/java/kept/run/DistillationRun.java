@@ -358,7 +358,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
         if (ranks.rank() > 0) {
             throw new RunException("[training] rank %d follows rank 0 (DistillationRun.follow)".formatted(ranks.rank()));
         }
-        return new DistillationProcess(DistillationTask.of(this).suiting(), progress).run();
+        return new DistillationProcess(DistillationTask.of(this).forWeights(), progress).run();
     }
 
     /**
@@ -372,7 +372,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
         if (ranks.rank() == 0) {
             throw new RunException("[training] rank 0 leads the training (DistillationRun.run)");
         }
-        new DistillationFollower(DistillationTask.of(this).suiting(), progress, ranks).run();
+        new DistillationFollower(DistillationTask.of(this).forWeights(), progress, ranks).run();
     }
 
     /**

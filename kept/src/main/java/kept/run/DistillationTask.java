@@ -56,12 +56,12 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
     }
 
     /** The same task with the mapping's constants for the teacher's weights. */
-    DistillationTask suiting() {
+    DistillationTask forWeights() {
         if (!settings.mapping().name().equals(MappingChoice.EXACT.name())) {
             return this;
         }
         try (var checkpoint = Checkpoint.open(settings.teacher())) {
-            return new DistillationTask(settings, mapping.suiting(new CheckpointWeights(checkpoint), stored), options, stored, trained);
+            return new DistillationTask(settings, mapping.forWeights(new CheckpointWeights(checkpoint), stored), options, stored, trained);
         }
     }
 

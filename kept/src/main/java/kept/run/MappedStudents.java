@@ -171,7 +171,7 @@ public final class MappedStudents implements AutoCloseable {
      * @return the student and its cost
      */
     public Student make(String name, int[]... sequences) {
-        Mapping table = table(name, config).suiting(new CheckpointWeights(checkpoint), DType.F32);
+        Mapping table = table(name, config).forWeights(new CheckpointWeights(checkpoint), DType.F32);
         long before = device.memoryUsage().inUse();
         device.backend().resetPeakMemory();
         long start = System.nanoTime();

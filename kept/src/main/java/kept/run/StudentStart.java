@@ -86,7 +86,7 @@ final class StudentStart {
     void evaluate(MappingChoice choice, DType stored, TeacherLogits teaching, Stages stages) {
         try (var directory = new TemporaryDirectory("kept-calibration")) {
             Mapping usual = choice.table(DecoderConfig.read(teacher));
-            Mapping table = usual.suiting(new CheckpointWeights(checkpoint), stored == null ? usual.target().dtype() : stored);
+            Mapping table = usual.forWeights(new CheckpointWeights(checkpoint), stored == null ? usual.target().dtype() : stored);
             var measurement = new Measurement(choice, table, directory.path(), Resume.NO, progress, ranks);
             long begun = System.nanoTime();
             Weights weights = weights(measurement, measure(measurement, choice), stored);

@@ -294,7 +294,7 @@ final class TrainingRun implements AutoCloseable {
         } catch (NonFiniteException e) {
             throw e.isFrozen() ? e
                     : new NonFiniteException("[training] after step %d: %s".formatted(
-                            step.step(), e.getMessage().replaceFirst("^\\[[a-z]+\\] ", "")), false);
+                            step.step(), e.reason()), false);
         }
     }
 

@@ -81,11 +81,11 @@ class ExactMappingTest {
     void aSourceWithALargeStreamIsKept(Architecture architecture) {
         DecoderConfig config = random(architecture, 256);
         Mapping usual = Mapping.exact(config);
-        Mapping suiting = usual.suiting(ofSize(0.2, 0.1), DType.F16);
-        assertThat(suiting.target().normEps()).isEqualTo(usual.target().normEps() * 0x1p-6);
-        assertThat(divergence(config, suiting, ofSize(0.2, 0.1), DType.F32)).isLessThan(1e-9)
+        Mapping fitted = usual.forWeights(ofSize(0.2, 0.1), DType.F16);
+        assertThat(fitted.target().normEps()).isEqualTo(usual.target().normEps() * 0x1p-6);
+        assertThat(divergence(config, fitted, ofSize(0.2, 0.1), DType.F32)).isLessThan(1e-9)
                 .isLessThan(divergence(config, usual, ofSize(0.2, 0.1), DType.F32) / 2);
-        assertThat(divergence(config, suiting, ofSize(0.2, 0.1), DType.F16)).as("in f16").isLessThan(1e-3);
+        assertThat(divergence(config, fitted, ofSize(0.2, 0.1), DType.F16)).as("in f16").isLessThan(1e-3);
     }
 
     /** An untrained model, whose stream is so small that LayerNorm's eps is seen beside it. */
@@ -94,8 +94,8 @@ class ExactMappingTest {
     void aSourceWithASmallStreamIsKept(Architecture architecture) {
         DecoderConfig config = random(architecture, 64);
         Mapping usual = Mapping.exact(config);
-        Mapping suiting = usual.suiting(ofSize(0.02, 0.02), DType.F32);
-        assertThat(divergence(config, suiting, ofSize(0.02, 0.02), DType.F32)).isLessThan(1e-9)
+        Mapping fitted = usual.forWeights(ofSize(0.02, 0.02), DType.F32);
+        assertThat(divergence(config, fitted, ofSize(0.02, 0.02), DType.F32)).isLessThan(1e-9)
                 .isLessThan(divergence(config, usual, ofSize(0.02, 0.02), DType.F32) / 1000);
     }
 
