@@ -127,8 +127,9 @@ public final class Trainer implements AutoCloseable {
             throw work.nonFinite(step + 1, passes, sequences);
         }
         beforeUpdate.run();
+        // The step counts when it is done: where a rank is lost before, the state of the step before is saved.
+        StepMetrics metrics = shared.update(step + 1, options.schedule().at(step + 1), passes);
         step++;
-        StepMetrics metrics = shared.update(step, options.schedule().at(step), passes);
         position = data.position();
         return metrics.withSeconds((System.nanoTime() - start) / 1e9);
     }

@@ -4,12 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
 import kept.distributed.Communicator;
@@ -348,6 +353,61 @@ class TrainerTest {
         } catch (IllegalStateException | RankException e) {
             return e.getMessage();
         }
+    }
+
+    /** Between the passes of a step and its update, too, the number of steps is that of the parameters, with which a state is saved then. */
+    @Test
+    void whereverAnotherRankIsLostTheStepIsThatOfTheParameters() {
+        List<Map<String, float[]>> expected = new ArrayList<>();
+        try (Decoder student = student(); Decoder teacher = teacher(); Trainer trainer = trainer(student, teacher, options(3, 1, 2))) {
+            expected.add(values(student));
+            while (!trainer.isFinished()) {
+                trainer.next();
+                expected.add(values(student));
+            }
+        }
+        Set<Long> steps = new HashSet<>();
+        boolean isLost = true;
+        for (int messages = 0; isLost; messages++) {
+            int count = messages;
+            isLost = ThreadRanks.run(2, communicator -> {
+                try (Decoder student = communicator.rank() == 0 ? student() : otherStudent(); Decoder teacher = teacher()) {
+                    if (communicator.rank() > 0) {
+                        return message(() -> follow(student, teacher, options(3, 1, 2), communicator));
+                    }
+                    try (Trainer trainer = trainer(student, teacher, options(3, 1, 2), losing(communicator, count))) {
+                        return message(() -> {
+                            try {
+                                while (!trainer.isFinished()) {
+                                    trainer.next();
+                                }
+                            } finally {
+                                steps.add(trainer.step());
+                                assertSame(values(student), expected.get((int) trainer.step()));
+                            }
+                        });
+                    }
+                }
+            }).getFirst().contains("no rank 1");
+        }
+        assertThat(steps).containsExactlyInAnyOrder(0L, 1L, 2L, 3L);
+    }
+
+    /** A communicator whose broadcasts fail after some. */
+    private static Communicator losing(Communicator communicator, int broadcasts) {
+        var left = new AtomicInteger(broadcasts);
+        var types = new Class<?>[] {Communicator.class};
+        return (Communicator) Proxy.newProxyInstance(Communicator.class.getClassLoader(), types, (_, method, arguments) -> {
+            if (method.getName().equals("broadcast") && left.decrementAndGet() < 0) {
+                communicator.fail("no rank 1");
+                throw new RankException("no rank 1");
+            }
+            try {
+                return method.invoke(communicator, arguments);
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        });
     }
 
     /** A rank that fails in its passes takes the others along, each with the reason. */
