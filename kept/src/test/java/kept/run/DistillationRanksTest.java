@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.io.IOException;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import kept.FailingCommunicator;
 import kept.TinyTeacher;
 import kept.checkpoint.Checkpoint;
 import kept.distributed.Communicator;
@@ -199,18 +198,8 @@ class DistillationRanksTest {
 
     /** In rank 1 sums fail after some calls, in the middle of a step. */
     private static Communicator failing(Communicator communicator, int calls) {
-        var left = new AtomicInteger(communicator.rank() == 1 ? calls : Integer.MAX_VALUE);
-        var types = new Class<?>[] {Communicator.class};
-        return (Communicator) Proxy.newProxyInstance(Communicator.class.getClassLoader(), types, (_, method, arguments) -> {
-            if (method.getName().equals("allReduce") && left.decrementAndGet() < 0) {
-                throw new IllegalStateException("the disk is full");
-            }
-            try {
-                return method.invoke(communicator, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        });
+        return communicator.rank() == 1 ? FailingCommunicator.of(communicator, "allReduce", calls, new IllegalStateException("the disk is full"))
+                : communicator;
     }
 
     /** The formula of docs/distributed.md: the gradients twice, less the rank's own part; rank 0 also sends token ids, in rounds that double. */

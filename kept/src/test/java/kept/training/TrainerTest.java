@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,7 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicInteger;
+import kept.FailingCommunicator;
 import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
 import kept.distributed.Communicator;
@@ -375,39 +373,24 @@ class TrainerTest {
                     if (communicator.rank() > 0) {
                         return message(() -> follow(student, teacher, options(3, 1, 2), communicator));
                     }
-                    try (Trainer trainer = trainer(student, teacher, options(3, 1, 2), losing(communicator, count))) {
-                        return message(() -> {
-                            try {
-                                while (!trainer.isFinished()) {
-                                    trainer.next();
-                                }
-                            } finally {
-                                steps.add(trainer.step());
-                                assertSame(values(student), expected.get((int) trainer.step()));
+                    Communicator losing = FailingCommunicator.of(communicator, "broadcast", count, new RankException("no rank 1"));
+                    String end;
+                    try (Trainer trainer = trainer(student, teacher, options(3, 1, 2), losing)) {
+                        end = message(() -> {
+                            while (!trainer.isFinished()) {
+                                trainer.next();
                             }
                         });
+                        steps.add(trainer.step());
+                        assertSame(values(student), expected.get((int) trainer.step()));
                     }
+                    // The other rank is not lost in truth, and waits.
+                    communicator.fail(end);
+                    return end;
                 }
             }).getFirst().contains("no rank 1");
         }
         assertThat(steps).containsExactlyInAnyOrder(0L, 1L, 2L, 3L);
-    }
-
-    /** A communicator whose broadcasts fail after some. */
-    private static Communicator losing(Communicator communicator, int broadcasts) {
-        var left = new AtomicInteger(broadcasts);
-        var types = new Class<?>[] {Communicator.class};
-        return (Communicator) Proxy.newProxyInstance(Communicator.class.getClassLoader(), types, (_, method, arguments) -> {
-            if (method.getName().equals("broadcast") && left.decrementAndGet() < 0) {
-                communicator.fail("no rank 1");
-                throw new RankException("no rank 1");
-            }
-            try {
-                return method.invoke(communicator, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        });
     }
 
     /** A rank that fails in its passes takes the others along, each with the reason. */
