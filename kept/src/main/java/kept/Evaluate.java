@@ -104,7 +104,7 @@ public final class Evaluate extends Program {
     private Integer maxLength;
 
     @Option(names = "--bos", negatable = true, order = 14,
-            description = "Begin contexts with the beginning-of-sequence id (default: as tokenizer_config.json says, else not).")
+            description = "Begin contexts with the beginning-of-sequence id (default: as the tokenizer does).")
     private Boolean bos;
 
     @Writes(Writes.Kind.FILE)

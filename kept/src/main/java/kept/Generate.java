@@ -232,7 +232,7 @@ public final class Generate extends Program {
     }
 
     private static int[] ids(Tokenizer tokenizer, Decoder decoder, String prompt) {
-        int[] ids = tokenizer.encode(prompt);
+        int[] ids = tokenizer.encode(prompt, tokenizer.addsBos(), false);
         return ids.length > 0 ? ids
                 : new int[] {decoder.config().bosTokenId().orElseThrow(() -> new ProgramException("[generate] the prompt is empty"))};
     }

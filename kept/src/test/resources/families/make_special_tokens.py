@@ -43,6 +43,11 @@ def cases():
            "tokenizer_config.json": {"eos_token": END, "added_tokens_decoder": {"0": added(END) | {"special": True}}}}, None
     yield {"config.json": model, "special_tokens_map.json": {"eos_token": added(FIM)},
            "tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer"}}, TEMPLATE
+    for flag in (None, False, True):    # which no class looks at where there is a tokenizer.json
+        settings = {"bos_token": FIM} | ({} if flag is None else {"add_bos_token": flag, "add_eos_token": flag})
+        for name in ("GPT2Tokenizer", "PreTrainedTokenizerFast"):
+            for processor in (None, TEMPLATE):
+                yield {"config.json": model, "tokenizer_config.json": settings | {"tokenizer_class": name}}, processor
 
 
 def main():

@@ -15,19 +15,21 @@ public interface DocumentEncoder {
     int[] encode(Document document);
 
     /**
-     * Encodes texts, each followed by the end-of-sequence id where the vocabulary has one. Conversations are refused.
+     * Encodes texts, each after the beginning-of-sequence id where the model reads texts so ({@link Tokenizer#addsBos}), and followed by the
+     * end-of-sequence id where the vocabulary has one. Conversations are refused.
      *
      * @param tokenizer the vocabulary, which must stay open
      * @return the encoder
      */
     static DocumentEncoder of(Tokenizer tokenizer) {
+        boolean beginning = tokenizer.addsBos();
         boolean end = tokenizer.eos().isPresent();
         return document -> {
             document.conversation().ifPresent(conversation -> {
                 throw new CorpusException("%s is a conversation, and text is needed here: --text-field names a field of text".formatted(
                         conversation.place()));
             });
-            return tokenizer.encode(document.text(), false, end);
+            return tokenizer.encode(document.text(), beginning, end);
         };
     }
 }

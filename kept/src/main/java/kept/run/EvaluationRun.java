@@ -1,6 +1,5 @@
 package kept.run;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,7 +12,6 @@ import kept.evaluation.PairEncoder;
 import kept.evaluation.PassKeyTrials;
 import kept.evaluation.Request;
 import kept.evaluation.TaskScores;
-import kept.io.JsonObject;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.report.TaskResult;
@@ -202,18 +200,13 @@ public final class EvaluationRun {
         Tokenizer tokenizer = Tokenizer.load(directory);
         try {
             tokenizer.requireVocabulary(config.vocabSize());
-            boolean begins = beginning == null ? addsBeginning(directory) : beginning;
+            boolean begins = beginning == null ? tokenizer.addsBos() : beginning;
             var encoder = new PairEncoder(tokenizer, begins);
             return new Candidate(name, directory, tokenizer, begins, longest, tasks.stream().map(task -> task.requests(encoder)).toList());
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
         }
-    }
-
-    private static boolean addsBeginning(Path directory) {
-        Path file = directory.resolve("tokenizer_config.json");
-        return Files.isRegularFile(file) && JsonObject.read("tokenizer", file).flag("add_bos_token", false);
     }
 
     private void evaluate(Candidate candidate, Device target, List<SequencedMap<String, TaskScores>> scores,

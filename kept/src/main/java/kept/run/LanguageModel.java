@@ -83,7 +83,7 @@ public final class LanguageModel implements AutoCloseable {
      * @return the continuation without the prompt, and why it ended
      */
     public Continuation generate(String prompt, GenerationOptions options) {
-        return new Generator(decoder, tokenizer, options).continueOne(tokenizer.encode(prompt), _ -> { });
+        return new Generator(decoder, tokenizer, options).continueOne(encode(prompt), _ -> { });
     }
 
     /**
@@ -124,8 +124,12 @@ public final class LanguageModel implements AutoCloseable {
         return tokenizer;
     }
 
+    private int[] encode(String text) {
+        return tokenizer.encode(text, tokenizer.addsBos(), false);
+    }
+
     private Tensor ids(String text) {
-        long[] ids = Arrays.stream(tokenizer.encode(text)).asLongStream().toArray();
+        long[] ids = Arrays.stream(encode(text)).asLongStream().toArray();
         if (ids.length == 0) {
             throw new RunException("[generate] the text has no tokens");
         }

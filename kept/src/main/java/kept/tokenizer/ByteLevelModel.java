@@ -73,28 +73,9 @@ final class ByteLevelModel {
         return new ByteLevel(merges, splitting());
     }
 
-    /** The special tokens that the post-processor's template puts before a text. */
-    List<String> before() {
-        return specialTokens(template().valueStream().takeWhile(item -> item.has("SpecialToken")));
-    }
-
-    /** The special tokens that the post-processor's template puts after a text. */
-    List<String> after() {
-        return specialTokens(template().valueStream().dropWhile(item -> item.has("SpecialToken")).filter(item -> item.has("SpecialToken")));
-    }
-
-    private static List<String> specialTokens(Stream<JsonNode> items) {
-        return items.map(item -> item.path("SpecialToken").path("id").asText()).toList();
-    }
-
-    private JsonNode template() {
-        JsonNode processor = json.path("post_processor");
-        for (JsonNode part : processor.path("processors")) {
-            if (part.path("type").asText().equals("TemplateProcessing")) {
-                return part.path("single");
-            }
-        }
-        return processor.path("single");
+    /** The special tokens around each text. */
+    PostProcessor postProcessor() {
+        return PostProcessor.of(json);
     }
 
     private Splitting splitting() {

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -33,11 +34,13 @@ final class JsonTokenizer implements Tokenizer {
     private final int longestText;
     private final OptionalInt bos;
     private final OptionalInt eos;
+    private final boolean addsBos;
     private final Map<String, String> specialTokens;
     private final List<String> added;
     private final Set<String> specialTexts;
 
-    private JsonTokenizer(Path file, HuggingFaceTokenizer library, SafeTokenizerJson.Reduced tokenizer, JsonNode config, ModelTokens model) {
+    private JsonTokenizer(Path file, HuggingFaceTokenizer library, SafeTokenizerJson.Reduced tokenizer, PostProcessor around, JsonNode config,
+            ModelTokens model) {
         Map<String, Integer> ids = ids(tokenizer.json());
         this.longestText = (int) Math.min(MAX_TEXT_LENGTH, MAX_NORMALIZED_LENGTH / tokenizer.growth());
         this.added = tokenizer.json().path("added_tokens").valueStream().map(token -> token.path("content").asText()).toList();
@@ -46,8 +49,9 @@ final class JsonTokenizer implements Tokenizer {
         this.file = file;
         this.library = library;
         this.vocabularySize = 1 + ids.values().stream().mapToInt(Integer::intValue).max().orElse(-1);
-        this.bos = specialId(config.path("bos_token"), ids, model.bos());
-        this.eos = specialId(config.path("eos_token"), ids, model.eos());
+        this.bos = specialId(config.path("bos_token"), ids, id(ids, around.bos()), model.bos());
+        this.eos = specialId(config.path("eos_token"), ids, id(ids, around.eos()), model.eos());
+        this.addsBos = bos.isPresent() && id(ids, around.bos()).equals(bos);
         this.specialTokens = TokenizerFiles.specialTokens(config);
     }
 
@@ -82,7 +86,7 @@ final class JsonTokenizer implements Tokenizer {
         try (var input = new ByteArrayInputStream(Json.write(safe.json()).getBytes(StandardCharsets.UTF_8))) {
             // By default DJL truncates texts to 512 ids and adds special tokens.
             var options = Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false");
-            return new JsonTokenizer(file, HuggingFaceTokenizer.newInstance(input, options), safe, config, model);
+            return new JsonTokenizer(file, HuggingFaceTokenizer.newInstance(input, options), safe, PostProcessor.of(tokenizer), config, model);
         } catch (LinkageError | IllegalStateException | EngineException e) {
             throw new TokenizerException("[tokenizer] Hugging Face's native library does not load: " + e
                     + "; DJL unpacks it to ~/.djl.ai (DJL_CACHE_DIR chooses another place), which must be writable", e);
@@ -107,13 +111,20 @@ final class JsonTokenizer implements Tokenizer {
         return ids;
     }
 
-    /** A special token is given as its text or as an object that contains it; where it is not named, the model's id of it counts. */
-    private OptionalInt specialId(JsonNode name, Map<String, Integer> ids, OptionalInt otherwise) {
+    /**
+     * A special token is given as its text or as an object that contains it. Where it is not named, the one that is added to each text counts, or
+     * else the model's id of it.
+     */
+    private OptionalInt specialId(JsonNode name, Map<String, Integer> ids, OptionalInt added, OptionalInt ofModel) {
         if (name.isMissingNode() || name.isNull()) {
+            OptionalInt otherwise = added.isPresent() ? added : ofModel;
             return otherwise.isPresent() && otherwise.getAsInt() < vocabularySize ? otherwise : OptionalInt.empty();
         }
-        Integer id = ids.get(TokenizerFiles.content(name));
-        return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+        return id(ids, Optional.of(TokenizerFiles.content(name)));
+    }
+
+    private static OptionalInt id(Map<String, Integer> ids, Optional<String> text) {
+        return text.map(ids::get).map(OptionalInt::of).orElse(OptionalInt.empty());
     }
 
     @Override
@@ -157,6 +168,11 @@ final class JsonTokenizer implements Tokenizer {
     @Override
     public OptionalInt bos() {
         return bos;
+    }
+
+    @Override
+    public boolean addsBos() {
+        return addsBos;
     }
 
     @Override

@@ -2,6 +2,7 @@ package kept.tokenizer;
 
 import ai.djl.engine.EngineException;
 import ai.djl.sentencepiece.SpTokenizer;
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,19 +38,20 @@ final class SentencePieceTokenizer implements Tokenizer {
     private final Map<String, Integer> specialIds = new HashMap<>();
 
     private final Pattern anySpecial;
+    private final boolean addsBos;
 
-    private SentencePieceTokenizer(String name, SentencePieceModel model, SpTokenizer library, Map<String, String> specialTokens,
-            Map<String, Integer> added) {
+    private SentencePieceTokenizer(String name, SentencePieceModel model, SpTokenizer library, Settings settings) {
         this.name = name;
+        this.addsBos = settings.addsBos && model.control(model.bosPiece()).isPresent();
         this.model = model;
-        this.specialTokens = specialTokens;
+        this.specialTokens = specialTokens(model, settings.specialTokens);
         for (int id = 0; id < model.pieces().size(); id++) {
             Type type = model.pieces().get(id).type();
             if (type == Type.CONTROL || type == Type.UNKNOWN) {
                 specialIds.put(model.pieces().get(id).text(), id);
             }
         }
-        added.forEach(specialIds::putIfAbsent);
+        settings.added.forEach(specialIds::putIfAbsent);
         anySpecial = Pattern.compile(specialIds.keySet().stream().sorted(Comparator.comparingInt(String::length).reversed()).map(Pattern::quote)
                 .collect(Collectors.joining("|")));
         this.decoder = new SentencePieceDecoder(model);
@@ -62,26 +64,22 @@ final class SentencePieceTokenizer implements Tokenizer {
                 throw new TokenizerException("[tokenizer] %s has %,d bytes: it is not a SentencePiece model".formatted(file, Files.size(file)));
             }
             byte[] bytes = Files.readAllBytes(file);
-            int pieces = SentencePieceModel.parse(bytes, file.toString()).pieces().size();
-            Path directory = file.toAbsolutePath().getParent();
-            return of(bytes, file.toString(), TokenizerFiles.specialTokens(TokenizerSettings.config(directory)),
-                    AddedTokens.beyond(directory, pieces));
+            return of(bytes, file.toString(), Settings.read(file.toAbsolutePath().getParent(), SentencePieceModel.parse(bytes, file.toString())));
         } catch (IOException e) {
             throw new TokenizerException("[tokenizer] " + file + " cannot be read: " + Reasons.of(e), e);
         }
     }
 
     static SentencePieceTokenizer of(byte[] bytes, String name) {
-        return of(bytes, name, Map.of(), Map.of());
+        return of(bytes, name, new Settings(Map.of(), Map.of(), false));
     }
 
-    private static SentencePieceTokenizer of(byte[] bytes, String name, Map<String, String> configured, Map<String, Integer> added) {
+    private static SentencePieceTokenizer of(byte[] bytes, String name, Settings settings) {
         // The library may abort the process on an invalid model, so it is validated in Java first.
         var model = SentencePieceModel.parse(bytes, name);
         NativeLibraries.prepare();
         try {
-            return new SentencePieceTokenizer(name, model, new SpTokenizer(SentencePieceWriter.bytes(model)), specialTokens(model, configured),
-                    added);
+            return new SentencePieceTokenizer(name, model, new SpTokenizer(SentencePieceWriter.bytes(model)), settings);
         } catch (EngineException e) {
             throw new TokenizerException("[tokenizer] " + name + " is refused by SentencePiece: " + e.getMessage(), e);
         } catch (LinkageError | IllegalStateException e) {
@@ -171,6 +169,11 @@ final class SentencePieceTokenizer implements Tokenizer {
     }
 
     @Override
+    public boolean addsBos() {
+        return addsBos;
+    }
+
+    @Override
     public OptionalInt eos() {
         return model.control(model.eosPiece());
     }
@@ -183,5 +186,18 @@ final class SentencePieceTokenizer implements Tokenizer {
     @Override
     public void close() {
         library.close();
+    }
+
+    /** What the files beside the model say: special tokens by name, the ids of added tokens by text, and whether bos begins every text. */
+    private record Settings(Map<String, String> specialTokens, Map<String, Integer> added, boolean addsBos) {
+
+        static Settings read(Path directory, SentencePieceModel model) throws IOException {
+            TokenizerSettings settings = TokenizerSettings.read(directory);
+            JsonNode json = TokenizerSettings.readJson(directory.resolve(JSON_FILE));
+            boolean addsBos = json.isEmpty() ? settings.flag("add_bos_token").orElse(false)
+                    : PostProcessor.of(json).bos().filter(model.bosPiece()::equals).isPresent();
+            return new Settings(TokenizerFiles.specialTokens(TokenizerSettings.config(directory)),
+                    AddedTokens.beyond(directory, model.pieces().size()), addsBos);
+        }
     }
 }

@@ -135,6 +135,16 @@ public interface Tokenizer extends AutoCloseable {
     OptionalInt bos();
 
     /**
+     * Whether the model reads every text with {@link #bos()} before it: where {@code tokenizer.json} exists, whether its post-processor adds bos and
+     * nothing else before a text; else {@code add_bos_token} of {@code tokenizer_config.json}. {@link #encode(String)} does not add it.
+     *
+     * @return whether to prepend it, false if there is no bos
+     */
+    default boolean addsBos() {
+        return false;
+    }
+
+    /**
      * The id of the end-of-sequence token, which also separates documents in packed text.
      *
      * @return the id, if the vocabulary has one

@@ -178,6 +178,9 @@ public final class TokenizerFiles {
             Path file = source.resolve(Tokenizer.SENTENCEPIECE_FILE);
             var model = SentencePieceModel.parse(Files.readAllBytes(file), file.toString());
             fillIn(config, model, hasTemplate);
+            PostProcessor around = PostProcessor.of(TokenizerSettings.readJson(source.resolve(Tokenizer.JSON_FILE)));
+            putMissing(config, "add_bos_token", around.bos().equals(Optional.of(content(config.path("bos_token")))));
+            putMissing(config, "add_eos_token", around.eos().equals(Optional.of(content(config.path("eos_token")))));
             if (hasJson) {
                 compare(model, file);
                 noteAdded(model);
@@ -228,16 +231,13 @@ public final class TokenizerFiles {
     }
 
     /**
-     * Completes settings that the source's configuration lacks, from the model, or with Orion's own settings (no bos or eos added, padding with the
-     * unknown token).
+     * Completes settings that the source's configuration lacks, from the model, or with Orion's own settings (padding with the unknown token).
      */
     private static void fillIn(ObjectNode config, SentencePieceModel model, boolean hasTemplate) {
         putMissing(config, "bos_token", model.control(model.bosPiece()).isPresent() ? model.bosPiece() : null);
         putMissing(config, "eos_token", model.control(model.eosPiece()).isPresent() ? model.eosPiece() : null);
         putMissing(config, "unk_token", model.unknownPiece());
         putMissing(config, "pad_token", model.unknownPiece());
-        config.put("add_bos_token", config.path("add_bos_token").asBoolean(false));
-        config.put("add_eos_token", config.path("add_eos_token").asBoolean(false));
         if (!config.has("split_special_tokens") && !hasTemplate) {
             config.put("split_special_tokens", true);
         }
@@ -245,6 +245,12 @@ public final class TokenizerFiles {
 
     private static void putMissing(ObjectNode config, String key, String value) {
         if (!config.hasNonNull(key) && value != null) {
+            config.put(key, value);
+        }
+    }
+
+    private static void putMissing(ObjectNode config, String key, boolean value) {
+        if (!config.path(key).isBoolean()) {
             config.put(key, value);
         }
     }

@@ -17,7 +17,8 @@ import java.util.Set;
  * @param eos the end-of-sequence id
  * @param unknown the id of the unknown token
  * @param padding the padding id
- * @param addsBos whether bos is prepended to every text, by {@code tokenizer_config.json} or the post-processor; empty if neither says
+ * @param addsBos whether bos is prepended to every text: by the post-processor of {@code tokenizer.json}, or else {@code tokenizer_config.json};
+ *     empty if neither says
  * @param addsEos whether eos is appended to every text; empty if neither says
  * @param dummyPrefix whether a space is inserted before the text
  * @param removesExtraSpaces whether runs of spaces are collapsed, and spaces at the ends removed

@@ -68,14 +68,19 @@ final class VocabularyReader {
         for (Map.Entry<String, JsonNode> added : TokenizerSettings.readJson(directory.resolve(AddedTokens.FILE)).properties()) {
             add(added.getValue().asInt(-1), added.getKey(), false, AddedTokens.FILE);
         }
-        addFromJson(TokenizerSettings.readJson(directory.resolve(Tokenizer.JSON_FILE)), model.pieces().size());
+        JsonNode json = TokenizerSettings.readJson(directory.resolve(Tokenizer.JSON_FILE));
+        addFromJson(json, model.pieces().size());
         for (Map.Entry<String, JsonNode> added : settings.addedTokens().properties()) {
             int id = added.getKey().matches("\\d{1,9}") ? Integer.parseInt(added.getKey()) : -1;
             add(id, added.getValue().path("content").asText(), added.getValue().path("special").asBoolean(), TokenizerFiles.CONFIG_FILE);
         }
-        return new Vocabulary(tokens, specialId("bos_token", model.bosPiece()), specialId("eos_token", model.eosPiece()),
-                specialId("unk_token", model.unknownPiece()), specialId("pad_token", null),
-                settings.flag("add_bos_token"), settings.flag("add_eos_token"),
+        OptionalInt bos = specialId("bos_token", model.bosPiece());
+        OptionalInt eos = specialId("eos_token", model.eosPiece());
+        boolean flags = json.isEmpty();
+        PostProcessor around = PostProcessor.of(json);
+        return new Vocabulary(tokens, bos, eos, specialId("unk_token", model.unknownPiece()), specialId("pad_token", null),
+                flags ? settings.flag("add_bos_token") : Optional.of(adds(around.before(), bos, "before")),
+                flags ? settings.flag("add_eos_token") : Optional.of(adds(around.after(), eos, "after")),
                 settings.flag("add_prefix_space").orElse(model.dummyPrefix()), model.removeExtraSpaces(), !model.charsMap().isEmpty(),
                 settings.chatTemplate(), Optional.empty(), notes());
     }
@@ -89,11 +94,11 @@ final class VocabularyReader {
         }
         noteStripping(model.addedTokens());
         AddedIds.differences(TokenizerSettings.readJson(file)).ifPresent(notes::add);
-        OptionalInt bos = specialId("bos_token", model.before().stream().findFirst().orElse(null));
-        OptionalInt eos = specialId("eos_token", model.after().stream().findFirst().orElse(null));
+        PostProcessor around = model.postProcessor();
+        OptionalInt bos = specialId("bos_token", around.before().stream().findFirst().orElse(null));
+        OptionalInt eos = specialId("eos_token", around.after().stream().findFirst().orElse(null));
         return new Vocabulary(tokens, bos, eos, specialId("unk_token", null), specialId("pad_token", null),
-                Optional.of(settings.flag("add_bos_token").orElseGet(() -> adds(model.before(), bos, "before"))),
-                Optional.of(settings.flag("add_eos_token").orElseGet(() -> adds(model.after(), eos, "after"))), false, false, model.composes(),
+                Optional.of(adds(around.before(), bos, "before")), Optional.of(adds(around.after(), eos, "after")), false, false, model.composes(),
                 settings.chatTemplate(), Optional.of(model.byteLevel()), notes());
     }
 

@@ -148,7 +148,7 @@ class VocabularyTest {
         assertThat(Vocabulary.read(folder).addsEos()).hasValue(false);
         assertThat(Vocabulary.read(folder).bos()).as("the token that is added").hasValue(4);
         config("{\"add_bos_token\": false}");
-        assertThat(Vocabulary.read(folder).addsBos()).hasValue(false);
+        assertThat(Vocabulary.read(folder).addsBos()).as("transformers does not look at it").hasValue(true);
         config("{\"bos_token\": \"<tool>\"}");
         Vocabulary other = Vocabulary.read(folder);
         assertThat(other.addsBos()).as("another token than bos is added").hasValue(false);
