@@ -35,7 +35,7 @@ public enum Unary {
     /** {@code x * sigmoid(x)}. */
     SILU("silu", x -> x / (1 + Math.exp(-x)), null, (gradient, x, y) -> {
         Tensor sigmoid = exact(x.get()).sigmoid();
-        return gradient.mul(sigmoid).mul(oneMinus(sigmoid).mul(x.get()).add(1));
+        return gradient.mul(sigmoid).mul(oneMinus(sigmoid).mulInPlace(exact(x.get())).addInPlace(1));
     }),
 
     /** The sine of an angle in radians. */
@@ -65,8 +65,9 @@ public enum Unary {
      */
     GELU("gelu", x -> x / 2 * (1 + ErrorFunction.erf(x / Math.sqrt(2))), null, (gradient, operand, y) -> {
         Tensor x = exact(operand.get());
-        Tensor below = x.mul(Math.sqrt(0.5)).erf().add(1).mul(0.5);
-        return gradient.mul(below.add(x.mul(x).mul(-0.5).exp().mul(x).mul(1 / Math.sqrt(2 * Math.PI))));
+        Tensor below = inPlace(ERF, x.mul(Math.sqrt(0.5))).addInPlace(1).mulInPlace(0.5);
+        Tensor density = inPlace(EXP, x.mul(x).mulInPlace(-0.5)).mulInPlace(x).mulInPlace(1 / Math.sqrt(2 * Math.PI));
+        return gradient.mul(below.addInPlace(density));
     }),
 
     /**
@@ -77,9 +78,10 @@ public enum Unary {
     GELU_TANH("geluTanh", x -> x / (1 + Math.exp(-2 * Gelu.SCALE * (x + Gelu.CUBIC * x * x * x))), null, (gradient, operand, y) -> {
         Tensor x = exact(operand.get());
         Tensor squared = x.mul(x);
-        Tensor t = squared.mul(Gelu.CUBIC).add(1).mul(x).mul(Gelu.SCALE).tanh();
-        Tensor inner = squared.mul(3 * Gelu.CUBIC).add(1).mul(Gelu.SCALE);
-        return gradient.mul(t.add(1).add(x.mul(oneMinus(t.mul(t))).mul(inner)).mul(0.5));
+        Tensor t = inPlace(TANH, squared.mul(Gelu.CUBIC).addInPlace(1).mulInPlace(x).mulInPlace(Gelu.SCALE));
+        Tensor inner = squared.mulInPlace(3 * Gelu.CUBIC).addInPlace(1).mulInPlace(Gelu.SCALE);
+        Tensor slope = inPlace(NEGATE, t.mul(t)).addInPlace(1).mulInPlace(x).mulInPlace(inner);
+        return gradient.mul(t.addInPlace(1).addInPlace(slope).mulInPlace(0.5));
     }),
 
     /** {@code max(x, 0)}; NaN stays NaN. The derivative at 0 is 0, at NaN 1. */
@@ -250,7 +252,13 @@ public enum Unary {
     }
 
     private static Tensor oneMinus(Tensor x) {
-        return exact(x).neg().add(1);
+        return exact(x).neg().addInPlace(1);
+    }
+
+    /** Overwrites a tensor of a formula's own by a function of it. */
+    private static Tensor inPlace(Unary function, Tensor x) {
+        x.backend().unary(function, x, x);
+        return x;
     }
 
     /** In the type that it is computed in. */

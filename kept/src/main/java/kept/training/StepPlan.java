@@ -567,22 +567,23 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return 2 * streamBytes() + student.layers() * (checkpointing ? streamBytes() : layerBytes());
     }
 
-    /**
-     * The tensors that the backward pass of the MLP allocates: the product, the gradients of its two factors (one in place), what the derivative of
-     * another activation than SiLU computes beside them, and a recomputed layer.
-     */
+    /** The tensors that the backward pass of the MLP allocates, and those of a recomputed layer. */
     private long layerBackwardBytes() {
-        // Where activations are BF16, their gradients are as well, but for those of queries, keys and values between attention and rotation.
-        long gradient = precision.isConverted() ? precision.activations.bytes() : FLOAT;
-        long mlp = rows() * student.intermediateSize() * (2 * gradient + precision.activations.bytes());
-        return mlp + rows() * student.intermediateSize() * FLOAT * partsOfDerivative() + (checkpointing ? layerBytes() : 0);
+        return rows() * student.intermediateSize() * bytesOfMlpBackward() + (checkpointing ? layerBytes() : 0);
     }
 
-    private long partsOfDerivative() {
+    /**
+     * The bytes of an element of the MLP: the gradients of the product's two factors (one in place), and the product, which SiLU's fused kernel
+     * computes again; or before them what the derivative of another activation computes.
+     */
+    private long bytesOfMlpBackward() {
+        // Where activations are BF16, their gradients are as well, but for those of queries, keys and values between attention and rotation.
+        long gradients = 2 * (precision.isConverted() ? precision.activations.bytes() : FLOAT);
         return switch (student.activation()) {
-            case GELU -> 5;
-            case GELU_TANH -> 11;
-            default -> 0;
+            case SILU -> gradients + precision.activations.bytes();
+            case GELU -> Math.max(gradients, 2 * FLOAT);
+            case GELU_TANH -> Math.max(gradients, 3 * FLOAT);
+            case RELU, RELU_SQUARED -> gradients;
         };
     }
 

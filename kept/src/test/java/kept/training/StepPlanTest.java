@@ -90,8 +90,8 @@ class StepPlanTest {
     }
 
     static Stream<Arguments> activations() {
-        return rows(6, "SILU; 8; false", "GELU_TANH; 8; false", "GELU; 16; false", "GELU; 8; true", "RELU; 16; false", "RELU_SQUARED; 8; false",
-                "GELU_TANH; 16; true", "RELU_SQUARED; 4; true");
+        return rows(6, "SILU; 8; false", "GELU_TANH; 64; true", "GELU; 16; false", "GELU; 64; true", "RELU; 16; false", "RELU_SQUARED; 8; false",
+                "GELU_TANH; 64; false", "GELU_TANH; 8; false", "GELU_TANH; 16; true", "RELU_SQUARED; 64; true", "RELU_SQUARED; 4; true");
     }
 
     /** MLPs without a fused kernel keep more. */
