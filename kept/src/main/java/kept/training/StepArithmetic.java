@@ -22,13 +22,19 @@ final class StepArithmetic {
         // All of a layer but the projection that ends it.
         double ends = (double) student.layers() * student.hiddenSize() * student.intermediateSize();
         double again = plan.checkpointing() ? matrices - (double) student.vocabSize() * student.hiddenSize() - ends : 0;
-        double taught = plan.isRecorded() ? 0 : 1;
-        double products = 2 * ((2 + taught) * matrices + tensors.matrixElements(tensors.trained()) + again
-                + tensors.adapterProducts(plan.checkpointing()));
-        // Scores and weighted sums for half of all pairs of tokens; the backward pass takes two and a half times as much.
-        double passes = 3.5 + taught + (plan.checkpointing() ? 1 : 0);
-        double attention = 2.0 * plan.length() * student.heads() * student.headDimension() * student.layers() * passes;
-        return tokens * (products + attention);
+        double products = 2 * (2 * matrices + tensors.matrixElements(tensors.trained()) + again + tensors.adapterProducts(plan.checkpointing()));
+        // The backward pass of attention takes two and a half times as much as the forward pass.
+        double attention = attention(student, plan.length()) * (3.5 + (plan.checkpointing() ? 1 : 0));
+        return tokens * (products + attention + (plan.isRecorded() ? 0 : forward(plan.teacher(), plan.length())));
+    }
+
+    private static double forward(DecoderConfig model, int length) {
+        return 2 * StepTensors.matrixElements(model, ModelTensor.of(model)) + attention(model, length);
+    }
+
+    /** Scores and weighted sums for half of all pairs of tokens. */
+    private static double attention(DecoderConfig model, int length) {
+        return 2.0 * length * model.heads() * model.headDimension() * model.layers();
     }
 
     /** The fewest sequences of a pass for which recomputing activations saves a twentieth of the peak; 0 if there are none. */

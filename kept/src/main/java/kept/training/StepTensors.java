@@ -49,9 +49,14 @@ record StepTensors(DecoderConfig student, ParameterSelection train) {
         return trained().stream().filter(tensor -> tensor.layer() == 0).mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
     }
 
-    /** The elements of matrices that tokens are multiplied by; the embedding is looked up, and multiplied only if it is also the head. */
+    /** The elements of the student's matrices that tokens are multiplied by. */
     double matrixElements(List<ModelTensor> tensors) {
-        return tensors.stream().filter(tensor -> tensor.shape().rank() == 2 && (student.tieWordEmbeddings() || tensor.role() != TensorRole.EMBEDDING))
+        return matrixElements(student, tensors);
+    }
+
+    /** The elements of matrices that tokens are multiplied by; the embedding is looked up, and multiplied only if it is also the head. */
+    static double matrixElements(DecoderConfig model, List<ModelTensor> tensors) {
+        return tensors.stream().filter(tensor -> tensor.shape().rank() == 2 && (model.tieWordEmbeddings() || tensor.role() != TensorRole.EMBEDDING))
                 .mapToDouble(tensor -> tensor.shape().elementCount()).sum();
     }
 

@@ -15,6 +15,7 @@ import kept.backend.DistillationObjective;
 import kept.corpus.RandomTokens;
 import kept.distributed.Communicator;
 import kept.distributed.ThreadRanks;
+import kept.mapping.Mapping;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -372,6 +373,19 @@ class StepPlanTest {
         double again = matrices - 84_608.0 * 5120 - 40.0 * 5120 * 15_360;
         assertThat(plan.withCheckpointing(true).operations()).isEqualTo(tokens * (8.0 * matrices + 2 * again + 11.0 * 512 * 5120 * 40));
         assertThat(plan.addedByCheckpointing()).isCloseTo(0.19, Offset.offset(0.01));
+    }
+
+    /** The student of a plain MLP has a gate, and that of the mapping exact one more layer, that the teacher does not have. */
+    @Test
+    void workOfTheTeacherIsThatOfItsOwnMatrices() {
+        DecoderConfig teacher = DecoderConfig.builder(Architecture.NEMOTRON).vocabSize(4096).hiddenSize(512).intermediateSize(2048).layers(3)
+                .heads(8).keyValueHeads(8).headDimension(64).maxPositions(512).dtype(DType.F32).build();
+        DecoderConfig student = Mapping.exact(teacher).target();
+        var plan = new StepPlan(teacher, 0, student, ParameterSelection.parse("all"), 1, 1, 256, false, FULL, GradientReduction.TREE,
+                StepPlan.Shares.ONE, 0);
+        double layer = 4.0 * 512 * 512 + 2.0 * 512 * 2048;
+        assertThat(plan.operations() - plan.withRecorded(64).operations())
+                .isEqualTo(256 * (2 * (3 * layer + 4096.0 * 512) + 2.0 * 256 * 512 * 3));
     }
 
     /** The peak of one sequence is that of the gradients, which are there when the activations are gone. */
