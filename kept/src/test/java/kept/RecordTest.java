@@ -190,4 +190,22 @@ class RecordTest extends DistillationProgramTest {
         assertThat(record("--overwrite", "--record-samples", 3).code()).isZero();
         assertThat(distill("--recorded", logits).code()).isZero();
     }
+
+    /** Either is the work of days, and --overwrite may be left over from another command. */
+    @Test
+    void aRecordingAndACheckpointDoNotReplaceOneAnother() throws IOException {
+        assertThat(record().code()).isZero();
+        assertThat(distill().code()).isZero();
+        assertRefused(ProgramRun.of(tiny.withoutOutput(tiny.teacher(), STEPS, "--record", output, "--overwrite")),
+                output + ": holds a checkpoint, which a recording of logits does not replace; choose another directory, or delete that yourself");
+        String recorded = logits + ": holds a recording of logits, which a checkpoint does not replace";
+        assertRefused(tiny.run(tiny.teacher(), logits, STEPS, "--overwrite"), recorded);
+        assertRefused(ProgramRun.of("convert", "--model", tiny.teacher(), "--output", logits, "--mapping", "opm", "--overwrite"), recorded);
+        assertThat(distill("--recorded", logits, "--overwrite").code()).isZero();
+    }
+
+    private static void assertRefused(ProgramRun run, String message) {
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines()).last().asString().contains(message);
+    }
 }

@@ -37,8 +37,8 @@ final class DirectoryPlacement {
         return OutputPath.resolve(path);
     }
 
-    /** Rejects directories that must not be replaced: non-empty without {@code overwrite}, or containing files this program does not write. */
-    static void requireReplaceable(Path path, Path target, boolean overwrite, Path... inputs) throws IOException {
+    /** Rejects directories that must not be replaced: non-empty without {@code overwrite}, of another kind, or with files of the user. */
+    static void requireReplaceable(Path path, Path target, OutputKind kind, boolean overwrite, Path... inputs) throws IOException {
         if (isFilled(target) && !overwrite) {
             throw new FileException(OPERATION, path, "exists and is not empty; choose another directory, or replace it with --overwrite");
         }
@@ -49,6 +49,7 @@ final class DirectoryPlacement {
         if (Files.isDirectory(target) && OutputPath.isMountPoint(target)) {
             throw new FileException(OPERATION, path, "is a mount point, which cannot be replaced; choose a directory in it");
         }
+        kind.requireOf(path, target);
         OwnFiles.CHECKPOINT.requireNothingElse(target, "the directory is not replaced; choose another, or move that away");
     }
 

@@ -65,7 +65,7 @@ public final class OutputDirectory implements AutoCloseable {
      */
     public static void requireReplaceable(Path path, boolean overwrite, Path... inputs) {
         try {
-            DirectoryPlacement.requireReplaceable(path, DirectoryPlacement.resolve(path), overwrite, inputs);
+            DirectoryPlacement.requireReplaceable(path, DirectoryPlacement.resolve(path), OutputKind.CHECKPOINT, overwrite, inputs);
         } catch (IOException e) {
             throw new FileException(DirectoryPlacement.OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
         }
@@ -79,19 +79,19 @@ public final class OutputDirectory implements AutoCloseable {
      * @param inputs files and directories the output is made from
      * @return the pending directory; the caller commits and closes it
      * @throws FileException if the path is a file; a non-empty directory without {@code overwrite}; with {@code overwrite}, a directory that
-     *     contains anything but {@link OwnFiles}; a directory that is or contains an input, the working or home directory, or a mount point; or if
-     *     creating directories fails
+     *     contains anything but {@link OwnFiles} or is a recording; a directory that is or contains an input, the working or home directory, or a
+     *     mount point; or if creating directories fails
      */
     public static OutputDirectory prepare(Path path, boolean overwrite, Path... inputs) {
         try {
             Path target = DirectoryPlacement.resolve(path);
-            DirectoryPlacement.requireReplaceable(path, target, overwrite, inputs);
+            DirectoryPlacement.requireReplaceable(path, target, OutputKind.CHECKPOINT, overwrite, inputs);
             var parents = OutputPath.NewParents.of(target);
             OutputLock lock = null;
             try {
                 lock = OutputLock.take(target);
                 DirectoryPlacement.recover(target);
-                DirectoryPlacement.requireReplaceable(path, target, overwrite, inputs);
+                DirectoryPlacement.requireReplaceable(path, target, OutputKind.CHECKPOINT, overwrite, inputs);
                 Path temporary = DirectoryPlacement.sibling(target, DirectoryPlacement.PARTIAL);
                 Files.createDirectory(temporary);
                 return new OutputDirectory(target, temporary, overwrite, lock, parents);

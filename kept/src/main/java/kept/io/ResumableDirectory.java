@@ -36,14 +36,16 @@ public final class ResumableDirectory implements AutoCloseable {
 
     private final Path target;
     private final Path partial;
+    private final OutputKind kind;
     private final boolean overwrite;
     private final OutputLock lock;
     private final OutputPath.NewParents parents;
     private boolean pending = true;
 
-    private ResumableDirectory(Path target, boolean overwrite, OutputLock lock, OutputPath.NewParents parents) {
+    private ResumableDirectory(Path target, OutputKind kind, boolean overwrite, OutputLock lock, OutputPath.NewParents parents) {
         this.target = target;
         this.partial = partial(target);
+        this.kind = kind;
         this.overwrite = overwrite;
         this.lock = lock;
         this.parents = parents;
@@ -74,6 +76,7 @@ public final class ResumableDirectory implements AutoCloseable {
      * Starts a directory, or resumes an unfinished one.
      *
      * @param path the output directory; a link to a directory stands for that directory
+     * @param kind what it will hold; a directory of another kind is not replaced
      * @param overwrite whether an existing non-empty directory, or an unfinished one, is replaced
      * @param resume whether to resume an unfinished directory; {@code overwrite} then concerns only the target
      * @param settings the inputs and settings of the output by name; a resumed run must have the same
@@ -82,16 +85,17 @@ public final class ResumableDirectory implements AutoCloseable {
      * @throws FileException if another process writes it; if an unfinished one exists and neither flag is set, {@code resume} is set and none
      *     exists, or it has other settings; if the target may not be replaced (see {@link OutputDirectory#prepare}); or if creating directories fails
      */
-    public static ResumableDirectory prepare(Path path, boolean overwrite, boolean resume, SequencedMap<String, String> settings, Path... inputs) {
+    public static ResumableDirectory prepare(Path path, OutputKind kind, boolean overwrite, boolean resume,
+            SequencedMap<String, String> settings, Path... inputs) {
         try {
             Path target = DirectoryPlacement.resolve(path);
-            DirectoryPlacement.requireReplaceable(path, target, overwrite || resume, inputs);
+            DirectoryPlacement.requireReplaceable(path, target, kind, overwrite || resume, inputs);
             var parents = OutputPath.NewParents.of(target);
             OutputLock lock = null;
             try {
                 lock = OutputLock.take(target);
                 DirectoryPlacement.recover(target);
-                var directory = new ResumableDirectory(target, overwrite, lock, parents);
+                var directory = new ResumableDirectory(target, kind, overwrite, lock, parents);
                 OwnFiles.UNFINISHED.requireNothingElse(directory.partial, "it is not an unfinished output; move it away");
                 return resume ? directory.resume(path, settings) : directory.begin(path, settings);
             } catch (IOException | RuntimeException e) {
@@ -112,7 +116,7 @@ public final class ResumableDirectory implements AutoCloseable {
                 "contains an unfinished output with %s; continue with --resume, or start over with --overwrite"
                 .formatted(Counts.of(finishedFiles().size(), "finished weight file")));
         }
-        DirectoryPlacement.requireReplaceable(path, target, overwrite);
+        DirectoryPlacement.requireReplaceable(path, target, kind, overwrite);
         clear();
         try {
             Files.createDirectories(directory());
@@ -142,14 +146,14 @@ public final class ResumableDirectory implements AutoCloseable {
             return this;
         }
         boolean allowed = overwrite || journal.flag(OVERWRITE, false);
-        DirectoryPlacement.requireReplaceable(path, target, allowed);
+        DirectoryPlacement.requireReplaceable(path, target, kind, allowed);
         Files.createDirectories(directory());
         try (Stream<Path> files = Files.list(directory())) {
             for (Path file : files.filter(file -> !isFinished(file)).toList()) {
                 OwnFiles.PENDING.deleteEntry(file);
             }
         }
-        return new ResumableDirectory(target, allowed, lock, parents);
+        return new ResumableDirectory(target, kind, allowed, lock, parents);
     }
 
     /** If a run was killed while it replaced the old output, the old output may be here after the swap; delete it. */

@@ -14,6 +14,7 @@ import kept.distributed.Communicator;
 import kept.distributed.SharedItems;
 import kept.io.DiskSpace;
 import kept.io.FileException;
+import kept.io.OutputKind;
 import kept.io.ResumableDirectory;
 import kept.mapping.Conversion;
 import kept.mapping.Mapping;
@@ -244,7 +245,8 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             // A run that was interrupted while it measured has no weight files to resume with.
             boolean resumes = resume().isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long compared = 0;
-            try (var directory = ResumableDirectory.prepare(output, isOverwriting(), resumes, settings(checkpoint, table), inputs())) {
+            try (var directory = ResumableDirectory.prepare(output, OutputKind.CHECKPOINT, isOverwriting(), resumes, settings(checkpoint, table),
+                    inputs())) {
                 if (isWriting(!directory.isInPlace())) {
                     Weights measured = measure(measurement, checkpoint, stop);
                     compared = new Writing(conversion(table, checkpoint, measured), table, checkpoint.fingerprint(), directory, progress,

@@ -46,7 +46,7 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
         DecoderConfig config = DecoderConfig.read(settings.teacher());
         Mapping mapping = settings.mapping().table(config);
         int positions = Math.min(config.maxPositions(), mapping.target().maxPositions());
-        TrainingOptions options = settings.training().options(settings.tokens(), positions, learningRate(settings.mapping()), 0);
+        TrainingOptions options = settings.training().options(settings.tokens(), positions, learningRate(settings, mapping.target()), 0);
         // Tensors without a source are constants of the mapping's construction and are not trained.
         Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
         DType stored = settings.storedType(mapping.target().dtype());
@@ -151,16 +151,18 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
     /**
      * The default peak learning rate for an initial student. AdamW changes every number by about the learning rate, however small the possible gain;
      * a student that is closer to the teacher than that noise would only lose (docs/kept.md). For a given student it is the rate at which a run from
-     * {@code opm} ends.
+     * {@code opm} ends. Norms and adapters alone take up to ten times as much.
      */
-    private static double learningRate(MappingChoice start) {
+    private static double learningRate(DistillationRun settings, DecoderConfig student) {
+        boolean ofMatrices = ModelTensor.of(student).stream().anyMatch(tensor -> tensor.shape().rank() > 1 && settings.train().selects(tensor.name()));
+        MappingChoice start = settings.mapping();
         if (start.student() != null) {
-            return 3e-5;
+            return ofMatrices ? 3e-5 : 3e-4;
         }
         return switch (NamedMapping.of(start.name())) {
-            case CALIBRATED -> 3e-5;
-            case EXACT -> 1e-6;
-            case ONES, OPM, CENTRED -> 3e-4;
+            case CALIBRATED -> ofMatrices ? 3e-5 : 3e-4;
+            case EXACT -> ofMatrices ? 1e-6 : 1e-5;
+            case ONES, OPM, CENTRED -> ofMatrices ? 3e-4 : 1e-3;
         };
     }
 

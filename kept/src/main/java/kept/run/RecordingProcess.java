@@ -16,6 +16,7 @@ import kept.distributed.Communicator;
 import kept.evaluation.TextEvaluation;
 import kept.io.DiskSpace;
 import kept.io.FileException;
+import kept.io.OutputKind;
 import kept.io.ResumableDirectory;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
@@ -81,8 +82,8 @@ final class RecordingProcess {
             try (var text = DistillationText.read(settings, options, learnt, task.encoder(tokenizer), report)) {
                 text.report(options, report, progress);
                 SequencedMap<String, String> known = RecordingUse.settings(task, checkpoint, text);
-                try (var directory = ResumableDirectory.prepare(settings.output(), settings.isOverwriting(), settings.resume().isWanted(),
-                        journal(known), settings.inputs())) {
+                try (var directory = ResumableDirectory.prepare(settings.output(), OutputKind.RECORDING, settings.isOverwriting(),
+                        settings.resume().isWanted(), journal(known), settings.inputs())) {
                     if (directory.isInPlace()) {
                         rounds.end();
                     } else {

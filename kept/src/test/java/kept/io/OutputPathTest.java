@@ -174,7 +174,7 @@ class OutputPathTest {
         Path target = folder.resolve("a/b/out");
         OutputDirectory.prepare(target, false).close();
         OutputFile.prepare("test", target, 4, false, List.of()).close();
-        ResumableDirectory.prepare(target, false, false, new LinkedHashMap<>()).close();
+        ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, false, new LinkedHashMap<>()).close();
         assertThat(listing()).isEmpty();
     }
 

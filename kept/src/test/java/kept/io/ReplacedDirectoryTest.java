@@ -85,7 +85,7 @@ class ReplacedDirectoryTest {
         leaveUnfinished();
         Files.writeString(partial.resolve("placing.json"), "{\"directory\": \"(dev=1,ino=1)\"}");
         Files.move(target, folder.resolve(KILLED + "old"));
-        try (var output = ResumableDirectory.prepare(target, false, true, SETTINGS)) {
+        try (var output = ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, SETTINGS)) {
             assertThat(target.resolve(WEIGHTS)).hasContent("old");
             assertThat(output.finishedFiles()).containsExactly(WEIGHTS);
             output.commit();
@@ -102,7 +102,7 @@ class ReplacedDirectoryTest {
         AtomicFiles.writeJson(partial.resolve("placing.json"), Map.of("directory", made));
         assertThat(PathExchange.exchange(files, target)).isTrue();
         assertThat(files.resolve(WEIGHTS)).hasContent("old");
-        try (var output = ResumableDirectory.prepare(target, false, true, SETTINGS)) {
+        try (var output = ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, SETTINGS)) {
             assertThat(output.isInPlace()).isTrue();
             output.commit();
         }
@@ -113,7 +113,7 @@ class ReplacedDirectoryTest {
     @Test
     void aConversionThatReplacesLeavesNothingBeside() throws IOException {
         leaveUnfinished();
-        ResumableDirectory.prepare(target, false, true, SETTINGS).commit();
+        ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, SETTINGS).commit();
         assertThat(target.resolve(WEIGHTS)).hasContent("new");
         assertThat(listing()).containsExactly("out");
     }
@@ -125,7 +125,7 @@ class ReplacedDirectoryTest {
     }
 
     private void leaveUnfinished() throws IOException {
-        try (var output = ResumableDirectory.prepare(target, true, false, SETTINGS)) {
+        try (var output = ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, true, false, SETTINGS)) {
             Files.writeString(output.directory().resolve(WEIGHTS), "new");
         }
     }

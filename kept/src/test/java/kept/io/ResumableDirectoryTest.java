@@ -55,7 +55,7 @@ class ResumableDirectoryTest {
         };
         settings.put("a", "b");
         Path target = folder.resolve("out");
-        assertThatThrownBy(() -> ResumableDirectory.prepare(target, false, false, settings)).isInstanceOf(FileException.class)
+        assertThatThrownBy(() -> ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, false, settings)).isInstanceOf(FileException.class)
                 .hasMessageContaining("journal.json");
         assertThat(folder).isEmptyDirectory();
     }
@@ -64,7 +64,7 @@ class ResumableDirectoryTest {
     void keepsFinishedWeightFilesAndNothingElse() throws IOException {
         leaveUnfinished();
         assertThat(listing(folder)).containsExactly("out.partial");
-        try (var output = ResumableDirectory.prepare(target, false, true, SETTINGS)) {
+        try (var output = ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, SETTINGS)) {
             assertThat(listing(output.directory())).containsExactly(WEIGHTS);
             assertThat(output.finishedFiles()).containsExactly(WEIGHTS);
             output.commit();
@@ -87,7 +87,7 @@ class ResumableDirectoryTest {
         refused(this::begin, partial, "contains an unfinished output with 1 finished weight file; continue with --resume, or "
             + "start over with --overwrite");
         assertThat(partial.resolve("files").resolve(WEIGHTS)).exists();
-        try (var output = ResumableDirectory.prepare(target, true, false, SETTINGS)) {
+        try (var output = ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, true, false, SETTINGS)) {
             assertThat(output.finishedFiles()).isEmpty();
         }
         assertThat(listing(folder)).isEmpty();
@@ -97,7 +97,7 @@ class ResumableDirectoryTest {
     void doesNotGoOnWithSomethingElse() throws IOException {
         leaveUnfinished();
         var other = new LinkedHashMap<>(Map.of("mapping", "exact"));
-        assertThatExceptionOfType(FileException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, other))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, other))
             .withMessage("[resume] " + partial + ": was started with other settings: mapping was opm, is exact; start over with --overwrite");
         assertThat(partial.resolve("files").resolve(WEIGHTS)).exists();
         assertThat(listing(folder)).as("no lock is left").containsExactly("out.partial");
@@ -105,7 +105,8 @@ class ResumableDirectoryTest {
 
     @Test
     void hasNothingToGoOnWith() throws IOException {
-        assertThatExceptionOfType(FileException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, SETTINGS))
+        assertThatExceptionOfType(FileException.class)
+            .isThrownBy(() -> ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, SETTINGS))
             .withMessage("[resume] " + partial + ": there is no unfinished output to resume; start the run without --resume");
         assertThat(listing(folder)).isEmpty();
     }
@@ -115,7 +116,7 @@ class ResumableDirectoryTest {
         try (var output = begin()) {
             String busy = "another run is writing this output; wait for it, or choose another output";
             refused(this::begin, target, busy);
-            refused(() -> ResumableDirectory.prepare(target, true, false, SETTINGS), target, busy);
+            refused(() -> ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, true, false, SETTINGS), target, busy);
             refused(() -> OutputDirectory.prepare(target, true), target, busy);
             output.commit();
         }
@@ -139,11 +140,11 @@ class ResumableDirectoryTest {
         Files.createDirectory(target);
         Files.writeString(target.resolve("config.json"), "old");
         assertThatExceptionOfType(FileException.class).isThrownBy(this::begin).withMessageContaining("--overwrite");
-        try (var output = ResumableDirectory.prepare(target, true, false, SETTINGS)) {
+        try (var output = ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, true, false, SETTINGS)) {
             Files.writeString(output.directory().resolve(WEIGHTS), "w");
         }
         assertThat(target.resolve("config.json")).hasContent("old");
-        try (var output = ResumableDirectory.prepare(target, false, true, SETTINGS)) {
+        try (var output = ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, SETTINGS)) {
             output.commit();
         }
         assertThat(listing(target)).as("the first run was allowed to").containsExactly(WEIGHTS);
@@ -154,7 +155,8 @@ class ResumableDirectoryTest {
         leaveUnfinished();
         Files.createDirectory(target);
         Files.writeString(target.resolve("config.json"), "old");
-        assertThatExceptionOfType(FileException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, SETTINGS))
+        assertThatExceptionOfType(FileException.class)
+            .isThrownBy(() -> ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, SETTINGS))
             .withMessageContaining("exists and is not empty");
         assertThat(target.resolve("config.json")).hasContent("old");
         assertThat(partial.resolve("files").resolve(WEIGHTS)).exists();
@@ -164,7 +166,7 @@ class ResumableDirectoryTest {
     void aRunKilledBetweenTheCommitsRenamingAndItsEndIsFinished() throws IOException {
         leaveUnfinished();
         Files.move(partial.resolve("files"), target);
-        try (var output = ResumableDirectory.prepare(target, false, true, SETTINGS)) {
+        try (var output = ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, SETTINGS)) {
             assertThat(output.isInPlace()).isTrue();
             output.commit();
         }
@@ -176,7 +178,7 @@ class ResumableDirectoryTest {
     void aRunKilledBeforeItsJournalBeginsAnew() throws IOException {
         Files.createDirectories(partial.resolve("files"));
         Files.writeString(partial.resolve(".journal.json.0a0a0a0a-1111-2222-3333-444444444444.tmp"), "{");
-        try (var output = ResumableDirectory.prepare(target, false, true, SETTINGS)) {
+        try (var output = ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, true, SETTINGS)) {
             Files.writeString(output.directory().resolve(WEIGHTS), "w");
             output.commit();
         }
@@ -187,13 +189,13 @@ class ResumableDirectoryTest {
     void neverDeletesADirectoryThatOnlyHasTheName() throws IOException {
         Files.createDirectory(partial);
         Files.writeString(partial.resolve("diary.txt"), "precious");
-        refused(() -> ResumableDirectory.prepare(target, true, false, SETTINGS), partial,
+        refused(() -> ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, true, false, SETTINGS), partial,
             "holds diary.txt, which this program does not write, so it is not an unfinished output; move it away");
         assertThat(partial.resolve("diary.txt")).hasContent("precious");
     }
 
     private ResumableDirectory begin() {
-        return ResumableDirectory.prepare(target, false, false, SETTINGS);
+        return ResumableDirectory.prepare(target, OutputKind.CHECKPOINT, false, false, SETTINGS);
     }
 
     private void leaveUnfinished() throws IOException {
