@@ -59,8 +59,8 @@ public final class OptimizerOptions {
     private GradientReduction reduction;
 
     @Option(names = "--learning-rate", paramLabel = "X", order = 23,
-            description = "Peak learning rate of AdamW (default: 3e-4 to distil from opm, 3e-5 from calibrated or --student, 1e-6 from exact, "
-                    + "ten times that but at most 1e-3 where only norms or adapters are trained; 1e-3 to pretrain).")
+            description = "Peak learning rate of AdamW (default: 3e-4 to distil from opm, 3e-5 from calibrated or --student, 1e-6 from exact; "
+                    + "ten times that for norms or adapters alone, but 1e-3 for adapters from opm; 1e-3 to pretrain).")
     private Double learningRate;
 
     @Option(names = "--schedule", paramLabel = "NAME", defaultValue = "cosine", order = 24,

@@ -71,6 +71,12 @@ public record RunReport(
     /** Summarises the training from the results on held-out text; null if there are none. */
     String verdict() {
         return heldOut.results().isEmpty() ? null
-            : Verdict.of(heldOut, steps.isEmpty() ? heldOut.results().getLast().step() : steps.getLast().steps(), untrained);
+            : Verdict.of(heldOut, steps.isEmpty() ? heldOut.results().getLast().step() : steps.getLast().steps(), untrained,
+                this::shareOfRate);
+    }
+
+    private double shareOfRate(long step) {
+        double peak = steps.stream().mapToDouble(StepMetrics::learningRate).max().orElse(0);
+        return steps.stream().filter(metrics -> metrics.step() > step).mapToDouble(metrics -> metrics.learningRate() / peak).findFirst().orElse(1);
     }
 }

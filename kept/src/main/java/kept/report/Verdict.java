@@ -1,5 +1,6 @@
 package kept.report;
 
+import java.util.function.LongToDoubleFunction;
 import kept.training.HeldOutCurve;
 import kept.training.HeldOutResult;
 
@@ -10,6 +11,9 @@ final class Verdict {
     /** Training counts as having gained little if it reduced the mapping's divergence by less than this fraction. */
     private static final double LITTLE = 0.1;
 
+    /** At a smaller share of the peak learning rate, a divergence that no longer falls is due to the rate as well. */
+    private static final double SLOW = 0.5;
+
     private Verdict() { }
 
     /**
@@ -18,8 +22,9 @@ final class Verdict {
      * @param curve the results, starting with the initial state
      * @param steps the planned number of steps
      * @param start a description of the output if the initial state is the best, such as "the mapping itself"
+     * @param rate the learning rate after a step, as a share of its peak
      */
-    static String of(HeldOutCurve curve, long steps, String start) {
+    static String of(HeldOutCurve curve, long steps, String start, LongToDoubleFunction rate) {
         HeldOutResult first = curve.results().getFirst();
         HeldOutResult end = curve.results().getLast();
         HeldOutResult best = curve.best();
@@ -41,10 +46,14 @@ final class Verdict {
         if (Figures.isNoise(best.klMean())) {
             return stopped + "held-out KL fell from %s to %s: the teacher is reached".formatted(kl(first), kl(best));
         }
-        return stopped + (isFalling(curve)
-            ? "held-out KL fell to the end, from %s to %s: more tokens may bring more".formatted(kl(first), kl(best))
-            : "held-out KL fell from %s to %s, by less than 2 %% since step %d of %d: more steps would bring little".formatted(
-                kl(first), kl(best), curve.helpedUntil(SHARE).step(), steps));
+        if (isFalling(curve)) {
+            return stopped + "held-out KL fell to the end, from %s to %s: more tokens may bring more".formatted(kl(first), kl(best));
+        }
+        long since = curve.helpedUntil(SHARE).step();
+        double share = rate.applyAsDouble(since);
+        return stopped + "held-out KL fell from %s to %s, by less than 2 %% since step %d of %d: ".formatted(kl(first), kl(best), since, steps)
+            + (share > SLOW ? "more steps would bring little"
+            : "the learning rate was at %.0f %% of its peak by then, so whether more tokens would bring more is not known".formatted(100 * share));
     }
 
     /** Whether the results were still getting better at the end, so that more tokens may bring more. */

@@ -162,7 +162,7 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
         return switch (NamedMapping.of(start.name())) {
             case CALIBRATED -> ofMatrices ? 3e-5 : 3e-4;
             case EXACT -> ofMatrices ? 1e-6 : 1e-5;
-            case ONES, OPM, CENTRED -> ofMatrices ? 3e-4 : 1e-3;
+            case ONES, OPM, CENTRED -> ofMatrices ? 3e-4 : settings.train().adapters().isPresent() ? 1e-3 : 3e-3;
         };
     }
 

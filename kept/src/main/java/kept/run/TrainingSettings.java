@@ -107,7 +107,7 @@ public final class TrainingSettings {
 
     /**
      * Sets the peak learning rate of AdamW; by default 3e-4 to distil from {@code opm}, 3e-5 from {@code calibrated} or a given student,
-     * 1e-6 from {@code exact}, ten times that but at most 1e-3 where only norms or adapters are trained; and 1e-3 to pretrain.
+     * 1e-6 from {@code exact}, ten times that for norms or adapters alone, but 1e-3 for adapters from {@code opm}; and 1e-3 to pretrain.
      *
      * @param peak the rate
      * @return this

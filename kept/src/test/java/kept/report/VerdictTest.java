@@ -2,8 +2,11 @@ package kept.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.LinkedHashMap;
+import java.util.List;
 import kept.training.HeldOutCurve;
 import kept.training.HeldOutResult;
+import kept.training.StepMetrics;
 import org.junit.jupiter.api.Test;
 
 class VerdictTest {
@@ -20,7 +23,7 @@ class VerdictTest {
 
     @Test
     void theMappingIsSaidToBeRoundedWhereItIs() {
-        assertThat(Verdict.of(curve(0.1, 0.2), 1, "the mapping, rounded to bf16")).isEqualTo(
+        assertThat(Verdict.of(curve(0.1, 0.2), 1, "the mapping, rounded to bf16", _ -> 1)).isEqualTo(
                 "training did not help: held-out KL was 0.100 before it and is 0.200 after it; the output is the mapping, rounded to bf16");
     }
 
@@ -33,8 +36,26 @@ class VerdictTest {
         assertThat(verdict(9, 0.5, 0.1, 0.3)).startsWith("stopped after step 2 of 9: no improvement since step 1");
     }
 
+    /** At the end of a cosine nothing moves, whatever there is to learn. */
+    @Test
+    void aFlatEndUnderAFallenRateSaysNothingOfMoreTokens() {
+        HeldOutCurve curve = curve(0.5, 0.1, 0.0999);
+        String flat = "held-out KL fell from 0.500 to 0.0999, by less than 2 % since step 1 of 2: ";
+        assertThat(Verdict.of(curve, 2, RunReport.MAPPING, step -> step == 1 ? 0.25 : 1)).isEqualTo(flat
+                + "the learning rate was at 25 % of its peak by then, so whether more tokens would bring more is not known");
+        assertThat(Verdict.of(curve, 2, RunReport.MAPPING, _ -> 0.6)).isEqualTo(flat + "more steps would bring little");
+        for (double rate : new double[] {1e-3, 1e-4}) {
+            var report = new RunReport(List.of(), List.of(step(1, 1e-3), step(2, rate)), curve, List.of(), SampleReport.MAPPING, new LinkedHashMap<>());
+            assertThat(report.verdict()).endsWith(rate == 1e-3 ? "more steps would bring little" : "is not known");
+        }
+    }
+
+    private static StepMetrics step(long step, double rate) {
+        return new StepMetrics(step, 2, 1, 1, 1, rate, 16 * step, 1);
+    }
+
     private static String verdict(long steps, double... divergences) {
-        return Verdict.of(curve(divergences), steps, RunReport.MAPPING);
+        return Verdict.of(curve(divergences), steps, RunReport.MAPPING, _ -> 1);
     }
 
     private static HeldOutCurve curve(double... divergences) {
