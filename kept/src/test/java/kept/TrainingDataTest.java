@@ -67,6 +67,19 @@ class TrainingDataTest extends DistillationProgramTest {
     }
 
     @Test
+    void aFileWithTwoPurposesIsRemarkedOn() throws IOException {
+        Path unseen = Files.copy(tiny.text(), directory.resolve("unseen.txt"));
+        ProgramRun run = distill("a=1:" + tiny.text(), "b=1:" + tiny.text(), "c=1:" + unseen, "--tokens", 512, "--held-out",
+                "held-out=" + tiny.text());
+        assertThat(run.code()).as(run.err()).isZero();
+        String name = tiny.text().toRealPath().toString();
+        assertThat(run.err().lines().filter(line -> line.contains("both have"))).containsExactly(
+                "the training text a and the training text b both have " + name + ": what is held out of one is learnt in the other",
+                "the held-out text held-out and the training text a both have " + name + ": its results are not those of unseen text",
+                "the held-out text held-out and the training text b both have " + name + ": its results are not those of unseen text");
+    }
+
+    @Test
     void theLossOnTheAssistantIsAnotherRunThanTheLossOnAll() throws IOException {
         ProgramRun all = distill(chats, "--tokens", 512, "--chat-template", "orion");
         assertThat(all.code()).as(all.err()).isZero();

@@ -3,6 +3,7 @@ package kept.corpus;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Predicate;
 
 /** Text documents in a fixed order. They are read on demand, with one of them in memory at a time. */
@@ -25,6 +26,15 @@ public interface Corpus {
     }
 
     /**
+     * The files that this corpus reads.
+     *
+     * @return their paths, absolute and without links; empty if it does not read files
+     */
+    default Set<Path> files() {
+        return Set.of();
+    }
+
+    /**
      * A short description of this corpus for a log.
      *
      * @return the words
@@ -34,8 +44,8 @@ public interface Corpus {
     /**
      * The text of files: {@code .txt} and {@code .md}, {@code .jsonl} (an object a line) and {@code .json} (an array of them, or an object a line),
      * all also as {@code .gz} and {@code .zst}, {@code .parquet}, and {@code .zip} archives and folders of these. Folders and archives are read in
-     * the order of their paths; hidden files in them, and files of other kinds, are skipped and counted in {@link TextExtent#passedOver}. All text is
-     * UTF-8. A text file longer than a mebibyte is cut at line ends into documents of about that size.
+     * the order of their paths; hidden files in them, files of other kinds, and files that are given twice are skipped and counted in
+     * {@link TextExtent#passedOver}. All text is UTF-8. A text file longer than a mebibyte is cut at line ends into documents of about that size.
      *
      * <p>A record, which is an object or a row of a table, holds a text or a list of messages in the given field. A record without that field is a
      * conversation if it has {@code messages} (with {@code role} and {@code content}) or {@code conversations} (ShareGPT's form, with {@code from}
@@ -117,6 +127,11 @@ public interface Corpus {
             @Override
             public boolean isShuffled() {
                 return all.isShuffled();
+            }
+
+            @Override
+            public Set<Path> files() {
+                return all.files();
             }
 
             @Override

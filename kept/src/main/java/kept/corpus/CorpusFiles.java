@@ -9,9 +9,12 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumSet;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.zip.ZipEntry;
 import kept.io.InputFiles;
 import kept.io.MistakenFile;
@@ -19,12 +22,13 @@ import kept.text.Reasons;
 
 /**
  * Finds the texts of a corpus in folders, including linked ones, and in archives. It skips and counts hidden files and folders, which systems and
- * tools create, and files of unsupported kinds.
+ * tools create, files of unsupported kinds, and files that it has found already: text that is read twice could be held out and learnt from.
  */
 final class CorpusFiles {
     private static final String MAC_RESOURCES = "__MACOSX";
 
     private final List<TextSource> sources = new ArrayList<>();
+    private final Set<Path> files = new LinkedHashSet<>();
     private PassedOver passedOver = PassedOver.NONE;
 
     private CorpusFiles() { }
@@ -38,6 +42,11 @@ final class CorpusFiles {
 
     List<TextSource> sources() {
         return List.copyOf(sources);
+    }
+
+    /** The files, without links. */
+    Set<Path> files() {
+        return Collections.unmodifiableSet(files);
     }
 
     PassedOver passedOver() {
@@ -59,23 +68,28 @@ final class CorpusFiles {
         InputFiles.irregularity(path).ifPresent(problem -> {
             throw new CorpusException("[corpus] " + path + " " + problem);
         });
-        addFile(path, name);
-        if (sources.isEmpty() || !sources.getLast().file().equals(path)) {
+        if (addFile(path, name) && (sources.isEmpty() || !sources.getLast().file().equals(path))) {
             throw new CorpusException("[corpus] the archive " + path + " holds no text: supported inside are " + TextFormat.IN_ARCHIVES
                     + passedOver.inWords());
         }
     }
 
-    private void addFile(Path file, String name) {
+    /** Adds a file, unless it is there already. */
+    private boolean addFile(Path file, String name) {
         MistakenFile.pointer("corpus", file).ifPresent(problem -> {
             throw new CorpusException("[corpus] " + file + " " + problem);
         });
-        if (TextFormat.of(name).orElseThrow().kind() == TextFormat.Kind.ZIP) {
-            addArchive(file);
-            return;
-        }
         try {
-            sources.add(new TextSource(file, null, name, Files.size(file)));
+            if (!files.add(file.toRealPath())) {
+                passedOver = passedOver.withRepeated();
+                return false;
+            }
+            if (TextFormat.of(name).orElseThrow().kind() == TextFormat.Kind.ZIP) {
+                addArchive(file);
+            } else {
+                sources.add(new TextSource(file, null, name, Files.size(file)));
+            }
+            return true;
         } catch (IOException e) {
             throw new CorpusException("[corpus] %s cannot be read: %s".formatted(file, Reasons.of(e)), e);
         }
@@ -106,8 +120,7 @@ final class CorpusFiles {
     }
 
     private void addFolder(Path folder) {
-        List<Path> files = new ArrayList<>();
-        int before = sources.size();
+        List<Path> found = new ArrayList<>();
         try {
             Files.walkFileTree(folder, EnumSet.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, new SimpleFileVisitor<>() {
                 @Override
@@ -123,7 +136,7 @@ final class CorpusFiles {
                         } else if (!attributes.isRegularFile() || TextFormat.of(file.getFileName().toString()).isEmpty()) {
                             passedOver = passedOver.withOtherKind(file.getFileName().toString());
                         } else {
-                            files.add(file);
+                            found.add(file);
                         }
                     }
                     return FileVisitResult.CONTINUE;
@@ -141,9 +154,11 @@ final class CorpusFiles {
         } catch (IOException e) {
             throw new CorpusException("[corpus] the folder %s cannot be read: %s".formatted(folder, Reasons.of(e)), e);
         }
-        files.sort(Comparator.comparing(file -> name(folder, file)));
-        files.forEach(file -> addFile(file, name(folder, file)));
-        if (sources.size() == before) {
+        found.sort(Comparator.comparing(file -> name(folder, file)));
+        int sourcesBefore = sources.size();
+        long repeatedBefore = passedOver.repeated();
+        found.forEach(file -> addFile(file, name(folder, file)));
+        if (sources.size() == sourcesBefore && passedOver.repeated() == repeatedBefore) {
             throw new CorpusException("[corpus] the folder " + folder + " holds no text: supported are " + TextFormat.SUPPORTED
                     + passedOver.inWords());
         }

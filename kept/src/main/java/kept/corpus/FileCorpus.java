@@ -2,17 +2,20 @@ package kept.corpus;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 
 /** The files of a corpus, in their order. */
 final class FileCorpus implements Corpus {
     private final List<TextSource> sources;
     private final PassedOver passedOver;
+    private final Set<Path> files;
     private final String field;
     private final String description;
 
     private FileCorpus(CorpusFiles files, String field, String description) {
         this.sources = files.sources();
         this.passedOver = files.passedOver();
+        this.files = files.files();
         this.field = field;
         this.description = description;
     }
@@ -30,6 +33,11 @@ final class FileCorpus implements Corpus {
     @Override
     public DocumentReader open() {
         return new SourcesReader(sources, passedOver, field);
+    }
+
+    @Override
+    public Set<Path> files() {
+        return files;
     }
 
     @Override

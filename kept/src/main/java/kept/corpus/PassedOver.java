@@ -17,10 +17,11 @@ import kept.text.Counts;
  * @param otherKinds the number of files in folders and archives that are of no supported kind, by the endings of their names, such as {@code .csv}
  * @param links links in folders that lead to nothing or back to a folder above
  * @param emptyRecords records whose text is null or white space, and conversations without messages
+ * @param repeated files that are read already, under this name or another
  */
-public record PassedOver(long hidden, Map<String, Long> otherKinds, long links, long emptyRecords) {
+public record PassedOver(long hidden, Map<String, Long> otherKinds, long links, long emptyRecords, long repeated) {
     /** Nothing. */
-    public static final PassedOver NONE = new PassedOver(0, Map.of(), 0, 0);
+    public static final PassedOver NONE = new PassedOver(0, Map.of(), 0, 0, 0);
 
     /** A name of another form has no ending that says its kind. */
     private static final Pattern ENDING = Pattern.compile("\\.[\\p{Alnum}_+-]{1,12}");
@@ -36,30 +37,31 @@ public record PassedOver(long hidden, Map<String, Long> otherKinds, long links, 
     }
 
     PassedOver withHidden() {
-        return plus(new PassedOver(1, Map.of(), 0, 0));
+        return plus(new PassedOver(1, Map.of(), 0, 0, 0));
     }
 
     /** Counts a file of an unsupported kind. */
     PassedOver withOtherKind(String name) {
         String ending = TextFormat.ending(name.substring(name.lastIndexOf('/') + 1)).toLowerCase(Locale.ROOT);
-        return plus(new PassedOver(0, Map.of(ENDING.matcher(ending).matches() ? ending : NO_ENDING, 1L), 0, 0));
+        return plus(new PassedOver(0, Map.of(ENDING.matcher(ending).matches() ? ending : NO_ENDING, 1L), 0, 0, 0));
     }
 
     PassedOver withLink() {
-        return plus(new PassedOver(0, Map.of(), 1, 0));
+        return plus(new PassedOver(0, Map.of(), 1, 0, 0));
     }
 
     PassedOver withEmptyRecords(long count) {
-        return plus(new PassedOver(0, Map.of(), 0, count));
+        return plus(new PassedOver(0, Map.of(), 0, count, 0));
+    }
+
+    PassedOver withRepeated() {
+        return plus(new PassedOver(0, Map.of(), 0, 0, 1));
     }
 
     PassedOver plus(PassedOver other) {
-        if (other.otherKinds.isEmpty()) {
-            return new PassedOver(hidden + other.hidden, otherKinds, links + other.links, emptyRecords + other.emptyRecords);
-        }
         Map<String, Long> all = new LinkedHashMap<>(otherKinds);
         other.otherKinds.forEach((ending, count) -> all.merge(ending, count, Long::sum));
-        return new PassedOver(hidden + other.hidden, all, links + other.links, emptyRecords + other.emptyRecords);
+        return new PassedOver(hidden + other.hidden, all, links + other.links, emptyRecords + other.emptyRecords, repeated + other.repeated);
     }
 
     private long others() {
@@ -75,6 +77,7 @@ public record PassedOver(long hidden, Map<String, Long> otherKinds, long links, 
         }
         add(words, links, "link to nothing or in a circle", "links to nothing or in a circle");
         add(words, emptyRecords, "record without text", "records without text");
+        add(words, repeated, "file that is given twice", "files that are given twice");
         return words.isEmpty() ? "" : "; passed over: " + String.join(", ", words);
     }
 
@@ -97,6 +100,7 @@ public record PassedOver(long hidden, Map<String, Long> otherKinds, long links, 
         map.put("other_endings", otherKinds);
         map.put("links", links);
         map.put("empty_records", emptyRecords);
+        map.put("repeated", repeated);
         return map;
     }
 }

@@ -1,7 +1,9 @@
 package kept.run;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.BiConsumer;
 import kept.calibration.CalibrationSequences;
@@ -23,6 +25,7 @@ final class DistillationText implements AutoCloseable {
     private final List<TrainingText> texts = new ArrayList<>();
     private List<TextEvaluation> evaluations = List.of();
     private TextEvaluation during;
+    private List<String> repetitions = List.of();
 
     private DistillationText() {}
 
@@ -55,6 +58,7 @@ final class DistillationText implements AutoCloseable {
                 read.add(settings, settings.corpora().get(i), shares[i], learnt, encoder, length);
             }
             read.during = TrainingText.during(length, read.texts.stream().map(TrainingText::idsDuring).toArray(int[][]::new));
+            read.repetitions = repetitions(settings);
             read.evaluations = settings.heldOut().isEmpty() ? read.texts.stream().map(TrainingText::forReport).toList()
                     : evaluations(settings.heldOut(), settings.evaluationTokens(), encoder, length, report);
             return read;
@@ -62,6 +66,27 @@ final class DistillationText implements AutoCloseable {
             read.close();
             throw e;
         }
+    }
+
+    /** Remarks on files that are read for two purposes. */
+    private static List<String> repetitions(DistillationRun settings) {
+        List<String> remarks = new ArrayList<>();
+        List<TrainingCorpus> texts = settings.corpora();
+        for (int i = 0; i < texts.size(); i++) {
+            String name = texts.size() == 1 ? "the training text" : "the training text " + texts.get(i).name();
+            for (TrainingCorpus other : texts.subList(i + 1, texts.size())) {
+                common(texts.get(i).text(), other.text()).ifPresent(file -> remarks.add("%s and the training text %s both have %s: what is held out of "
+                        .formatted(name, other.name(), file) + "one is learnt in the other"));
+            }
+            Corpus text = texts.get(i).text();
+            settings.heldOut().forEach((heldOut, words) -> common(text, words).ifPresent(file -> remarks.add(
+                    "the held-out text %s and %s both have %s: its results are not those of unseen text".formatted(heldOut, name, file))));
+        }
+        return remarks;
+    }
+
+    private static Optional<Path> common(Corpus a, Corpus b) {
+        return a.files().stream().filter(b.files()::contains).findFirst();
     }
 
     private void add(DistillationRun settings, TrainingCorpus corpus, double share, long learnt, DocumentEncoder encoder, int length) {
@@ -110,6 +135,7 @@ final class DistillationText implements AutoCloseable {
 
     /** Reports how much of the texts the training uses; what was read of each goes to {@code read}. */
     void report(TrainingOptions options, BiConsumer<String, TextCoverage> read, Progress progress) {
+        repetitions.forEach(progress::note);
         double[] shares = TokenSequences.shares(texts.stream().mapToDouble(TrainingText::weight).toArray());
         for (int i = 0; i < shares.length; i++) {
             TrainingText text = texts.get(i);

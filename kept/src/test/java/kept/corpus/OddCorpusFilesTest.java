@@ -106,7 +106,7 @@ class OddCorpusFilesTest {
             assertThat(reader.next().text()).isEqualTo("one");
             assertThat(reader.extent().passedOver().emptyRecords()).isEqualTo(1);
             assertThat(reader.next()).isNull();
-            assertThat(reader.extent().passedOver()).isEqualTo(new PassedOver(0, Map.of(), 0, 3));
+            assertThat(reader.extent().passedOver()).isEqualTo(new PassedOver(0, Map.of(), 0, 3, 0));
         }
     }
 
@@ -179,7 +179,7 @@ class OddCorpusFilesTest {
         try (DocumentReader reader = Corpus.of(List.of(in), "text").open()) {
             assertThat(reader.next()).isEqualTo(new Document("a.txt#1", "text"));
             assertThat(reader.next()).isNull();
-            assertThat(reader.extent()).isEqualTo(new TextExtent(1, 1, 4, 4, new PassedOver(5, Map.of(".rst", 2L), 0, 0)));
+            assertThat(reader.extent()).isEqualTo(new TextExtent(1, 1, 4, 4, new PassedOver(5, Map.of(".rst", 2L), 0, 0, 0)));
         }
         assertThat(texts(Files.writeString(in.resolve("._named.txt"), "by name"))).containsExactly("by name");
         Path archive = Files.write(folder.resolve("a.zip"),
@@ -187,12 +187,28 @@ class OddCorpusFilesTest {
         try (DocumentReader reader = Corpus.of(List.of(archive), "text").open()) {
             assertThat(reader.next().text()).isEqualTo("one");
             assertThat(reader.next()).isNull();
-            assertThat(reader.extent()).isEqualTo(new TextExtent(1, 1, 3, 3, new PassedOver(2, Map.of(".zip", 1L), 0, 0)));
+            assertThat(reader.extent()).isEqualTo(new TextExtent(1, 1, 3, 3, new PassedOver(2, Map.of(".zip", 1L), 0, 0, 0)));
         }
         Path onlyHidden = Files.createDirectory(folder.resolve("hidden"));
         Files.writeString(onlyHidden.resolve("._a.txt"), "x");
         assertThatThrownBy(() -> Corpus.of(List.of(onlyHidden), "text")).hasMessageContaining("holds no text")
                 .hasMessageContaining("passed over: 1 hidden file or folder");
+    }
+
+    /** A text that is read twice could be held out and learnt from. */
+    @Test
+    void aFileThatIsGivenTwiceIsReadOnce() throws IOException {
+        Path in = Files.createDirectory(folder.resolve("in"));
+        Path a = Files.writeString(in.resolve("a.txt"), "one");
+        Path archive = Files.write(in.resolve("b.zip"), zip("c.txt", "two"));
+        Path link = Files.createSymbolicLink(folder.resolve("link.txt"), a);
+        Path again = folder.resolve("in").resolve("..").resolve("in");
+        try (DocumentReader reader = Corpus.of(List.of(a, link, in, archive, again, a), "text").open()) {
+            assertThat(reader.next().text()).isEqualTo("one");
+            assertThat(reader.next().text()).isEqualTo("two");
+            assertThat(reader.next()).isNull();
+            assertThat(reader.extent()).isEqualTo(new TextExtent(2, 2, 6, 6, new PassedOver(0, Map.of(), 0, 0, 6)));
+        }
     }
 
     @Test
@@ -208,7 +224,7 @@ class OddCorpusFilesTest {
             assertThat(reader.next()).isEqualTo(new Document("linked/far.txt#1", "far"));
             assertThat(reader.next()).isEqualTo(new Document("near.txt#1", "near"));
             assertThat(reader.next()).isNull();
-            assertThat(reader.extent().passedOver()).isEqualTo(new PassedOver(0, Map.of(), 2, 0));
+            assertThat(reader.extent().passedOver()).isEqualTo(new PassedOver(0, Map.of(), 2, 0, 0));
         }
         Path broken = in.resolve("broken.txt");
         assertThatThrownBy(() -> Corpus.of(List.of(broken), "text")).hasMessageContaining("is a link to nothing");

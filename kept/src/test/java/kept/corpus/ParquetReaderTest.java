@@ -31,7 +31,7 @@ class ParquetReaderTest {
                 documents.add(document);
             }
             assertThat(reader.next()).isNull();
-            assertThat(reader.extent()).isEqualTo(new TextExtent(1, 1, Files.size(file), Files.size(file), new PassedOver(0, Map.of(), 0, 2)));
+            assertThat(reader.extent()).isEqualTo(new TextExtent(1, 1, Files.size(file), Files.size(file), new PassedOver(0, Map.of(), 0, 2, 0)));
         }
         assertThat(documents).hasSize(248);
         assertThat(documents.getFirst()).isEqualTo(new Document(file.getFileName() + "#1", "Row 0 tells that 0 is the square of 0: é 猫 🙂."));

@@ -73,7 +73,7 @@ class TextCoverageTest {
         Path empty = Files.writeString(folder.resolve("b.txt"), "\n");
         TextCoverage coverage = read(4, file, empty);
         assertThat(coverage.whole()).isTrue();
-        assertThat(coverage.extent()).isEqualTo(new TextExtent(2, 2, Files.size(file) + 1, Files.size(file) + 1, new PassedOver(0, Map.of(), 0, 1)));
+        assertThat(coverage.extent()).isEqualTo(new TextExtent(2, 2, Files.size(file) + 1, Files.size(file) + 1, new PassedOver(0, Map.of(), 0, 1, 0)));
         assertThat(coverage.description()).endsWith("4 tokens; passed over: 1 record without text");
     }
 
@@ -128,9 +128,9 @@ class TextCoverageTest {
         }
         Files.writeString(in.resolve("c.txt"), "abcd");
         TextCoverage coverage = read(9, in);
-        assertThat(coverage.extent()).isEqualTo(new TextExtent(2, 4, 8, 17, new PassedOver(0, Map.of(".bin", 1L), 0, 0)));
+        assertThat(coverage.extent()).isEqualTo(new TextExtent(2, 4, 8, 17, new PassedOver(0, Map.of(".bin", 1L), 0, 0, 0)));
         assertThat(coverage.documents()).isEqualTo(2);
-        assertThat(read(Long.MAX_VALUE, in).extent()).isEqualTo(new TextExtent(4, 4, 17, 17, new PassedOver(0, Map.of(".bin", 1L), 0, 0)));
+        assertThat(read(Long.MAX_VALUE, in).extent()).isEqualTo(new TextExtent(4, 4, 17, 17, new PassedOver(0, Map.of(".bin", 1L), 0, 0, 0)));
     }
 
     @Test
