@@ -154,7 +154,8 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
      * {@code opm} ends. Norms and adapters alone take up to ten times as much.
      */
     private static double learningRate(DistillationRun settings, DecoderConfig student) {
-        boolean ofMatrices = ModelTensor.of(student).stream().anyMatch(tensor -> tensor.shape().rank() > 1 && settings.train().selects(tensor.name()));
+        boolean ofMatrices = ModelTensor.of(student).stream().filter(tensor -> tensor.shape().rank() > 1)
+                .anyMatch(tensor -> settings.train().selects(tensor.name()));
         MappingChoice start = settings.mapping();
         if (start.student() != null) {
             return ofMatrices ? 3e-5 : 3e-4;

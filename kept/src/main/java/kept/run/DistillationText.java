@@ -74,11 +74,12 @@ final class DistillationText implements AutoCloseable {
         List<TrainingCorpus> texts = settings.corpora();
         for (int i = 0; i < texts.size(); i++) {
             String name = texts.size() == 1 ? "the training text" : "the training text " + texts.get(i).name();
-            for (TrainingCorpus other : texts.subList(i + 1, texts.size())) {
-                common(texts.get(i).text(), other.text()).ifPresent(file -> remarks.add("%s and the training text %s both have %s: what is held out of "
-                        .formatted(name, other.name(), file) + "one is learnt in the other"));
-            }
             Corpus text = texts.get(i).text();
+            for (TrainingCorpus other : texts.subList(i + 1, texts.size())) {
+                common(text, other.text()).ifPresent(file -> remarks.add(
+                        "%s and the training text %s both have %s: what is held out of one is learnt in the other"
+                        .formatted(name, other.name(), file)));
+            }
             settings.heldOut().forEach((heldOut, words) -> common(text, words).ifPresent(file -> remarks.add(
                     "the held-out text %s and %s both have %s: its results are not those of unseen text".formatted(heldOut, name, file))));
         }

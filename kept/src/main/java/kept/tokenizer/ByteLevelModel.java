@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 import kept.tokenizer.Vocabulary.ByteLevel;
 import kept.tokenizer.Vocabulary.Splitting;
 

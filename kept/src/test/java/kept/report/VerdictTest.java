@@ -45,7 +45,8 @@ class VerdictTest {
                 + "the learning rate was at 25 % of its peak by then, so whether more tokens would bring more is not known");
         assertThat(Verdict.of(curve, 2, RunReport.MAPPING, _ -> 0.6)).isEqualTo(flat + "more steps would bring little");
         for (double rate : new double[] {1e-3, 1e-4}) {
-            var report = new RunReport(List.of(), List.of(step(1, 1e-3), step(2, rate)), curve, List.of(), SampleReport.MAPPING, new LinkedHashMap<>());
+            List<StepMetrics> steps = List.of(step(1, 1e-3), step(2, rate));
+            var report = new RunReport(List.of(), steps, curve, List.of(), SampleReport.MAPPING, new LinkedHashMap<>());
             assertThat(report.verdict()).endsWith(rate == 1e-3 ? "more steps would bring little" : "is not known");
         }
     }
