@@ -41,6 +41,8 @@ import kept.run.TokenLimit;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.Device;
 import kept.tensor.TensorException;
+import kept.text.Json;
+import kept.text.ShellWord;
 import kept.training.ParameterSelection;
 import kept.training.Sharding;
 import kept.training.TrainingException;
@@ -395,7 +397,7 @@ public final class Distill extends Program {
         long tokens = made.layout().tokens();
         out().println("recorded: %s of %,d tokens in %.1f s, %.1f bytes a token".formatted(
                 made.layout().form(), tokens, seconds, made.bytes() / (double) tokens));
-        out().println("next:     the same command with --recorded %s and --output in place of --record".formatted(made.output()));
+        out().println("next:     the same command with --recorded %s and --output in place of --record".formatted(ShellWord.quoted(made.output())));
     }
 
     private void printPlan(DistillationRun run, Path teacher, Device target) {
@@ -425,8 +427,9 @@ public final class Distill extends Program {
         }
         out().println("report:           " + result.output().resolve("report.html"));
         out().println("next:             " + (lora.output() == AdapterOutput.ADAPTER
-                ? "in Python, PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\"%1$s\"), \"%1$s/adapter\")".formatted(result.output())
-                : "bin/kept generate --model %s --prompt \"Returns the\"".formatted(result.output())));
+                ? "in Python, PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(%s), %s)"
+                .formatted(Json.write(result.output().toString()), Json.write(result.output().resolve("adapter").toString()))
+                : "bin/kept generate --model %s --prompt \"Returns the\"".formatted(ShellWord.quoted(result.output()))));
         // An adapter beside its base is no student to go on from, and a recording has no more tokens.
         boolean goesOn = lora.output() != AdapterOutput.ADAPTER && recorded == null;
         if (goesOn && result.report().isStillImproving() && result.failure().isEmpty()) {

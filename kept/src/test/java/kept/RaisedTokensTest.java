@@ -97,6 +97,8 @@ class RaisedTokensTest extends DistillationProgramTest {
                 .replaceFirst("more tokens: +", "");
         assertThat(printed).startsWith("bin/kept distill --teacher ").contains("--seed 5", "--tokens 512", "it'\\''s a llama-more'")
                 .doesNotContain("--mapping", "--loss");
+        String next = run.out().lines().filter(line -> line.startsWith("next: ")).findFirst().orElseThrow().replaceFirst("next: +", "");
+        assertThat(words(next)).containsExactly("bin/kept", "generate", "--model", quoted.toString(), "--prompt", "Returns the");
         List<String> words = words(printed);
         ProgramRun more = ProgramRun.of(words.subList(1, words.size()).toArray());
         assertThat(more.code()).as(more.err()).isZero();

@@ -7,6 +7,7 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import kept.text.ShellWord;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -44,7 +45,7 @@ final class Recipe {
         if (hasOutput) {
             kept.addAll(List.of(OUTPUT, "DIR"));
         }
-        return kept.stream().map(Recipe::quoted).collect(Collectors.joining(" "));
+        return kept.stream().map(ShellWord::quoted).collect(Collectors.joining(" "));
     }
 
     /**
@@ -65,7 +66,7 @@ final class Recipe {
                 words.addAll(value.isEmpty() ? List.of() : List.of(value));
             }
         });
-        return words.stream().map(Recipe::quoted).collect(Collectors.joining(" "));
+        return words.stream().map(ShellWord::quoted).collect(Collectors.joining(" "));
     }
 
     private static List<String> words(OptionSpec option) {
@@ -77,9 +78,5 @@ final class Recipe {
         // After one of its names, what looks like an option is none.
         return values.stream().anyMatch(value -> value.startsWith("-")) ? values.stream().map(value -> name + "=" + value).toList()
                 : Stream.concat(Stream.of(name), values.stream()).toList();
-    }
-
-    private static String quoted(String word) {
-        return word.matches("[A-Za-z0-9_@%+=:,./-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
     }
 }

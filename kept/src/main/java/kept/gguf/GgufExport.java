@@ -23,6 +23,7 @@ import kept.nn.Activation;
 import kept.nn.RopeScaling;
 import kept.tensor.Shape;
 import kept.text.Counts;
+import kept.text.ShellWord;
 import kept.tokenizer.TokenizerException;
 import kept.tokenizer.Vocabulary;
 import kept.tokenizer.Vocabulary.Kind;
@@ -94,7 +95,7 @@ public final class GgufExport {
         if (config.architecture() != Architecture.LLAMA) {
             throw new FileException(OPERATION, directory,
                     ("its architecture is %s, and only a Llama can be exported: map it first, with kept distill, or kept convert --model %s "
-                            + "--output DIR").formatted(config.architecture().className(), directory));
+                            + "--output DIR").formatted(config.architecture().className(), ShellWord.quoted(directory)));
         }
         if (config.activation() != Activation.SILU) {
             throw new FileException(OPERATION, directory, "its MLP has another activation than SiLU (hidden_act in config.json), which llama.cpp's "
