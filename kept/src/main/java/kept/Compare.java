@@ -29,13 +29,17 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.UseDefaultConverter;
 
 /** {@code kept compare}: mappings of one teacher, side by side. */
-@Command(name = "compare", description = {
+@Command(name = "compare", customSynopsis = {
+    "kept compare --teacher=DIR --held-out=NAME=FILE [OPTION...]",
+    "       kept compare --demo [OPTION...]"
+}, description = {
     "Compares mappings of one teacher on held-out text, side by side.",
-    "Each mapping makes its student in memory, in each dtype. The table also compares the teacher with itself rounded to that dtype: the loss that",
-    "the dtype alone causes. Two more tables show what the mappings cost, and how far the teacher's norms are from RMSNorms.",
+    "Each mapping makes its student in memory, in each dtype. The table also compares the teacher with itself rounded to that dtype: the "
+            + "loss that the dtype alone causes. Two more tables show what the mappings cost, and how far the teacher's norms are from RMSNorms.",
     "",
     "  kept compare --demo",
-    "  kept compare --teacher orion --calibration text.jsonl --held-out prose=held-out.txt --held-out code=code.jsonl"
+    "  kept compare --teacher orion --calibration text.jsonl \\",
+    "      --held-out prose=held-out.txt --held-out code=code.jsonl"
 })
 public final class Compare extends Program {
     /** The teacher. */

@@ -27,15 +27,18 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code kept convert}: maps a checkpoint with LayerNorms to a Llama checkpoint without training. */
-@Command(name = "convert", description = {
+@Command(name = "convert", customSynopsis = {
+    "kept convert --model=DIR --output=DIR [OPTION...]",
+    "       kept convert --model=DIR --plan [OPTION...]"
+}, description = {
     "Maps an Orion, OLMo, StarCoder2, StableLM or Nemotron checkpoint to a Llama checkpoint without training.",
     "NPM (Normal Parameter Mapping) copies the tensors that both architectures share. --mapping chooses how the norms are replaced:",
     "opm initialises each RMSNorm from its LayerNorm and drops the bias; distill recovers most of the loss.",
     "exact adds biases and one layer, for OLMo neither, and keeps the function up to rounding.",
     "calibrated changes no shapes; the projections after each norm are corrected by least squares on a text (--calibration).",
     "The result loads in transformers with trust_remote_code=False.",
-    "Tensors are converted one by one, so memory does not grow with the model. Ctrl-C keeps the finished weight files; --resume continues from",
-    "there, also after a kill, and the output has the same bytes."
+    "Tensors are converted one by one, so memory does not grow with the model. Ctrl-C keeps the finished weight files; --resume "
+            + "continues from there, also after a kill, and the output has the same bytes."
 })
 public final class Convert extends Program {
     @Reads

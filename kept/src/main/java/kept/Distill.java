@@ -52,18 +52,24 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code kept distill}: maps a teacher to a Llama and distils what the mapping lost. */
-@Command(name = "distill", description = {
+@Command(name = "distill", customSynopsis = {
+    "kept distill --teacher=DIR --corpus=FILE... --output=DIR [OPTION...]",
+    "       kept distill --teacher=DIR --plan [OPTION...]",
+    "       kept distill --demo [OPTION...]"
+}, description = {
     "Converts an Orion, OLMo, StarCoder2, StableLM or Nemotron checkpoint into a Llama checkpoint and distils what the mapping lost.",
-    "NPM (Normal Parameter Mapping) copies the tensors that both share, --mapping replaces the norms, and XKD (Cross-architecture Knowledge",
-    "Distillation) trains the Llama to predict the frozen teacher's distribution on a text.",
-    "The output loads in transformers with trust_remote_code=False and has a report.html beside the weights.",
+    "NPM (Normal Parameter Mapping) copies the tensors that both share, --mapping replaces the norms, and XKD (Cross-architecture "
+            + "Knowledge Distillation) trains the Llama to predict the frozen teacher's distribution on a text.",
+    "The output loads in transformers with trust_remote_code=False and has a report beside the weights.",
     "",
     "  kept distill --demo",
     "  kept distill --teacher orion-14b --corpus text.jsonl --output llama-14b",
-    "  kept distill --teacher orion-14b --corpus text.jsonl --student llama-14b --output llama-14b-more",
+    "  kept distill --teacher orion-14b --corpus text.jsonl --student llama-14b \\",
+    "      --output llama-14b-more",
     "  kept distill --teacher orion-14b --plan",
     "  kept distill --teacher orion-14b --corpus text.jsonl --record logits",
-    "  kept distill --teacher orion-14b --corpus text.jsonl --recorded logits --output llama-14b",
+    "  kept distill --teacher orion-14b --corpus text.jsonl --recorded logits \\",
+    "      --output llama-14b",
     "",
     "Ctrl-C saves the training state; --resume continues from it with the same bits.",
     "--print-config prints all options as a file for --config."

@@ -25,10 +25,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code kept evaluate}: what a model can do. */
-@Command(name = "evaluate", description = {
+@Command(name = "evaluate", customSynopsis = {
+    "kept evaluate --model=DIR --tasks=FILE... [OPTION...]",
+    "       kept evaluate --model=DIR --passkey=N,N,... [OPTION...]"
+}, description = {
     "Evaluates a model on multiple-choice and passkey tasks, optionally side by side with its teacher.",
-    "Multiple-choice questions are scored by log-likelihood, as lm-evaluation-harness does. Passkey retrieval shows how far back in a long text a",
-    "model finds a number."
+    "Multiple-choice questions are scored by log-likelihood, as lm-evaluation-harness does. Passkey retrieval shows how far back in a "
+            + "long text a model finds a number."
 })
 public final class Evaluate extends Program {
     @ArgGroup(multiplicity = "1", order = 0)

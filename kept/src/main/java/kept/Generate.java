@@ -35,11 +35,14 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code kept generate}: continues texts, or talks with a chat model. */
-@Command(name = "generate", description = {
+@Command(name = "generate", customSynopsis = {
+    "kept generate --model=DIR --prompt=TEXT [OPTION...]",
+    "       kept generate --model=DIR --chat [OPTION...]"
+}, description = {
     "Continues a text with a Llama, or a checkpoint that convert maps to one.",
     "The text is printed token by token as it is generated. Several prompts are continued as one batch, each with the result it would have alone.",
-    "With --chat it is a conversation: on a terminal a line after the prompt sign > is a turn, /new begins another conversation, "
-            + "/exit or Ctrl-D ends, Ctrl-C ends an answer. Elsewhere each --prompt, or each line of standard input, is a turn."
+    "With --chat it is a conversation: on a terminal a line after the prompt sign > is a turn, /new begins another conversation, /exit "
+            + "or Ctrl-D ends, Ctrl-C ends an answer. Elsewhere each --prompt, or each line of standard input, is a turn."
 })
 public final class Generate extends Program {
     private static final int CHAT_TOKENS = 512;

@@ -27,7 +27,10 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
 /** {@code kept pretrain}: trains a source of mappings from scratch: an Orion, or a model of another family. */
-@Command(name = "pretrain", description = {
+@Command(name = "pretrain", customSynopsis = {
+    "kept pretrain (--corpus=FILE... | --jdk-sources | --random) --output=DIR",
+    "                     [OPTION...]"
+}, description = {
     "Trains an Orion, or a model of another family, from scratch: a small teacher to try the other programs with.",
     "Weight decay is Orion-14B's. Several corpora have equal shares. At the end the perplexity of held-out text is printed.",
     "",

@@ -24,10 +24,12 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code kept verify}: how faithfully a student follows its teacher. */
-@Command(name = "verify", description = {
+@Command(name = "verify", customSynopsis = {
+    "kept verify --teacher=DIR --student=DIR --held-out=NAME=FILE [OPTION...]"
+}, description = {
     "Measures how closely a student follows its teacher on held-out text.",
-    "For each text it prints both perplexities and their ratio, mean and 99th percentile of KL(teacher || student) in nats per token, and the top-1",
-    "agreement, with 95 %% confidence intervals from a bootstrap over sequences.",
+    "For each text it prints both perplexities and their ratio, mean and 99th percentile of KL(teacher || student) in nats per token, "
+            + "and the top-1 agreement, with 95 %% confidence intervals from a bootstrap over sequences.",
     "With --details it also shows the differences by position, by layer, by class of token, and the tokens with the largest KL."
 })
 public final class Verify extends Program {
