@@ -72,7 +72,7 @@ final class ParquetReader implements DocumentReader {
             throw e;
         } catch (IOException | RuntimeException | LinkageError e) {
             close(source, file);
-            throw new CorpusException("[corpus] %s cannot be read as Parquet: %s; is it complete?".formatted(source.where(), reason(e)), e);
+            throw new CorpusException("[corpus] %s cannot be read as Parquet: %s".formatted(source.where(), reason(e)), e);
         }
     }
 
@@ -151,7 +151,7 @@ final class ParquetReader implements DocumentReader {
         };
     }
 
-    /** The reader's own words, on one line, without the file's name. */
+    /** The reader's own words, on one line, without the file's name, and what may be done. */
     private static String reason(Throwable failure) {
         Throwable cause = failure;
         while (cause.getCause() != null) {
@@ -162,7 +162,7 @@ final class ParquetReader implements DocumentReader {
         }
         String words = cause instanceof IOException io ? Reasons.of(io)
                 : Objects.requireNonNullElse(cause.getMessage(), cause.getClass().getSimpleName());
-        return words.lines().findFirst().orElse("").replaceFirst("^\\[[^]]*] ", "").strip();
+        return words.lines().findFirst().orElse("").replaceFirst("^\\[[^]]*] ", "").strip() + "; is it complete?";
     }
 
     @Override
