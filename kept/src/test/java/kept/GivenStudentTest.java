@@ -5,18 +5,25 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
+import kept.run.DistillationRun;
+import kept.run.MappingChoice;
 import kept.run.ModelWriter;
+import kept.run.TrainingSettings;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.training.ParameterSelection;
 import org.junit.jupiter.api.Test;
 
 /** distill --student: training goes on from a Llama instead of a mapping. */
@@ -61,6 +68,22 @@ class GivenStudentTest extends DistillationProgramTest {
             assertThat(after.names().stream().filter(name -> !after.fingerprint(name).equals(before.fingerprint(name))))
                     .isNotEmpty().allMatch(name -> name.contains("norm"));
         }
+    }
+
+    /** A student of norms that were trained goes on in the memory of its first run. */
+    @Test
+    void whatIsTheTeachersIsSharedWithIt() throws IOException {
+        Path first = directory.resolve("first");
+        assertThat(tiny.run(tiny.teacher(), first, STEPS, "--train", "norms", "--learning-rate", "1e-2").code()).isZero();
+        Path unshared = directory.resolve("unshared");
+        copyWithAnother(first, unshared, "model.layers.1.mlp.up_proj.weight");
+        ProgramRun run = distil(first, "--train", "norms", "--learning-rate", "1e-2");
+        assertThat(run.err()).contains(" are the teacher's own");
+        JsonNode rows = TinyDistillation.report(output).at("/mapping/rows");
+        assertThat(rows.findValuesAsText("method")).hasSize(21).containsOnly("given", "NPM");
+        rows.forEach(row -> assertThat(row.path("method").asText()).isEqualTo(row.path("target").asText().contains("norm") ? "given" : "NPM"));
+        assertThat(planned(first, "norms")).isEqualTo(planned(null, "norms")).isLessThan(planned(unshared, "norms"));
+        assertThat(planned(unshared, "norms")).isLessThan(planned(first, "all"));
     }
 
     @Test
@@ -130,6 +153,23 @@ class GivenStudentTest extends DistillationProgramTest {
         ProgramRun mapped = ProgramRun.of("distill", "--plan", "--teacher", tiny.teacher());
         assertThat(plan.out().lines().filter(line -> line.startsWith("student's weights")).toList())
                 .isNotEqualTo(mapped.out().lines().filter(line -> line.startsWith("student's weights")).toList());
+    }
+
+    /** The peak of a step by the plan; from opm without a student. */
+    private long planned(Path student, String train) {
+        return DistillationRun.of(tiny.teacher(), output).mapping(student == null ? MappingChoice.OPM : MappingChoice.student(student))
+                .train(ParameterSelection.parse(train)).tokens(1024).training(new TrainingSettings().sequenceLength(16)).plan().step().peakBytes();
+    }
+
+    /** Copies a checkpoint, with another first number in a tensor. */
+    private static void copyWithAnother(Path from, Path to, String tensor) throws IOException {
+        Files.createDirectory(to);
+        for (String name : new String[] {"config.json", "model.safetensors"}) {
+            Files.copy(from.resolve(name), to.resolve(name));
+        }
+        try (var checkpoint = Checkpoint.open(to); var file = FileChannel.open(to.resolve("model.safetensors"), StandardOpenOption.WRITE)) {
+            file.write(ByteBuffer.allocate(Float.BYTES), checkpoint.entry(tensor).offset());
+        }
     }
 
     private void assertRefused(Path student, String... words) {

@@ -1,13 +1,19 @@
 package kept.mapping;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BiPredicate;
+import java.util.stream.Collectors;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.Weights;
 
 /**
- * The table of a student that is not made from its teacher but given as a Llama: each of its tensors is its own, and none of the teacher's is used.
+ * The table of a student that is not made from its teacher but given as a Llama: each of its tensors is its own, but for those that have the values of
+ * the teacher's ({@link #sharing}).
  * Teacher and student have one vocabulary; layers, widths and heads may differ, since only next-token distributions are compared.
  */
 public final class GivenStudent {
@@ -42,6 +48,28 @@ public final class GivenStudent {
                 own.stream().map(tensor -> TensorMapping.of(tensor, Transform.GIVEN, OWN, PREFIX + tensor.name())).toList(),
                 DroppedTensor.of(teacher, _ -> true, NOT_USED),
                 own.stream().map(tensor -> new MeasuredTensor(PREFIX + tensor.name(), tensor.shape())).toList());
+    }
+
+    /**
+     * The same table with the teacher's tensors where the student's have the same values: those of which no copy is needed.
+     *
+     * @param table a table of {@link #of}
+     * @param same whether a tensor of the student, by its name, has the values of a tensor of the teacher, by its name
+     * @return the table; it does not measure these tensors
+     */
+    public static Mapping sharing(Mapping table, BiPredicate<String, String> same) {
+        Map<String, TensorMapping> copies = new HashMap<>();
+        Mapping opm = Mapping.opm(table.source());
+        Set<String> verbatim = opm.copies();
+        opm.rows().stream().filter(row -> verbatim.contains(row.target())).forEach(row -> copies.put(row.target(), row));
+        List<TensorMapping> rows = table.rows().stream().map(own -> {
+            TensorMapping copy = copies.get(own.target());
+            return copy != null && copy.shape().equals(own.shape()) && same.test(own.target(), copy.sources().getFirst()) ? copy : own;
+        }).toList();
+        Set<String> used = rows.stream().flatMap(row -> row.sources().stream()).collect(Collectors.toSet());
+        return new Mapping(NAME, table.source(), table.target(), rows,
+                table.dropped().stream().filter(tensor -> !used.contains(tensor.source())).toList(),
+                table.measured().stream().filter(tensor -> used.contains(tensor.name())).toList());
     }
 
     /**

@@ -85,7 +85,8 @@ public final class DistillationPlan {
         return new DistillationPlan(step, options, weights, execution.device, stored);
     }
 
-    private static boolean hasWeights(Path directory) {
+    /** Whether a directory has files of weights. */
+    static boolean hasWeights(Path directory) {
         try (Stream<Path> files = Files.list(directory)) {
             return files.map(file -> file.getFileName().toString()).anyMatch(name -> name.endsWith(".safetensors") || name.endsWith(".bin")
                     || name.endsWith(".index.json"));

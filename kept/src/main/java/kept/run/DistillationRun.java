@@ -321,12 +321,13 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     }
 
     /**
-     * Estimates time, memory and disk without running. It reads only the teacher's config.json.
+     * Estimates time, memory and disk without running. It reads config.json and, where there are weights, their headers; of a given student also
+     * samples of its weights.
      *
      * @return the plan
      */
     public DistillationPlan plan() {
-        return DistillationTask.of(this).plan(new StepPlan.Shares(ranks.size(), Sharding.NONE));
+        return DistillationTask.of(this).forPlan().plan(new StepPlan.Shares(ranks.size(), Sharding.NONE));
     }
 
     /**
@@ -337,7 +338,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
      * @return memory and time of a rank, with what {@link #sharding} says divided, or as little as its memory allows
      */
     public DistillationPlan plan(int count, MachineMemory memory) {
-        DistillationPlan plan = DistillationTask.of(this).plan(new StepPlan.Shares(count, Sharding.NONE));
+        DistillationPlan plan = DistillationTask.of(this).forPlan().plan(new StepPlan.Shares(count, Sharding.NONE));
         Sharding divided = count == 1 ? Sharding.NONE : sharding == null ? plan.sharding(memory.total()) : sharding;
         return plan.withShares(new StepPlan.Shares(count, divided));
     }

@@ -1,5 +1,7 @@
 package kept.run;
 
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +13,7 @@ import kept.checkpoint.Checkpoint;
 import kept.corpus.DocumentEncoder;
 import kept.generation.ChatTemplates;
 import kept.generation.ConversationEncoder;
+import kept.mapping.GivenStudent;
 import kept.mapping.Mapping;
 import kept.mapping.NamedMapping;
 import kept.mapping.TensorMapping;
@@ -41,6 +44,9 @@ import kept.training.TrainingOptions;
  * @param trained the parameters to train
  */
 record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptions options, DType stored, ParameterSelection trained) {
+    /** The bytes of a tensor that tell whether it was trained, for a plan. */
+    private static final long COMPARED = 1 << 16;
+
     /** Reads the teacher's configuration. */
     static DistillationTask of(DistillationRun settings) {
         DecoderConfig config = DecoderConfig.read(settings.teacher());
@@ -55,14 +61,48 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
         return new DistillationTask(settings, mapping, options, stored, trained.sharing(verbatim(mapping, stored)));
     }
 
-    /** The same task with the mapping's constants for the teacher's weights. */
+    /** The same task with the mapping's constants for the teacher's weights, or with the tensors that a given student has in common with it. */
     DistillationTask forWeights() {
+        if (settings.mapping().student() != null) {
+            return sharing(Long.MAX_VALUE);
+        }
         if (!settings.mapping().name().equals(MappingChoice.EXACT.name())) {
             return this;
         }
         try (var checkpoint = Checkpoint.open(settings.teacher())) {
             return new DistillationTask(settings, mapping.forWeights(new CheckpointWeights(checkpoint), stored), options, stored, trained);
         }
+    }
+
+    /** The same task as far as is needed to plan it: of what a given student has in common with the teacher, samples are compared. */
+    DistillationTask forPlan() {
+        Path student = settings.mapping().student();
+        return student != null && Stream.of(student, settings.teacher()).allMatch(DistillationPlan::hasWeights) ? sharing(COMPARED) : this;
+    }
+
+    /**
+     * The same task in which the tensors of a given student that are not trained are the teacher's, if they have the same values.
+     *
+     * @param most the bytes of each tensor that are compared
+     */
+    private DistillationTask sharing(long most) {
+        if (ModelTensor.of(mapping.target()).stream().allMatch(tensor -> trained.selects(tensor.name()))) {
+            return this;
+        }
+        try (var teacher = Checkpoint.open(settings.teacher()); var student = Checkpoint.open(settings.mapping().student())) {
+            Mapping common = GivenStudent.sharing(mapping, (own, other) -> !trained.selects(own) && isSame(student, own, teacher, other, most));
+            return new DistillationTask(settings, common, options, stored, trained.sharing(verbatim(common, stored)));
+        }
+    }
+
+    private static boolean isSame(Checkpoint student, String own, Checkpoint teacher, String other, long most) {
+        if (!student.contains(own) || !teacher.contains(other) || student.entry(own).dtype() != teacher.entry(other).dtype()) {
+            return false;
+        }
+        MemorySegment values = student.data(own);
+        MemorySegment others = teacher.data(other);
+        return values.byteSize() == others.byteSize()
+                && values.asSlice(0, Math.min(most, values.byteSize())).mismatch(others.asSlice(0, Math.min(most, others.byteSize()))) == -1;
     }
 
     private static void requireTarget(Lora adapters, DecoderConfig student) {
