@@ -12,8 +12,8 @@ import kept.model.ModelTensor;
 import kept.model.Weights;
 
 /**
- * The table of a student that is not made from its teacher but given as a Llama: each of its tensors is its own, but for those that have the values of
- * the teacher's ({@link #sharing}).
+ * The table of a student that is not made from its teacher but given as a Llama: each of its tensors is its own, but for those that have the values
+ * of the teacher's ({@link #sharing}).
  * Teacher and student have one vocabulary; layers, widths and heads may differ, since only next-token distributions are compared.
  */
 public final class GivenStudent {
