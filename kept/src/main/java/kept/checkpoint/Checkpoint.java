@@ -165,6 +165,26 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
+     * Whether a tensor begins with the same bytes as one of another checkpoint, and has the same type and size.
+     *
+     * @param name its name
+     * @param other the other checkpoint
+     * @param otherName the name there
+     * @param most the number of bytes to compare, or more than there are for all
+     * @return false if one of the checkpoints has no such tensor
+     * @throws FileException if a value is out of range of the type it is read as
+     */
+    public boolean isSame(String name, Checkpoint other, String otherName, long most) {
+        if (!contains(name) || !other.contains(otherName) || entry(name).dtype() != other.entry(otherName).dtype()) {
+            return false;
+        }
+        MemorySegment data = data(name);
+        MemorySegment others = other.data(otherName);
+        long compared = Math.min(most, data.byteSize());
+        return data.byteSize() == others.byteSize() && data.asSlice(0, compared).mismatch(others.asSlice(0, compared)) == -1;
+    }
+
+    /**
      * Checks that a tensor contains no NaN or infinity.
      *
      * @param name its name

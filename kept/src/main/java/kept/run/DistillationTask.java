@@ -1,6 +1,5 @@
 package kept.run;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -90,19 +89,9 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
             return this;
         }
         try (var teacher = Checkpoint.open(settings.teacher()); var student = Checkpoint.open(settings.mapping().student())) {
-            Mapping common = GivenStudent.sharing(mapping, (own, other) -> !trained.selects(own) && isSame(student, own, teacher, other, most));
+            Mapping common = GivenStudent.sharing(mapping, (own, other) -> !trained.selects(own) && student.isSame(own, teacher, other, most));
             return new DistillationTask(settings, common, options, stored, trained.sharing(verbatim(common, stored)));
         }
-    }
-
-    private static boolean isSame(Checkpoint student, String own, Checkpoint teacher, String other, long most) {
-        if (!student.contains(own) || !teacher.contains(other) || student.entry(own).dtype() != teacher.entry(other).dtype()) {
-            return false;
-        }
-        MemorySegment values = student.data(own);
-        MemorySegment others = teacher.data(other);
-        return values.byteSize() == others.byteSize()
-                && values.asSlice(0, Math.min(most, values.byteSize())).mismatch(others.asSlice(0, Math.min(most, others.byteSize()))) == -1;
     }
 
     private static void requireTarget(Lora adapters, DecoderConfig student) {
