@@ -82,6 +82,20 @@ class HubNamesTest {
         assertThat(run.err()).contains("so it is not replaced");
     }
 
+    /** HOME may name another directory than the account's: the cache is there, and no output replaces it. */
+    @Test
+    void theHomeDirectoryIsThatOfTheEnvironment() throws IOException {
+        Path home = Files.createDirectories(root.resolve("home"));
+        Path cache = Files.createDirectories(home.resolve(".cache/huggingface")).resolve("hub");
+        Files.createSymbolicLink(cache, root);
+        try (var run = ChildProgram.startIn(Map.of("HOME", home.toString(), "HF_HOME", "", "HF_HUB_CACHE", "", "XDG_CACHE_HOME", ""),
+                root.resolve("out.txt"), root.resolve("errors.txt"), "convert", "--model", "small/orion", "--output", home, "--overwrite")) {
+            assertThat(run.join()).isEqualTo(1);
+            assertThat(run.notes()).contains("the home directory, so it is not replaced");
+        }
+        assertThat(cache).exists();
+    }
+
     @Test
     void aNameIsFoundWhereTheEnvironmentSaysTheCacheIs() throws IOException {
         List<String> notes = new ArrayList<>();

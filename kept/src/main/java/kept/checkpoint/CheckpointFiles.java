@@ -12,6 +12,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import kept.io.FileException;
+import kept.io.HubCache;
 import kept.io.InputFiles;
 import kept.safetensors.SafetensorsFile;
 import kept.torch.TorchFile;
@@ -21,6 +22,7 @@ import kept.weights.WeightFile;
 /** Finds and opens the weight files of a directory. If there are none, explains what the directory contains instead. */
 final class CheckpointFiles {
     private static final String OPERATION = "checkpoint";
+    private static final List<String> WEIGHTS = List.of(SafetensorsFile.SINGLE, ShardIndex.FILE, TorchFile.SINGLE, TorchFile.INDEX);
     private static final Pattern SHARD = Pattern.compile("(.+)-(\\d+)-of-(\\d+)\\.(safetensors|bin)");
     private static final List<String> UNFINISHED = List.of(".incomplete", ".aria2", ".part", ".partial", ".crdownload", ".download", ".!qB", ".tmp");
 
@@ -50,7 +52,7 @@ final class CheckpointFiles {
     }
 
     /**
-     * Explains what a directory without weight files contains instead, if that helps the user.
+     * Explains what a directory without weight files, or without another file that a checkpoint needs, contains instead, if that helps the user.
      *
      * @param directory the directory
      * @return a clause to append to an error message, starting with "; ", or an empty string
@@ -66,7 +68,8 @@ final class CheckpointFiles {
                     }
                 }
             }
-            return hint(names);
+            String hint = hint(names);
+            return hint.isEmpty() || hint.equals(withoutIndex(names)) ? hint + HubCache.remedy(directory.resolve(SafetensorsFile.SINGLE)) : hint;
         } catch (IOException e) {
             return "";
         }
@@ -84,17 +87,29 @@ final class CheckpointFiles {
         if (names.contains("snapshots") && names.contains("blobs")) {
             return "; this is the root of a Hugging Face cache entry: name a directory in its snapshots";
         }
-        for (String name : names) {
-            Matcher shard = SHARD.matcher(name);
-            if (shard.matches()) {
-                return "; it holds shards such as %s, but not their index, %s.%s.index.json: download that too".formatted(name, shard.group(1),
-                    shard.group(4));
-            }
+        if (names.stream().anyMatch(WEIGHTS::contains)) {
+            return "";
+        }
+        String withoutIndex = withoutIndex(names);
+        if (!withoutIndex.isEmpty()) {
+            return withoutIndex;
         }
         for (String name : names) {
             String other = otherFormat(name);
             if (other != null) {
                 return "; %s is %s".formatted(name, other);
+            }
+        }
+        return "";
+    }
+
+    /** A clause about the index that shards lack; empty if there are no shards. */
+    private static String withoutIndex(List<String> names) {
+        for (String name : names) {
+            Matcher shard = SHARD.matcher(name);
+            if (shard.matches()) {
+                return "; it holds shards such as %s, but not their index, %s.%s.index.json: download that too".formatted(name, shard.group(1),
+                    shard.group(4));
             }
         }
         return "";
@@ -129,7 +144,7 @@ final class CheckpointFiles {
             openIndexed(TorchFile.INDEX);
         } else {
             throw new FileException(OPERATION, directory, "holds no weights: none of %s%s".formatted(
-                String.join(", ", SafetensorsFile.SINGLE, ShardIndex.FILE, TorchFile.SINGLE, TorchFile.INDEX), hint(directory)));
+                String.join(", ", WEIGHTS), hint(directory)));
         }
     }
 
@@ -145,7 +160,7 @@ final class CheckpointFiles {
         if (!missing.isEmpty()) {
             throw new FileException(OPERATION, directory.resolve(missing.getFirst()),
                 "the index names this shard, but there is no such file (%d of %d shards are missing): finish the download%s".formatted(
-                    missing.size(), shards.size(), missing.size() < shards.size() ? "" : hint(directory)));
+                    missing.size(), shards.size(), missing.size() < shards.size() ? HubCache.remedy(directory.resolve(file)) : hint(directory)));
         }
         shards.forEach(this::openShard);
         checkAgainst(weightMap, index);

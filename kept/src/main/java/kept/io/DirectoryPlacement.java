@@ -188,7 +188,8 @@ final class DirectoryPlacement {
         SequencedMap<Path, String> precious = new LinkedHashMap<>();
         Stream.of(inputs).forEach(input -> precious.put(input, "an input"));
         precious.putIfAbsent(Path.of(""), "the working directory");
-        precious.putIfAbsent(Path.of(System.getProperty("user.home")), "the home directory");
+        Stream.of(System.getProperty("user.home"), System.getenv("HOME")).filter(home -> home != null && !home.isEmpty())
+                .forEach(home -> precious.putIfAbsent(Path.of(home), "the home directory"));
         for (Map.Entry<Path, String> kept : precious.entrySet()) {
             if (!Files.exists(kept.getKey())) {
                 continue;

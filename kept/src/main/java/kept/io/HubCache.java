@@ -18,7 +18,8 @@ import java.util.stream.Stream;
  *
  * <p>A model {@code OWNER/NAME} lies in {@code models--OWNER--NAME}: {@code refs/REVISION} holds a commit for each branch or tag that was asked for,
  * and {@code snapshots/COMMIT} the files, usually as links into {@code blobs}. The cache is {@code HF_HUB_CACHE}, or else {@code hub} in
- * {@code HF_HOME}, which by default is {@code huggingface} in {@code XDG_CACHE_HOME} or in {@code ~/.cache}, as in huggingface_hub.
+ * {@code HF_HOME}, which by default is {@code huggingface} in {@code XDG_CACHE_HOME} or in {@code ~/.cache}, as in huggingface_hub: variables and
+ * {@code ~} in these are replaced.
  */
 public final class HubCache {
     private static final String OPERATION = "hub";
@@ -27,14 +28,20 @@ public final class HubCache {
     private static final String BETWEEN = "--";
     private static final String REFS = "refs";
     private static final String SNAPSHOTS = "snapshots";
+    private static final List<String> FOLDERS = List.of(REFS, SNAPSHOTS, "blobs");
     /** The longest reference, in bytes, far above that of a commit. */
     private static final long MAX_REFERENCE = 1000;
 
     /** Owner and name as the Hub allows them, and a revision: a branch, a tag or a commit. */
     private static final String WORD = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
     private static final Pattern NAME = Pattern.compile("(" + WORD + "/" + WORD + ")(?:@(.*))?");
+    /** The page of a model on the Hub, or of a revision of it; as a path it has one slash after the scheme. */
+    private static final Pattern PAGE = Pattern.compile("https?:/(?:huggingface\\.co|hf\\.co)/(" + WORD + "/" + WORD + ")(?:/tree/(.*))?");
     private static final Pattern FOLDER = Pattern.compile(PREFIX + "(.+?)(?:@([^/]*))?");
     private static final Pattern REVISION = Pattern.compile("[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*");
+    /** The beginning of a commit, as git and the Hub abbreviate it. */
+    private static final Pattern ABBREVIATION = Pattern.compile("[0-9a-f]{7,39}");
+    private static final Pattern VARIABLE = Pattern.compile("\\$(?:\\{([^}]*)}|(\\w+))");
 
     private final Path root;
 
@@ -64,30 +71,40 @@ public final class HubCache {
         return new HubCache(root(System.getenv(), Path.of(System.getProperty("user.home"))));
     }
 
-    /** The place of the cache as huggingface_hub finds it. */
-    static Path root(Map<String, String> environment, Path home) {
+    /**
+     * The place of the cache as huggingface_hub finds it.
+     *
+     * @param environment variables
+     * @param account the home directory of the account, in which the cache is if {@code HOME} names no other
+     */
+    static Path root(Map<String, String> environment, Path account) {
+        Path home = isSet(environment, "HOME") ? Path.of(environment.get("HOME")) : account;
         for (String variable : List.of("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")) {
             if (isSet(environment, variable)) {
-                return expanded(environment.get(variable), home);
+                return expanded(variable, environment, home);
             }
         }
-        Path base = isSet(environment, "XDG_CACHE_HOME") ? expanded(environment.get("XDG_CACHE_HOME"), home) : home.resolve(".cache");
-        return (isSet(environment, "HF_HOME") ? expanded(environment.get("HF_HOME"), home) : base.resolve("huggingface")).resolve("hub");
+        Path base = isSet(environment, "XDG_CACHE_HOME") ? expanded("XDG_CACHE_HOME", environment, home) : home.resolve(".cache");
+        return (isSet(environment, "HF_HOME") ? expanded("HF_HOME", environment, home) : base.resolve("huggingface")).resolve("hub");
     }
 
     private static boolean isSet(Map<String, String> environment, String variable) {
         return !environment.getOrDefault(variable, "").isEmpty();
     }
 
-    private static Path expanded(String path, Path home) {
-        return path.equals("~") ? home : path.startsWith("~/") ? home.resolve(path.substring(2)) : Path.of(path);
+    /** The path in a variable, with {@code ~} and other variables in it replaced; one that does not exist stays as it is written. */
+    private static Path expanded(String variable, Map<String, String> environment, Path home) {
+        String path = environment.get(variable);
+        String absolute = path.equals("~") || path.startsWith("~/") ? home + path.substring(1) : path;
+        return Path.of(VARIABLE.matcher(absolute).replaceAll(found -> Matcher.quoteReplacement(
+                environment.getOrDefault(found.group(1) == null ? found.group(2) : found.group(1), found.group()))));
     }
 
     /**
      * Finds the directory of a model.
      *
      * @param model a directory, which is returned as it is; a folder {@code models--OWNER--NAME} of a cache; or a name {@code OWNER/NAME}, with
-     *     {@code @REVISION} for another revision than main. A directory comes before a name
+     *     {@code @REVISION} for another revision than main, or the address of its page. A directory comes before a name
      * @return the directory with the model's files; a path that is none of these is returned as it is
      * @throws FileException if the path is a name or a folder of the cache, and the cache does not have the model or the revision; the message
      *     has the command that would fetch it
@@ -102,10 +119,11 @@ public final class HubCache {
         Matcher folder = FOLDER.matcher(last);
         if (folder.matches()) {
             Path whole = model.resolveSibling(PREFIX + folder.group(1));
-            return Files.isDirectory(whole.resolve(SNAPSHOTS)) ? Optional.of(new Request(whole, folder.group(1).replace(BETWEEN, "/"),
-                    folder.group(2) == null ? MAIN : folder.group(2))) : Optional.empty();
+            return FOLDERS.stream().anyMatch(one -> Files.isDirectory(whole.resolve(one))) ? Optional.of(new Request(whole,
+                    folder.group(1).replace(BETWEEN, "/"), folder.group(2) == null ? MAIN : folder.group(2))) : Optional.empty();
         }
-        Matcher name = NAME.matcher(model.toString());
+        Matcher page = PAGE.matcher(model.toString());
+        Matcher name = page.matches() ? page : NAME.matcher(model.toString());
         if (Files.exists(model, LinkOption.NOFOLLOW_LINKS) || !name.matches()) {
             return Optional.empty();
         }
@@ -123,10 +141,10 @@ public final class HubCache {
         }
         Path reference = request.folder.resolve(REFS).resolve(request.revision);
         String commit = Files.isRegularFile(reference) ? commit(reference, request) : request.revision;
-        Path snapshot = request.folder.resolve(SNAPSHOTS).resolve(commit);
+        Path snapshot = request.folder.resolve(SNAPSHOTS).resolve(unabbreviated(commit, request.folder));
         if (!Files.isDirectory(snapshot)) {
             throw new FileException(OPERATION, model, "the Hugging Face cache %s has no revision %s of it (%s); fetch it with: %s"
-                    .formatted(request.folder.getParent(), request.revision, revisions(request.folder), request.download()));
+                    .formatted(request.folder.getParent(), request.revision, revisions(request), request.download()));
         }
         return snapshot;
     }
@@ -139,9 +157,19 @@ public final class HubCache {
         return commit;
     }
 
-    /** The revisions that a folder of the cache has, for a message. */
-    private static String revisions(Path folder) {
-        List<String> names = Stream.concat(names(folder.resolve(REFS)), names(folder.resolve(SNAPSHOTS))).toList();
+    /** The one commit of a folder of the cache that an abbreviation begins, else the revision itself. */
+    private static String unabbreviated(String revision, Path folder) {
+        if (!ABBREVIATION.matcher(revision).matches()) {
+            return revision;
+        }
+        List<String> commits = names(folder.resolve(SNAPSHOTS)).filter(name -> name.startsWith(revision)).toList();
+        return commits.size() == 1 ? commits.getFirst() : revision;
+    }
+
+    /** The revisions that a folder of the cache has besides the one that is missing, for a message. */
+    private static String revisions(Request request) {
+        List<String> names = Stream.of(REFS, SNAPSHOTS).flatMap(one -> names(request.folder.resolve(one)))
+                .filter(name -> !name.equals(request.revision)).toList();
         return names.isEmpty() ? "and none at all" : "it has " + names.stream().limit(8).collect(Collectors.joining(", "));
     }
 
@@ -169,9 +197,32 @@ public final class HubCache {
         return folder.matches() ? Optional.of(folder.group(1).replace(BETWEEN, "/")) : Optional.empty();
     }
 
-    /** What fetches a file that a snapshot of a cache lacks; empty for a file elsewhere. */
-    static Optional<String> remedy(Path file) {
+    /**
+     * The page of a file of a snapshot on the Hub.
+     *
+     * @param file the file, which need not be in the cache
+     * @return its address; empty for a file elsewhere
+     */
+    public static Optional<String> pageOf(Path file) {
+        Path place = file.toAbsolutePath().normalize();
+        for (Path directory = place.getParent(); directory != null; directory = directory.getParent()) {
+            Optional<String> name = nameOf(directory);
+            if (name.isPresent()) {
+                return Optional.of("https://huggingface.co/%s/blob/%s/%s".formatted(name.get(), directory.getFileName(), directory.relativize(place)));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /**
+     * What fetches the files that a snapshot of a cache lacks.
+     *
+     * @param file a file that is missing, or any other of its directory
+     * @return a clause to append to an error message, starting with a semicolon; empty for a file elsewhere
+     */
+    public static String remedy(Path file) {
         Path directory = file.toAbsolutePath().getParent();
-        return nameOf(directory).map(name -> "hf download %s --revision %s".formatted(name, directory.getFileName()));
+        return nameOf(directory).map(name -> "; fetch what is missing with: hf download %s --revision %s".formatted(name, directory.getFileName()))
+                .orElse("");
     }
 }

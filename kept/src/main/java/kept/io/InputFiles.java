@@ -193,7 +193,7 @@ public final class InputFiles {
     }
 
     private static String absence(Path file) {
-        String remedy = HubCache.remedy(file).map(command -> "; fetch what is missing with: " + command).orElse("");
+        String remedy = HubCache.remedy(file);
         if (!Files.isSymbolicLink(file)) {
             return "no such file or directory" + remedy;
         }

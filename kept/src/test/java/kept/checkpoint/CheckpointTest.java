@@ -240,6 +240,36 @@ class CheckpointTest {
         refused("is not a directory", file, () -> Checkpoint.open(file));
     }
 
+    /** The weights are right; what is asked for is another file. */
+    @ParameterizedTest
+    @ValueSource(strings = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"})
+    void saysNothingOfWeightsThatAreThere(String weights) throws IOException {
+        Files.writeString(folder.resolve(weights), "");
+        Files.writeString(folder.resolve("model-00001-of-00002.safetensors"), "");
+        Files.writeString(folder.resolve("training_args.bin"), "");
+        assertThat(Checkpoint.hint(folder)).isEmpty();
+    }
+
+    /** A download into the cache that was broken off lacks shards, or their index. */
+    @Test
+    void namesTheCommandThatFetchesWhatASnapshotOfTheCacheLacks() throws IOException {
+        folder = Files.createDirectories(folder.resolve("models--a--b/snapshots/0123"));
+        String remedy = "; fetch what is missing with: hf download a/b --revision 0123";
+        refusedToOpenEnding("pytorch_model.bin.index.json" + remedy);
+        write("model-00001-of-00002.safetensors", "a");
+        refusedToOpenEnding("model.safetensors.index.json: download that too" + remedy);
+        index(Map.of("a", "model-00001-of-00002.safetensors", "b", "model-00002-of-00002.safetensors"));
+        refusedToOpenEnding("(1 of 2 shards are missing): finish the download" + remedy);
+        Files.delete(folder.resolve("model-00001-of-00002.safetensors"));
+        refusedToOpenEnding("(2 of 2 shards are missing): finish the download" + remedy);
+        Files.writeString(folder.resolve("adapter_config.json"), "");
+        assertThat(Checkpoint.hint(folder)).contains("is part of an adapter").doesNotContain("hf download");
+    }
+
+    private void refusedToOpenEnding(String end) {
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(folder)).withMessageEndingWith(end);
+    }
+
     @Test
     void refusesAMissingShard() {
         write("1.safetensors", "a");

@@ -49,6 +49,8 @@ class HubCacheTest {
     @CsvSource({
         "OrionStarAI/Orion-14B-Base, 0123", "OrionStarAI/Orion-14B-Base@main, 0123", "OrionStarAI/Orion-14B-Base@v1.0, 89ab",
         "OrionStarAI/Orion-14B-Base@refs/pr/3, 89ab", "OrionStarAI/Orion-14B-Base@" + OTHER + ", 89ab",
+        "OrionStarAI/Orion-14B-Base@89abcde, 89ab", "https://huggingface.co/OrionStarAI/Orion-14B-Base, 0123",
+        "https://hf.co/OrionStarAI/Orion-14B-Base/, 0123", "https://huggingface.co/OrionStarAI/Orion-14B-Base/tree/v1.0, 89ab",
     })
     void aNameIsTheSnapshotOfItsRevision(String name, String commit) {
         assertThat(cache.find(Path.of(name))).isDirectory().hasParent(folder.resolve("snapshots"))
@@ -63,7 +65,7 @@ class HubCacheTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"orion", "./a/b", "../a", "a/b/c", "/a/b", "a/-b", "a/b ", "models--a--b", "~/orion"})
+    @ValueSource(strings = {"orion", "./a/b", "../a", "a/b/c", "/a/b", "a/-b", "a/b ", "models--a--b", "~/orion", "https://a.b/c/d"})
     void whatIsNoNameStaysAsItIs(String path) {
         assertThat(cache.find(Path.of(path))).isEqualTo(Path.of(path));
     }
@@ -90,6 +92,7 @@ class HubCacheTest {
         "a/b@v2 | no such model in the Hugging Face cache ROOT; fetch it with: hf download a/b --revision v2",
         "OrionStarAI/Orion-14B-Base@v2 | has no revision v2 of it (it has main, refs, v1.0, COMMIT, OTHER); "
             + "fetch it with: hf download OrionStarAI/Orion-14B-Base --revision v2",
+        "OrionStarAI/Orion-14B-Base@89abcd | has no revision 89abcd of it", "OrionStarAI/Orion-14B-Base@89abcdf | has no revision 89abcdf of it",
         "OrionStarAI/Orion-14B-Base@../../x | is not a revision", "OrionStarAI/Orion-14B-Base@. | is not a revision",
         "OrionStarAI/Orion-14B-Base@ | is not a revision", "OrionStarAI/Orion-14B-Base@/etc | is not a revision",
     })
@@ -105,7 +108,8 @@ class HubCacheTest {
         assertThatExceptionOfType(FileException.class).isThrownBy(() -> cache.find(folder)).withMessageContaining("refs/main")
                 .withMessageContaining("holds no commit; fetch it again with: hf download OrionStarAI/Orion-14B-Base");
         reference("main", "f".repeat(40));
-        assertThatExceptionOfType(FileException.class).isThrownBy(() -> cache.find(folder)).withMessageContaining("has no revision main");
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> cache.find(folder))
+                .withMessageContaining("has no revision main of it (it has refs, v1.0, " + COMMIT);
         Files.delete(folder.resolve("refs/main"));
         assertThatExceptionOfType(FileException.class).isThrownBy(() -> cache.find(folder)).withMessageContaining("has no revision main");
     }
@@ -115,6 +119,9 @@ class HubCacheTest {
         "'', /home/me/.cache/huggingface/hub", "HF_HUB_CACHE=/a, /a", "HUGGINGFACE_HUB_CACHE=/b, /b", "HF_HUB_CACHE=/a HUGGINGFACE_HUB_CACHE=/b, /a",
         "HF_HOME=/c, /c/hub", "HF_HOME=~/c, /home/me/c/hub", "XDG_CACHE_HOME=/d, /d/huggingface/hub", "XDG_CACHE_HOME=/d HF_HOME=/c, /c/hub",
         "HF_HUB_CACHE= HF_HOME=/c, /c/hub", "HF_HUB_CACHE=~, /home/me",
+        "HOME=/e, /e/.cache/huggingface/hub", "HOME=/e HF_HOME=~/c, /e/c/hub", "HOME= HF_HOME=~/c, /home/me/c/hub",
+        "S=/s HF_HOME=$S/c, /s/c/hub", "S=/s HF_HUB_CACHE=${S}2/c, /s2/c", "S=/s XDG_CACHE_HOME=$S/d, /s/d/huggingface/hub",
+        "HF_HOME=/a/$NONE/${NONE}/$, /a/$NONE/${NONE}/$/hub", "S=$T/x HF_HOME=/a/$S, /a/$T/x/hub",
     })
     void theCacheIsWhereTheEnvironmentSays(String variables, Path expected) {
         Map<String, String> environment = Arrays.stream(variables.split(" ")).filter(variable -> !variable.isEmpty())
@@ -128,6 +135,31 @@ class HubCacheTest {
         assertThat(HubCache.nameOf(folder)).isEmpty();
         assertThat(HubCache.nameOf(root)).isEmpty();
         assertThat(HubCache.nameOf(Path.of("/"))).isEmpty();
+    }
+
+    /** A download that ended before its first file leaves a folder without snapshots. */
+    @Test
+    void aFolderWithoutSnapshotsIsNamedWithTheCommandThatFetchesThem() throws IOException {
+        Path begun = Files.createDirectories(root.resolve("models--a--b/blobs")).getParent();
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> cache.find(begun))
+                .withMessageEndingWith("has no revision main of it (and none at all); fetch it with: hf download a/b");
+    }
+
+    /** Two commits with the same beginning are two models. */
+    @Test
+    void anAbbreviationOfSeveralCommitsIsNone() throws IOException {
+        Files.createDirectory(folder.resolve("snapshots").resolve("0123456" + "f".repeat(33)));
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> cache.find(Path.of("OrionStarAI/Orion-14B-Base@0123456")))
+                .withMessageContaining("has no revision 0123456 of it");
+        assertThat(cache.find(Path.of("OrionStarAI/Orion-14B-Base@01234567"))).isEqualTo(folder.resolve("snapshots").resolve(COMMIT));
+    }
+
+    @Test
+    void aFileOfASnapshotHasAPage() {
+        Path snapshot = folder.resolve("snapshots").resolve(COMMIT);
+        assertThat(HubCache.pageOf(snapshot.resolve("docs/LICENSE")))
+                .contains("https://huggingface.co/OrionStarAI/Orion-14B-Base/blob/" + COMMIT + "/docs/LICENSE");
+        assertThat(HubCache.pageOf(root.resolve("LICENSE"))).isEmpty();
     }
 
     /** What is missing in a snapshot, or a link whose blob is gone, is named with the command too. */
