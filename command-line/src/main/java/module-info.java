@@ -5,7 +5,6 @@ module kept.commandline {
     requires info.picocli;
     requires me.tongfei.progressbar;
     requires org.jline.terminal;
-    requires org.snakeyaml.engine;
 
     exports kept.commandline;
 

@@ -19,12 +19,12 @@ module kept {
     requires jdk.management;
     requires io.pebbletemplates;
     requires org.slf4j;
+    requires org.snakeyaml.engine;
     // Of the programs only. The service look-up below brings them into the module graph where they are on the module path.
     requires static info.picocli;
     requires static kept.commandline;
     requires static me.tongfei.progressbar;
     requires static org.jline.terminal;
-    requires static org.snakeyaml.engine;
     // Through which org.jline.terminal hears of Ctrl-C.
     requires jdk.unsupported;
     // No code, but the files that report.html carries.

@@ -18,8 +18,8 @@ import picocli.CommandLine.Command;
 
 /** A program that is started without the artifact kept-command-line names it in one line. */
 class MissingLibrariesTest {
-    private static final String REMEDY = "kept: [libraries] the programs need the artifact kept:kept-command-line (picocli, progressbar, JLine, "
-            + "SnakeYAML) on the class path or module path; the artifact kept:kept alone is the library without programs\n";
+    private static final String REMEDY = "kept: [libraries] the programs need the artifact kept:kept-command-line (picocli, progressbar, JLine) "
+            + "on the class path or module path; the artifact kept:kept alone is the library without programs\n";
 
     @TempDir
     private Path directory;
@@ -27,7 +27,7 @@ class MissingLibrariesTest {
     @ParameterizedTest
     @MethodSource("programs")
     void everyProgramNamesTheArtifact(String program) throws IOException, InterruptedException {
-        expectRemedy("picocli|progressbar|jline-terminal|snakeyaml-engine|command-line", program);
+        expectRemedy("picocli|progressbar|jline-terminal|command-line", program);
     }
 
     static Stream<String> programs() {
@@ -35,7 +35,7 @@ class MissingLibrariesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"picocli", "progressbar", "jline-terminal", "snakeyaml-engine"})
+    @ValueSource(strings = {"picocli", "progressbar", "jline-terminal"})
     void oneMissingLibraryIsEnough(String library) throws IOException, InterruptedException {
         expectRemedy(library, Distill.class.getName());
     }

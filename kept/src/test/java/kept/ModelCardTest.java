@@ -10,6 +10,9 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every output has a model card, whose metadata are what the Hub reads, and the source's licence. */
 class ModelCardTest {
@@ -89,6 +92,65 @@ class ModelCardTest {
         assertThat(metadata()).contains("license: \"other\"", "license_name: \"orion-community\"", "license_link: \"LICENSE\"");
         assertThat(card()).contains(
                 "As the source: other (orion-community). Its text was carried over: [LICENSE](<LICENSE>), [NOTICE.txt](<NOTICE.txt>).");
+    }
+
+    /** Cards of published models: of Minitron, of several licences, with characters that YAML treats in a special way. A slash ends a line. */
+    @ParameterizedTest
+    @CsvSource(delimiter = ';', quoteCharacter = '"', value = {
+        "license: other / license_name: nvidia-open-model-license / license_link: >- /   https://a.b/terms.pdf; license: 'other', "
+            + "license_name: 'nvidia-open-model-license', license_link: 'https://a.b/terms.pdf'; other (nvidia-open-model-license).",
+        "license: / - MIT / - Apache-2.0; license: ['mit','apache-2.0']; mit, apache-2.0.",
+        "license: [mit]; license: 'mit'; mit.",
+        "license: other / license_name: 'A: (b) \u901a' / license_link: &l 'http://a.b/\u901a'; license: 'other', license_name: 'A: (b) \u901a', "
+            + "license_link: 'http://a.b/\u901a'; other (A: (b) \u901a).",
+        "license: other / license_name: | /   a /   --- <!-- `b` / x: 1; license: 'other', license_name: 'a --- <!-- `b`'; "
+            + "other (a --- \\<!-- \\`b\\`).",
+        "license: mit / model-index: [{a: {b: [1]}}]; license: 'mit'; mit.",
+    })
+    void theLicenceOfACardIsReadInEachFormOfYaml(String card, String expected, String words) throws IOException {
+        Files.writeString(source.resolve("README.md"), "\uFEFF---\r\n" + card.replace(" / ", "\r\n") + "\r\n---\r\nlicense: x\r\n");
+        convert(source);
+        assertThat(metadata().stream().filter(line -> line.startsWith("license")))
+                .containsExactly(expected.replace('\'', '"').split(", (?=license)"));
+        assertThat(card()).contains("As the source: " + words);
+    }
+
+    /** Nothing of such cards is believed, and the conversion goes on. */
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "license: mit", "---\nlicense: mit\n", "---\nlicense: 'mit\n---\n", "---\n- license: mit\n---\n", "---\nlicense:\n---\n",
+        "---\nlicense: null\n---\n", "---\nlicense: ~\n---\n", "---\nlicense: [null]\n---\n",
+        "---\nlicense: {name: mit}\n---\n", "---\n\t[\n---\n", "---\n---\nlicense: mit\n", "x\n---\nlicense: mit\n---\n",
+    })
+    void aCardThatSaysNothingInYamlNamesNoLicence(String card) throws IOException {
+        Files.writeString(source.resolve("README.md"), card);
+        convert(source);
+        assertThat(metadata()).noneMatch(line -> line.startsWith("license"));
+        assertThat(card()).anyMatch(line -> line.startsWith("The source has no licence file"));
+    }
+
+    /** Nested brackets would fill a recursive parser's stack. */
+    @Test
+    void aCardOfAnyDepthIsReadOrPassedOver() throws IOException {
+        Files.writeString(source.resolve("README.md"), "---\nlicense: mit\nx: " + "[".repeat(400_000) + "\n---\n");
+        convert(source);
+        assertThat(metadata()).noneMatch(line -> line.startsWith("license"));
+    }
+
+    /** A file of the source that its card names, and that was not downloaded with the weights, has an address on the Hub. */
+    @Test
+    void aLinkWithinAModelOfTheHubIsAnAddress() throws IOException {
+        Path snapshot = directory.resolve("models--a--b/snapshots/" + COMMIT);
+        Files.createDirectories(snapshot.getParent());
+        Files.writeString(source.resolve("README.md"), "---\nlicense: other\nlicense_link: docs/TERMS.md\n---\n");
+        convert(source);
+        assertThat(metadata()).contains("license: \"other\"").noneMatch(line -> line.startsWith("license_link"));
+        Files.move(source, snapshot);
+        convert(snapshot);
+        assertThat(metadata()).contains("license_link: \"https://huggingface.co/a/b/blob/" + COMMIT + "/docs/TERMS.md\"");
+        Files.writeString(snapshot.resolve("README.md"), "---\nlicense: other\nlicense_link: ../../x\n---\n");
+        convert(snapshot);
+        assertThat(metadata()).noneMatch(line -> line.startsWith("license_link"));
     }
 
     /** A license that no checkpoint may hold: a link elsewhere. The conversion goes on without it. */

@@ -156,7 +156,14 @@ class ArchitectureTest {
     @Test
     void onlyProgramsNeedTheLibrariesOfTheCommandLine() {
         holds(noClasses().that().resideOutsideOfPackages("kept", "kept.cli", BENCH).should().dependOnClassesThat()
-                .resideInAnyPackage("picocli..", "me.tongfei.progressbar..", "org.jline..", "org.slf4j..", "org.snakeyaml..", "kept.commandline.."));
+                .resideInAnyPackage("picocli..", "me.tongfei.progressbar..", "org.jline..", "org.slf4j..", "kept.commandline.."));
+    }
+
+    /** Files of options, and the metadata of model cards. */
+    @Test
+    void twoPackagesReadYaml() {
+        holds(noClasses().that().resideOutsideOfPackages("kept.cli", "kept.run", BENCH).should().dependOnClassesThat()
+                .resideInAPackage("org.snakeyaml.."));
     }
 
     @Test
@@ -178,7 +185,7 @@ class ArchitectureTest {
     @Test
     void onlyProgramsKnowTheCommandLineAndTheTerminal() {
         holds(noClasses().that(IN_KEPT).and().resideOutsideOfPackages("kept", "kept.cli")
-                .should().dependOnClassesThat().resideInAnyPackage("picocli..", "org.jline.terminal..", "me.tongfei..", "org.snakeyaml.."));
+                .should().dependOnClassesThat().resideInAnyPackage("picocli..", "org.jline.terminal..", "me.tongfei.."));
         holds(noClasses().that().resideInAPackage("kept.run..").should().accessField(System.class, "out")
                 .orShould().accessField(System.class, "err").orShould().callMethod(System.class, "exit", int.class));
     }

@@ -34,7 +34,7 @@ class LibraryProjectIT {
     private static final int HIDDEN_SIZE = 32;
     /** What only the programs need, and the CUDA backend, which a user adds. */
     private static final Pattern NOT_IN_A_LIBRARY = Pattern.compile(
-            "(kept-command-line|kept-cuda-kernels|picocli|progressbar|jline-.*|snakeyaml-engine|slf4j-nop|slf4j-jdk-platform-logging)-[0-9].*");
+            "(kept-command-line|kept-cuda-kernels|picocli|progressbar|jline-.*|slf4j-nop|slf4j-jdk-platform-logging)-[0-9].*");
 
     private static String page;
     private static Path inputs;

@@ -110,7 +110,8 @@ final class ModelCard {
         }
         if (licence != null) {
             licence.notes().forEach(note -> progress.note("note: " + note));
-            licence.metadata().forEach((key, value) -> text.append("%s: %s\n".formatted(key, Json.write(value))));
+            licence.metadata().forEach((key, value) -> text.append("%s: %s\n".formatted(key,
+                    Json.write(value.size() == 1 ? value.getFirst() : value))));
             base().ifPresent(base -> text.append("base_model:\n- %s\n".formatted(Json.write(base))));
         }
         text.append(tags.stream().map("- %s\n"::formatted).collect(Collectors.joining("", "tags:\n", "---\n\n")));
@@ -133,7 +134,8 @@ final class ModelCard {
         return "`" + text.replace('`', '\'').replaceAll("\\s+", " ") + "`";
     }
 
-    private static String escaped(String text) {
+    /** A text of any origin, on one line that Markdown shows as it is. */
+    static String escaped(String text) {
         return text.replaceAll("\\s+", " ").replaceAll("[\\\\`*_<>\\[\\]#|]", "\\\\$0");
     }
 }

@@ -1,7 +1,6 @@
 package kept.run;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,11 +8,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import kept.io.FileException;
+import kept.io.HubCache;
 import kept.io.InputFiles;
 import kept.io.SealedCard;
 import kept.text.Reasons;
@@ -21,11 +21,11 @@ import kept.text.Reasons;
 /**
  * The licence of a source checkpoint: what the metadata of its model card say of it, and its licence files. An output is under the same licence.
  *
- * @param metadata the keys {@code license}, {@code license_name} and {@code license_link}, as far as they are known
+ * @param metadata the keys {@code license}, {@code license_name} and {@code license_link}, as far as they are known; a license may be several
  * @param files the contents of the licence files by name
  * @param notes what could not be carried over
  */
-record SourceLicence(SequencedMap<String, String> metadata, SequencedMap<String, byte[]> files, List<String> notes) {
+record SourceLicence(SequencedMap<String, List<String>> metadata, SequencedMap<String, byte[]> files, List<String> notes) {
     private static final String OPERATION = "licence";
     private static final String LICENSE = "license";
     private static final String NAME = "license_name";
@@ -33,9 +33,7 @@ record SourceLicence(SequencedMap<String, String> metadata, SequencedMap<String,
     private static final String OTHER = "other";
     private static final long MAX_BYTES = 1 << 20;
     private static final int MAX_FILES = 20;
-    private static final String FENCE = "---";
-    /** A key of the outermost mapping with a plain or quoted scalar on its line; keys of licences have no other values on the Hub. */
-    private static final Pattern SCALAR = Pattern.compile("(license|license_name|license_link): *[\"']?([A-Za-z0-9][\\w .:/+-]*?)[\"']? *(?:#.*)?");
+    private static final Pattern RELATIVE = Pattern.compile("[\\w-][\\w.-]*(?:/[\\w-][\\w.-]*)*");
 
     /** The licence of a source; nothing is known of one that has neither a card nor licence files. */
     static SourceLicence of(Path source) {
@@ -60,55 +58,30 @@ record SourceLicence(SequencedMap<String, String> metadata, SequencedMap<String,
         }
     }
 
-    private static SequencedMap<String, String> metadata(Path source, Map<String, byte[]> files) {
-        Map<String, String> card = card(source);
-        SequencedMap<String, String> metadata = new LinkedHashMap<>();
+    private static SequencedMap<String, List<String>> metadata(Path source, Map<String, byte[]> files) {
+        Map<String, List<String>> card = CardMetadata.of(source, OPERATION);
+        SequencedMap<String, List<String>> metadata = new LinkedHashMap<>();
         if (card.containsKey(LICENSE)) {
-            metadata.put(LICENSE, card.get(LICENSE).toLowerCase(Locale.ROOT));
+            metadata.put(LICENSE, card.get(LICENSE).stream().map(name -> name.toLowerCase(Locale.ROOT)).toList());
         } else if (!files.isEmpty()) {
-            metadata.put(LICENSE, OTHER);
+            metadata.put(LICENSE, List.of(OTHER));
         }
-        if (OTHER.equals(metadata.get(LICENSE))) {
+        if (metadata.getOrDefault(LICENSE, List.of()).contains(OTHER)) {
             if (card.containsKey(NAME)) {
-                metadata.put(NAME, card.get(NAME));
+                metadata.put(NAME, List.of(card.get(NAME).getFirst()));
             }
-            String link = card.getOrDefault(LINK, "");
-            if (link.startsWith("https://") || files.containsKey(link)) {
-                metadata.put(LINK, link);
-            } else if (!files.isEmpty()) {
-                metadata.put(LINK, files.keySet().iterator().next());
-            }
+            link(source, card.getOrDefault(LINK, List.of("")).getFirst(), files).ifPresent(link -> metadata.put(LINK, List.of(link)));
         }
         return metadata;
     }
 
-    /** What the metadata of the source's card say; a card that cannot be read says nothing. */
-    private static Map<String, String> card(Path source) {
-        Map<String, String> found = new LinkedHashMap<>();
-        try {
-            Path file = source.resolve(SealedCard.FILE);
-            if (!Files.isRegularFile(file)) {
-                return found;
-            }
-            byte[] bytes = InputFiles.bytes(OPERATION, InputFiles.requireWithin(OPERATION, file), MAX_BYTES);
-            List<String> lines = new String(bytes, StandardCharsets.UTF_8).lines().toList();
-            if (lines.isEmpty() || !lines.getFirst().strip().equals(FENCE)) {
-                return found;
-            }
-            for (String line : lines.subList(1, lines.size())) {
-                if (line.strip().equals(FENCE)) {
-                    return found;
-                }
-                Matcher scalar = SCALAR.matcher(line);
-                if (scalar.matches()) {
-                    found.put(scalar.group(1), scalar.group(2));
-                }
-            }
-        } catch (FileException e) {
-            // Nothing depends on the card but what is said of the licence.
-            return Map.of();
+    /** Where the text of the licence is: a file that is carried over, or an address, which on the Hub a file of the source has too. */
+    private static Optional<String> link(Path source, String link, Map<String, byte[]> files) {
+        if (link.matches("https?://\\S+") || files.containsKey(link)) {
+            return Optional.of(link);
         }
-        return Map.of();
+        Optional<String> page = RELATIVE.matcher(link).matches() ? HubCache.pageOf(source.resolve(link)) : Optional.empty();
+        return page.isPresent() ? page : files.keySet().stream().findFirst();
     }
 
     /** A sentence for the card. */
@@ -117,8 +90,9 @@ record SourceLicence(SequencedMap<String, String> metadata, SequencedMap<String,
             return "The source has no licence file, and no card that names a licence. Add the licence of the original model before you publish"
                     + " this one.";
         }
-        String named = metadata.get(LICENSE) + (metadata.containsKey(NAME) ? " (%s)".formatted(metadata.get(NAME)) : "");
-        return "As the source: %s.%s".formatted(named, files.isEmpty() ? "" : " Its text was carried over: "
+        String named = String.join(", ", metadata.get(LICENSE))
+                + (metadata.containsKey(NAME) ? " (%s)".formatted(metadata.get(NAME).getFirst()) : "");
+        return "As the source: %s.%s".formatted(ModelCard.escaped(named), files.isEmpty() ? "" : " Its text was carried over: "
                 + String.join(", ", files.keySet().stream().map("[%1$s](<%1$s>)"::formatted).toList()) + ".");
     }
 }
