@@ -435,7 +435,7 @@ public final class Distill extends Program {
         out().println("next:             " + (lora.output() == AdapterOutput.ADAPTER
                 ? "in Python, PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(%s), %s)"
                 .formatted(Json.write(result.output().toString()), Json.write(result.output().resolve("adapter").toString()))
-                : "bin/kept generate --model %s --prompt \"Returns the\"".formatted(ShellWord.quoted(result.output()))));
+                : "%s generate --model %s --prompt \"Returns the\"".formatted(program(), ShellWord.quoted(result.output()))));
         // An adapter beside its base is no student to go on from, and a recording has no more tokens.
         boolean goesOn = lora.output() != AdapterOutput.ADAPTER && recorded == null;
         if (goesOn && result.report().isStillImproving() && result.failure().isEmpty()) {

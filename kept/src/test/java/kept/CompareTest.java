@@ -81,11 +81,13 @@ class CompareTest {
     @Test
     void thePageHasTheFiguresOfTheTable() throws IOException {
         Path page = directory.resolve("comparison.html");
-        ProgramRun run = compare("--mappings", "opm,ones", "--dtype", "f32", "--html", page);
+        ProgramRun run = compare("--mappings", "opm,ones", "--dtype", "f32", "--html", page, "--held-out", "it's a text=" + text);
         assertThat(run.code()).as(run.err()).isZero();
         String opm = run.out().lines().filter(line -> line.strip().startsWith("opm f32")).findFirst().orElseThrow().strip().split(" +")[2];
         assertThat(Files.readString(page)).contains("<td>opm f32</td><td class=\"number\">" + opm + " <small>")
                 .contains("held-out text lines").contains("kept compare --teacher");
+        String command = JSON.readTree(json.toFile()).path("command").asText();
+        assertThat(command).as("in words of a shell").endsWith(" --held-out 'it'\\''s a text=" + text + "'");
     }
 
     @Test

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
 import kept.optim.LearningRateSchedule;
@@ -86,6 +87,18 @@ class RaisedTokensTest extends DistillationProgramTest {
         assertThat(resume(RAISED, "--seed", 7).errorLines()).last().asString().contains("seed was 0, is 7").doesNotContain("steps was");
         assertThat(resume(RAISED, "--patience", 7).errorLines()).last().asString().contains("patience 0, is every", "patience 7")
                 .doesNotContain("steps was");
+    }
+
+    /** A release is started by a path of its own, which bin/kept passes on. */
+    @Test
+    void theCommandsThatArePrintedBeginAsTheProgramWasStarted() throws IOException {
+        Path printed = directory.resolve("printed.txt");
+        try (var run = ChildProgram.startIn(Map.of("JDK_JAVA_OPTIONS", "\"-Dkept.command=/opt/a release/bin/kept\""), printed,
+                directory.resolve("errors.txt"), tiny.arguments(tiny.teacher(), output, 4, "--learning-rate", "3e-3", "--seed", 5))) {
+            assertThat(run.join()).as(run.notes()).isZero();
+        }
+        assertThat(printed).content().contains("next:             '/opt/a release/bin/kept' generate --model ")
+                .contains("more tokens:      '/opt/a release/bin/kept' distill --teacher ");
     }
 
     @Test

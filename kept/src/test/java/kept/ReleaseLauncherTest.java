@@ -41,7 +41,8 @@ class ReleaseLauncherTest {
         Path link = Files.createSymbolicLink(directory.resolve("linked"), release.resolve("bin/kept"));
         for (Path program : List.of(release.resolve("bin/kept"), link)) {
             assertThat(run(0, program, "info", "a model")).startsWith(release.toRealPath().resolve("java/bin/java") + "\n")
-                    .endsWith("|--module-path|" + release.toRealPath().resolve("modules") + "|--module|kept/kept.Main|info|a model|");
+                    .endsWith("|-Dkept.command=" + program + "|--module-path|" + release.toRealPath().resolve("modules")
+                            + "|--module|kept/kept.Main|info|a model|");
         }
     }
 

@@ -63,6 +63,25 @@ class UsageTest {
         assertThat(ProgramRun.of("--demo").errorLines()).startsWith("kept: Unknown option: '--demo'");
     }
 
+    /** What follows such a word is another program's command line, not a wrong one of the command. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "run convert | Unknown command: 'run'", "run convert --model a --output b | Unknown command: 'run'",
+        "run convert --outptu b | Unknown command: 'run'", "--bogus convert --model a | Unknown option: '--bogus'",
+    })
+    void whatStandsBeforeACommandIsNamedFirst(String line, String reason) {
+        ProgramRun run = ProgramRun.of((Object[]) line.split(" "));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.errorLines()).startsWith("kept: " + reason).endsWith("See 'kept --help'.");
+    }
+
+    @Test
+    void helpMayBeACommand() {
+        assertThat(ProgramRun.of("help")).isEqualTo(ProgramRun.of("--help")).extracting(ProgramRun::code).isEqualTo(0);
+        assertThat(ProgramRun.of("help", "convert")).isEqualTo(ProgramRun.of("convert", "--help"));
+        assertThat(ProgramRun.of("help", "distil").errorLines()).startsWith("kept: Unknown command: 'distil'", "Did you mean kept distill?");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {
         "convert --model here",
@@ -143,6 +162,8 @@ class UsageTest {
         "compare --demo --dtype f32,i8 | Invalid value for option '--dtype': 'i8' is not one of f32, bf16, f16",
         "convert --model a --output b --mapping ones | Invalid value for option '--mapping': 'ones' is not one of opm, exact, calibrated",
         "distill --demo --tokens 1.5 | Invalid value for option '--tokens': '1.5' is 1.5, which is not a whole number",
+        "generate --model a --prompt b --temperature abc | Invalid value for option '--temperature': 'abc' is not a number",
+        "convert --model a --output b y | Unexpected argument: 'y'", "convert --model a --output b y z | Unexpected arguments: 'y', 'z'",
         "distill --demo --batch-size 3G | Invalid value for option '--batch-size': '3G' is too large: at most 2,147,483,647",
     })
     void theFirstLineSaysWhatIsWrongInTheWordsOfHelp(String line, String reason) {

@@ -17,6 +17,7 @@ import kept.run.SoftwareVersion;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.OutOfMemoryException;
+import kept.text.ShellWord;
 import kept.text.VisibleText;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -262,16 +263,20 @@ public abstract class Program implements Callable<Integer> {
         }
     }
 
-    /** The command line that runs this program, however it was started. */
+    /** The command line that runs this program, however it was started, in words of a shell. */
     protected final String commandLine() {
-        String arguments = String.join(" ", spec.root().commandLine().getParseResult().originalArgs());
-        return spec.parent() == null ? "kept %s %s".formatted(spec.name(), arguments) : "kept " + arguments;
+        return words().map(ShellWord::quoted).collect(Collectors.joining(" ", "kept ", ""));
+    }
+
+    /** The command and its arguments as they were given. */
+    private Stream<String> words() {
+        List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
+        return spec.parent() == null ? Stream.concat(Stream.of(spec.name()), arguments.stream()) : arguments.stream();
     }
 
     /** The command line as the recipe of its output: without what changes no byte of the model. */
     protected final String recipe() {
-        List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
-        return Recipe.of(spec.parent() == null ? Stream.concat(Stream.of(spec.name()), arguments.stream()).toList() : arguments);
+        return Recipe.of(words().toList());
     }
 
     /**
@@ -280,7 +285,12 @@ public abstract class Program implements Callable<Integer> {
      * @param changes the value of each option that changes, by its name; empty for a flag, null for an option to leave out
      */
     protected final String commandWith(SequencedMap<String, String> changes) {
-        return "bin/" + Recipe.with(spec, changes);
+        return program() + Recipe.with(spec, changes).substring(Recipe.PROGRAM.length());
+    }
+
+    /** What starts the programs, as the user has written it or the shell has found it, as a word of a shell. */
+    protected static String program() {
+        return ShellWord.quoted(System.getProperty("kept.command", "bin/" + Recipe.PROGRAM));
     }
 
     /** The options and parameters of this program. */

@@ -2,7 +2,9 @@ package kept.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.stream.Stream;
 import kept.run.Interruption;
 import kept.run.StoppedException;
 import picocli.CommandLine;
@@ -31,7 +33,7 @@ final class ProgramLine {
         CommandLine line = new CommandLine(program) {
             @Override
             public int execute(String... arguments) {
-                String[] present = FormerNames.replace(getCommandSpec(), arguments);
+                String[] present = FormerNames.replace(getCommandSpec(), helpAsOption(getCommandSpec(), arguments));
                 String[] all;
                 try {
                     all = ConfigLine.expand(getCommandSpec(), present);
@@ -56,6 +58,15 @@ final class ProgramLine {
         var sections = new LinkedHashMap<>(line.getHelpSectionMap());
         sections.put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, OptionGroup::list);
         return line.setHelpSectionMap(sections);
+    }
+
+    /** The arguments, with {@code help COMMAND}, as other programs have it, read as {@code COMMAND --help}. */
+    private static String[] helpAsOption(CommandSpec program, String... arguments) {
+        if (program.subcommands().isEmpty() || arguments.length == 0 || !arguments[0].equals("help")) {
+            return arguments;
+        }
+        boolean isKnown = arguments.length == 1 || program.subcommands().containsKey(arguments[1]);
+        return Stream.concat(Arrays.stream(arguments).skip(1), isKnown ? Stream.of("--help") : Stream.of()).toArray(String[]::new);
     }
 
     /** Wrong usage that the parser cannot see. */

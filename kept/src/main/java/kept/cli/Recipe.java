@@ -17,6 +17,8 @@ import picocli.CommandLine.Model.OptionSpec;
  * DIR}.
  */
 final class Recipe {
+    /** The program, the first word of each recipe. */
+    static final String PROGRAM = "kept";
     private static final Set<String> FLAGS = Set.of("--resume", "--overwrite", "--allow-other-bits", "--verify", "--verbose", "--debug",
             "--checkpoint-activations");
     private static final String OUTPUT = "--output";
@@ -31,7 +33,7 @@ final class Recipe {
      * @param arguments of the program {@code kept}, the command first
      */
     static String of(List<String> arguments) {
-        List<String> kept = new ArrayList<>(List.of("kept"));
+        List<String> kept = new ArrayList<>(List.of(PROGRAM));
         boolean hasOutput = false;
         for (int i = 0; i < arguments.size(); i++) {
             String name = arguments.get(i).replaceFirst("=.*", "");
@@ -56,7 +58,7 @@ final class Recipe {
      * @return in words of a shell, the program {@code kept} first
      */
     static String with(CommandSpec program, SequencedMap<String, String> changes) {
-        List<String> words = new ArrayList<>(List.of("kept", program.name()));
+        List<String> words = new ArrayList<>(List.of(PROGRAM, program.name()));
         program.commandLine().getParseResult().matchedOptions().stream().filter(option -> !changes.containsKey(option.longestName()))
                 .filter(option -> option.defaultValue() == null || !option.originalStringValues().equals(List.of(option.defaultValue())))
                 .forEach(option -> words.addAll(words(option)));

@@ -35,7 +35,16 @@ final class UsageErrors {
      */
     static int explain(ParameterException wrong, String... arguments) {
         CommandLine command = wrong.getCommandLine();
-        ParseResult read = lenient(command, arguments);
+        ParseResult whole = lenient(command, arguments);
+        if (whole.hasSubcommand() && !whole.unmatched().isEmpty()) {
+            // What stands before a command is no option of it, and what is wrong with the command may follow from that.
+            CommandLine root = whole.commandSpec().commandLine();
+            return answer(root, new UnmatchedArgumentException(root, whole.unmatched()), whole);
+        }
+        return answer(command, wrong, last(whole));
+    }
+
+    private static int answer(CommandLine command, ParameterException wrong, ParseResult read) {
         boolean isInFile = wrong instanceof ConfigFile.UnknownKeyException;
         List<String> unknown = isInFile ? List.of() : unknownOptions(command, read);
         PrintWriter err = Terminal.error(command.getErr());
@@ -54,11 +63,11 @@ final class UsageErrors {
     private static ParseResult lenient(CommandLine command, String... arguments) {
         CommandLine root = command.getCommandSpec().root().commandLine();
         collectErrors(root);
-        ParseResult result = root.parseArgs(FormerNames.replace(root.getCommandSpec(), arguments));
-        while (result.hasSubcommand()) {
-            result = result.subcommand();
-        }
-        return result;
+        return root.parseArgs(FormerNames.replace(root.getCommandSpec(), arguments));
+    }
+
+    private static ParseResult last(ParseResult whole) {
+        return whole.hasSubcommand() ? last(whole.subcommand()) : whole;
     }
 
     private static void collectErrors(CommandLine command) {
@@ -122,11 +131,12 @@ final class UsageErrors {
             return "Invalid value for option '%s': '%s' is not one of %s".formatted(option.longestName(), wrong.getValue(),
                     Arrays.stream(option.auxiliaryTypes()[0].getEnumConstants()).map(Object::toString).collect(Collectors.joining(", ")));
         }
-        if (wrong instanceof UnmatchedArgumentException unmatched && !wrong.getCommandLine().getSubcommands().isEmpty()
-                && !unmatched.isUnknownOption()) {
-            return "Unknown command: '%s'".formatted(unmatched.getUnmatched().getFirst());
+        if (wrong instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()) {
+            return wrong.getCommandLine().getSubcommands().isEmpty() ? unmatched.getUnmatched().stream().map("'%s'"::formatted)
+                    .collect(Collectors.joining(", ", unmatched.getUnmatched().size() == 1 ? "Unexpected argument: " : "Unexpected arguments: ", ""))
+                    : "Unknown command: '%s'".formatted(unmatched.getUnmatched().getFirst());
         }
-        return wrong.getMessage().replaceFirst("^Error: ", "");
+        return wrong.getMessage().replaceFirst("^Error: ", "").replaceFirst("is not a (double|float)$", "is not a number");
     }
 
     private static List<String> suggestions(ParameterException wrong) {
