@@ -96,6 +96,34 @@ class HubNamesTest {
         assertThat(cache).exists();
     }
 
+    /** A shell leaves ~ as it is behind an =, and a file of options has no shell. */
+    @Test
+    void aPathMayBeginWithTheHomeDirectory() throws IOException {
+        Path home = Files.createDirectories(root.resolve("a home"));
+        TinyTeacher.write(home.resolve("orion"));
+        Path text = TinyTeacher.text(home.resolve("text.txt"));
+        Path config = Files.writeString(root.resolve("run.yaml"), """
+                teacher: ~/orion
+                corpus: ["a=1:~/text.txt"]
+                held-out: {b: ~/text.txt}
+                tokens: 64
+                sequence-length: 16
+                evaluation-tokens: 64
+                """);
+        Map<String, String> environment = Map.of("HOME", home.toString());
+        Path notes = root.resolve("errors.txt");
+        try (var run = ChildProgram.startIn(environment, root.resolve("out.txt"), notes, "distill", "--config", config, "--output=~/llama")) {
+            assertThat(run.join()).as(run.notes()).isZero();
+        }
+        assertThat(home.resolve("llama/config.json")).exists();
+        try (var run = ChildProgram.startIn(environment, root.resolve("out.txt"), notes, "verify", "--teacher=~/orion", "--student=~/llama",
+                "--held-out", "b=~/text.txt", "--json", text)) {
+            assertThat(run.join()).isNotZero();
+            assertThat(run.notes()).contains("text.txt");
+        }
+        assertThat(Path.of("~")).doesNotExist();
+    }
+
     @Test
     void aNameIsFoundWhereTheEnvironmentSaysTheCacheIs() throws IOException {
         List<String> notes = new ArrayList<>();

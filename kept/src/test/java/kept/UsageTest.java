@@ -79,6 +79,7 @@ class UsageTest {
     void helpMayBeACommand() {
         assertThat(ProgramRun.of("help")).isEqualTo(ProgramRun.of("--help")).extracting(ProgramRun::code).isEqualTo(0);
         assertThat(ProgramRun.of("help", "convert")).isEqualTo(ProgramRun.of("convert", "--help"));
+        assertThat(ProgramRun.of("distil", "--help").errorLines()).startsWith("kept: Unknown command: 'distil'", "Did you mean kept distill?");
         assertThat(ProgramRun.of("help", "distil").errorLines()).startsWith("kept: Unknown command: 'distil'", "Did you mean kept distill?");
     }
 

@@ -86,7 +86,7 @@ public final class PathArguments {
 
     private static Optional<Path> path(String text) {
         try {
-            return text.isEmpty() ? Optional.empty() : Optional.of(Path.of(text));
+            return text.isEmpty() ? Optional.empty() : Optional.of(Path.of(PathArgument.withHome(text)));
         } catch (InvalidPathException e) {
             return Optional.empty();
         }

@@ -2,8 +2,8 @@ package kept.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.stream.Stream;
 import kept.run.Interruption;
 import kept.run.StoppedException;
@@ -14,6 +14,8 @@ import picocli.CommandLine.ParameterException;
 
 /** Parses the command line of a program, runs it, and explains failures. */
 final class ProgramLine {
+    private static final List<String> HELP = List.of("--help", "-h");
+
     private ProgramLine() {}
 
     /** Runs a program from its command line, with standard output as the place of results, and returns the exit code. */
@@ -60,13 +62,19 @@ final class ProgramLine {
         return line.setHelpSectionMap(sections);
     }
 
-    /** The arguments, with {@code help COMMAND}, as other programs have it, read as {@code COMMAND --help}. */
+    /**
+     * The arguments, with {@code help COMMAND}, as other programs have it, read as {@code COMMAND --help}. For a command that does not exist no help
+     * is asked for, so that it is named.
+     */
     private static String[] helpAsOption(CommandSpec program, String... arguments) {
-        if (program.subcommands().isEmpty() || arguments.length == 0 || !arguments[0].equals("help")) {
+        if (program.subcommands().isEmpty() || arguments.length == 0) {
             return arguments;
         }
-        boolean isKnown = arguments.length == 1 || program.subcommands().containsKey(arguments[1]);
-        return Stream.concat(Arrays.stream(arguments).skip(1), isKnown ? Stream.of("--help") : Stream.of()).toArray(String[]::new);
+        boolean isHelp = arguments[0].equals("help");
+        List<String> words = List.of(arguments).subList(isHelp ? 1 : 0, arguments.length);
+        boolean isKnown = words.isEmpty() || words.getFirst().startsWith("-") || program.subcommands().containsKey(words.getFirst());
+        Stream<String> asked = isKnown ? words.stream() : words.stream().filter(word -> !HELP.contains(word));
+        return Stream.concat(asked, isHelp && isKnown ? Stream.of(HELP.getFirst()) : Stream.of()).toArray(String[]::new);
     }
 
     /** Wrong usage that the parser cannot see. */

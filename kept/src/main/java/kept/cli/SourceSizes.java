@@ -135,7 +135,7 @@ public final class SourceSizes {
             throw new ParameterException(program.commandLine(), "--config %s is neither a file nor one of %s".formatted(
                     config, String.join(", ", OrionConfigs.names())));
         }
-        DecoderConfig read = DecoderConfig.read(Path.of(config));
+        DecoderConfig read = DecoderConfig.read(Path.of(PathArgument.withHome(config)));
         if (!read.architecture().isSource()) {
             throw new ProgramException("[pretrain] %s has the architecture %s; mappings start from %s".formatted(config,
                     read.architecture().label(), Architecture.sources()));
@@ -145,7 +145,7 @@ public final class SourceSizes {
 
     private static boolean isFile(String text) {
         try {
-            return Files.exists(Path.of(text));
+            return Files.exists(Path.of(PathArgument.withHome(text)));
         } catch (InvalidPathException e) {
             return false;
         }

@@ -5,6 +5,7 @@ import java.util.List;
 import kept.model.DecoderConfig;
 import kept.nn.Activation;
 import kept.nn.RopeScaling;
+import kept.text.Counts;
 
 /** What a mapping makes of a source, in words: how the Llama differs from a plain one and from the source, and which engines run it. */
 public final class TargetDescription {
@@ -28,7 +29,7 @@ public final class TargetDescription {
             features.add("a head of its own (the source's is its embedding)");
         }
         int added = isGiven ? 0 : target.layers() - source.layers();
-        return "a Llama of %d layers%s%s".formatted(target.layers(), added == 1 ? ", one more than the source" : "",
+        return "a Llama of %s%s%s".formatted(Counts.of(target.layers(), "layer", "layers"), added == 1 ? ", one more than the source" : "",
                 features.isEmpty() ? "" : ", with " + String.join(", ", features));
     }
 

@@ -8,8 +8,7 @@
  * <p>The other classes serve the runs: choices ({@link kept.run.MappingChoice}, {@link kept.run.TrainingSettings}), estimates of time, memory and
  * disk ({@link kept.run.DistillationPlan}, {@link kept.run.MachineMemory}), saved settings, held-out text, the stages of a training run, adapters in
  * the format of PEFT ({@code AdapterFiles}), the provenance and the model card of an output ({@code ModelCard}, {@code SourceLicence},
- * {@code CardMetadata}), and the
- * orderly end of a run that is stopped ({@link kept.run.Interruption}, {@link kept.run.TemporaryDirectory}).
+ * {@code CardMetadata}), and the orderly end of a run that is stopped ({@link kept.run.Interruption}, {@link kept.run.TemporaryDirectory}).
  *
  * <p>Nothing here reads a command line, prints, or ends the process: {@code kept.cli} and the programs in {@code kept} do.
  * Messages name the options of the programs; a setting here has the name of its option there.

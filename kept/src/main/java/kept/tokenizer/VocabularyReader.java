@@ -95,8 +95,8 @@ final class VocabularyReader {
         noteStripping(model.addedTokens());
         AddedIds.differences(TokenizerSettings.readJson(file)).ifPresent(notes::add);
         PostProcessor around = model.postProcessor();
-        OptionalInt bos = specialId("bos_token", around.before().stream().findFirst().orElse(null));
-        OptionalInt eos = specialId("eos_token", around.after().stream().findFirst().orElse(null));
+        OptionalInt bos = specialId("bos_token", around.bos().orElse(null));
+        OptionalInt eos = specialId("eos_token", around.eos().orElse(null));
         return new Vocabulary(tokens, bos, eos, specialId("unk_token", null), specialId("pad_token", null),
                 Optional.of(adds(around.before(), bos, "before")), Optional.of(adds(around.after(), eos, "after")), false, false, model.composes(),
                 settings.chatTemplate(), Optional.of(model.byteLevel()), notes());
