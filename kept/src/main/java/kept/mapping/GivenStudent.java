@@ -1,6 +1,5 @@
 package kept.mapping;
 
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -10,6 +9,7 @@ import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.Weights;
+import kept.tensor.TensorException;
 
 /**
  * The table of a student that is not made from its teacher but given as a Llama: each of its tensors is its own, but for those that have the values
@@ -58,10 +58,7 @@ public final class GivenStudent {
      * @return the table; it does not measure these tensors
      */
     public static Mapping sharing(Mapping table, BiPredicate<String, String> same) {
-        Map<String, TensorMapping> copies = new HashMap<>();
-        Mapping opm = Mapping.opm(table.source());
-        Set<String> verbatim = opm.copies();
-        opm.rows().stream().filter(row -> verbatim.contains(row.target())).forEach(row -> copies.put(row.target(), row));
+        Map<String, TensorMapping> copies = copies(table.source());
         List<TensorMapping> rows = table.rows().stream().map(own -> {
             TensorMapping copy = copies.get(own.target());
             return copy != null && copy.shape().equals(own.shape()) && same.test(own.target(), copy.sources().getFirst()) ? copy : own;
@@ -70,6 +67,18 @@ public final class GivenStudent {
         return new Mapping(NAME, table.source(), table.target(), rows,
                 table.dropped().stream().filter(tensor -> !used.contains(tensor.source())).toList(),
                 table.measured().stream().filter(tensor -> used.contains(tensor.name())).toList());
+    }
+
+    /** The rows that copy a tensor of a teacher into a Llama, by the Llama's names; none if no Llama is made of it, though it may have students. */
+    private static Map<String, TensorMapping> copies(DecoderConfig teacher) {
+        Mapping opm;
+        try {
+            opm = Mapping.opm(teacher);
+        } catch (TensorException e) {
+            return Map.of();
+        }
+        Set<String> verbatim = opm.copies();
+        return opm.rows().stream().filter(row -> verbatim.contains(row.target())).collect(Collectors.toMap(TensorMapping::target, row -> row));
     }
 
     /**
