@@ -279,6 +279,17 @@ class LoraProgramsTest {
     }
 
     @Test
+    void normsThatAreConstantsOfTheMappingAreNotTrained() {
+        Path olmo = FamilyCheckpoint.resource("olmo");
+        for (String train : List.of("norms", "norms, lora")) {
+            ProgramRun plan = ProgramRun.of("distill", "--plan", "--teacher", olmo, "--mapping", "opm", "--train", train);
+            assertThat(plan.code()).isEqualTo(1);
+            assertThat(plan.errorLines()).containsExactly("kept: [train] '" + train.replace(" ", "") + "' matches nothing but the mapping's 5 "
+                    + "constant tensors, not to be trained; train others by a pattern, or lora");
+        }
+    }
+
+    @Test
     void aTargetBeyondTheLayersIsRefusedBeforeAnythingIsDone() {
         ProgramRun run = run("none", "--lora-target", "layers\\.7\\.");
         assertThat(run.code()).isEqualTo(1);

@@ -270,12 +270,14 @@ public final class DistillationPlan {
             addLength(found, room);
         }
         addLowerPrecision(found, step, "", room);
-        if (step.train().adapters().isEmpty() && !step.train().toString().equals("norms")) {
+        if (step.train().adapters().isEmpty() && !step.train().asked().equals("norms")) {
             StepPlan lora = step.withTrained(step.train().replacedBy(ParameterSelection.parse("lora"))).withCheckpointing(true);
             addLargestBatch(found, lora, "--train lora ", room);
         }
-        if (!step.train().toString().equals("norms")) {
-            StepPlan norms = step.withTrained(step.train().replacedBy(ParameterSelection.parse("norms"))).withCheckpointing(true);
+        ParameterSelection ofNorms = step.train().replacedBy(ParameterSelection.parse("norms"));
+        boolean canTrainNorms = ModelTensor.of(step.student()).stream().anyMatch(tensor -> ofNorms.selects(tensor.name()));
+        if (canTrainNorms && !step.train().asked().equals("norms")) {
+            StepPlan norms = step.withTrained(ofNorms).withCheckpointing(true);
             addLargestBatch(found, norms, "--train norms ", room);
             if (found.isEmpty()) {
                 addLowerPrecision(found, norms, "--train norms ", room);

@@ -56,6 +56,7 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
         Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
         DType stored = settings.storedType(mapping.target().dtype());
         ParameterSelection trained = settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"));
+        trained.requireSome(ModelTensor.of(mapping.target()).stream().map(ModelTensor::name).toList());
         trained.adapters().ifPresent(adapters -> requireTarget(adapters, mapping.target()));
         return new DistillationTask(settings, mapping, options, stored, trained.sharing(verbatim(mapping, stored)));
     }

@@ -1,10 +1,13 @@
 package kept.training;
 
+import java.util.Collection;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import kept.model.AdapterName;
@@ -16,20 +19,34 @@ import kept.nn.Parameter;
 /** A selection of the parameters of a model to train, and of the adapters that it has for training. */
 public final class ParameterSelection {
     private static final String LORA = "lora";
+    private static final Pattern LORA_FIRST = Pattern.compile("\\s*lora\\s*,", Pattern.CASE_INSENSITIVE);
+    private static final Pattern LORA_LAST = Pattern.compile(",\\s*lora\\s*$", Pattern.CASE_INSENSITIVE);
     /** Of adapters alone. */
     private static final Predicate<String> NONE = name -> false;
 
     private final String description;
     private final Predicate<String> names;
+    private final Left left;
     private final Set<String> taken;
     /** Null for none. */
     private final Lora adapters;
 
-    private ParameterSelection(String description, Predicate<String> names, Set<String> taken, Lora adapters) {
+    private ParameterSelection(String description, Predicate<String> names, Left left, Set<String> taken, Lora adapters) {
         this.description = description;
         this.names = names;
+        this.left = left;
         this.taken = taken;
         this.adapters = adapters;
+    }
+
+    /**
+     * Parameters that are left out of a selection.
+     *
+     * @param names their names
+     * @param what a description of them
+     */
+    private record Left(Set<String> names, String what) {
+        static final Left NOTHING = new Left(Set.of(), "");
     }
 
     /**
@@ -43,14 +60,14 @@ public final class ParameterSelection {
      */
     public static ParameterSelection parse(String text) {
         if (!namesAdapters(text)) {
-            return parse(text, null);
+            return parse(text.strip(), null);
         }
-        if (text.equalsIgnoreCase(LORA)) {
-            return new ParameterSelection(LORA, NONE, Set.of(), Lora.USUAL);
+        if (text.strip().equalsIgnoreCase(LORA)) {
+            return new ParameterSelection(LORA, NONE, Left.NOTHING, Set.of(), Lora.USUAL);
         }
-        String rest = text.toLowerCase(Locale.ROOT).startsWith(LORA + ",") ? text.substring(LORA.length() + 1)
-                : text.substring(0, text.length() - LORA.length() - 1);
-        if (rest.isBlank() || rest.strip().equalsIgnoreCase(LORA)) {
+        Matcher first = LORA_FIRST.matcher(text);
+        String rest = first.lookingAt() ? text.substring(first.end()) : LORA_LAST.matcher(text).replaceFirst("");
+        if (rest.isBlank() || namesAdapters(rest)) {
             throw new TrainingException("[train] '%s' names nothing beside lora; lora alone trains adapters only".formatted(text));
         }
         if (rest.strip().equalsIgnoreCase("all")) {
@@ -67,8 +84,7 @@ public final class ParameterSelection {
      * @return true if it has {@code lora}
      */
     public static boolean namesAdapters(String text) {
-        String lower = text.toLowerCase(Locale.ROOT);
-        return lower.equals(LORA) || lower.startsWith(LORA + ",") || lower.endsWith("," + LORA);
+        return text.strip().equalsIgnoreCase(LORA) || LORA_FIRST.matcher(text).lookingAt() || LORA_LAST.matcher(text).find();
     }
 
     private static ParameterSelection parse(String text, Lora adapters) {
@@ -86,7 +102,7 @@ public final class ParameterSelection {
             }
         };
         String description = word.equals("all") || word.equals("norms") ? word : text;
-        return new ParameterSelection(adapters == null ? description : description + "," + LORA, names, Set.of(), adapters);
+        return new ParameterSelection(adapters == null ? description : description + "," + LORA, names, Left.NOTHING, Set.of(), adapters);
     }
 
     private static boolean isOfNorm(String name) {
@@ -102,8 +118,7 @@ public final class ParameterSelection {
      */
     public ParameterSelection without(Set<String> excluded, String what) {
         Set<String> frozen = Set.copyOf(excluded);
-        return frozen.isEmpty() ? this : new ParameterSelection("%s, without %s".formatted(description, what),
-                names == NONE ? NONE : name -> names.test(name) && !frozen.contains(name), taken,
+        return frozen.isEmpty() ? this : new ParameterSelection(description, names, new Left(frozen, what), taken,
                 adapters == null ? null : adapters.without(frozen));
     }
 
@@ -118,7 +133,7 @@ public final class ParameterSelection {
         if (adapters == null) {
             throw new TrainingException("[lora] '%s' trains no adapters; lora or norms,lora does".formatted(description));
         }
-        return new ParameterSelection(description, names, taken, other);
+        return new ParameterSelection(description, names, left, taken, other);
     }
 
     /**
@@ -137,17 +152,18 @@ public final class ParameterSelection {
      * @return the selection; what it does not select of these is {@linkplain #shares shared}
      */
     public ParameterSelection sharing(Set<String> verbatim) {
-        return new ParameterSelection(description, names, Set.copyOf(verbatim), adapters);
+        return new ParameterSelection(description, names, left, Set.copyOf(verbatim), adapters);
     }
 
     /**
      * Another selection, of the same student.
      *
      * @param other what to train
-     * @return that selection, with the parameters that this one may share
+     * @return that selection, without what is left out of this one and with the parameters that this one may share
      */
     public ParameterSelection replacedBy(ParameterSelection other) {
-        return new ParameterSelection(other.description, other.names, taken, other.adapters);
+        return new ParameterSelection(other.description, other.names, left, taken,
+                other.adapters == null ? null : other.adapters.without(left.names));
     }
 
     /**
@@ -167,7 +183,7 @@ public final class ParameterSelection {
      * @return true if it is trained
      */
     public boolean selects(String name) {
-        return AdapterName.isOne(name) ? adapters != null : names.test(name);
+        return AdapterName.isOne(name) ? adapters != null : names.test(name) && !left.names.contains(name);
     }
 
     /**
@@ -175,27 +191,50 @@ public final class ParameterSelection {
      *
      * @param model the model
      * @return the number of single numbers that will be trained
-     * @throws TrainingException if no parameter is selected
+     * @throws TrainingException if no parameter is selected, or none but adapters where others are asked for
      */
     public long apply(Decoder model) {
+        requireSome(model.parameters().keySet());
         long count = 0;
-        boolean isMatched = names == NONE;
         for (Map.Entry<String, Parameter> entry : model.parameters().entrySet()) {
             boolean selected = selects(entry.getKey());
             entry.getValue().setTrainable(selected);
             count += selected ? entry.getValue().value().elementCount() : 0;
-            isMatched |= selected && !AdapterName.isOne(entry.getKey());
-        }
-        if (count == 0 || !isMatched) {
-            throw new TrainingException("[train] '%s' matches no parameter; their names are like %s"
-                    .formatted(description, model.parameters().keySet().stream().skip(1).findFirst().orElse("?")));
         }
         return count;
     }
 
-    /** The text it was read from. */
+    /**
+     * Requires that a model has what is asked for.
+     *
+     * @param parameters the names of its parameters, without or with those of adapters
+     * @throws TrainingException if none of them is selected, though more than adapters is asked for
+     */
+    public void requireSome(Collection<String> parameters) {
+        List<String> own = parameters.stream().filter(name -> !AdapterName.isOne(name)).toList();
+        if (names == NONE || own.stream().anyMatch(this::selects)) {
+            return;
+        }
+        if (own.stream().anyMatch(names)) {
+            throw new TrainingException("[train] '%s' matches nothing but %s, not to be trained; train others by a pattern, or lora"
+                    .formatted(description, left.what));
+        }
+        throw new TrainingException("[train] '%s' matches no parameter; their names are like %s"
+                .formatted(description, own.stream().skip(1).findFirst().orElse("?")));
+    }
+
+    /**
+     * What was asked for, whatever is left out of it.
+     *
+     * @return the text it was read from
+     */
+    public String asked() {
+        return description;
+    }
+
+    /** What was asked for, and what is left out of it. */
     @Override
     public String toString() {
-        return description;
+        return left.names.isEmpty() ? description : "%s, without %s".formatted(description, left.what);
     }
 }

@@ -11,8 +11,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import kept.OtherDevice;
 import kept.ProgramRun;
@@ -21,6 +23,7 @@ import kept.backend.DeviceMemory;
 import kept.cli.PlanText;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
@@ -88,6 +91,19 @@ class DistillationPlanTest {
         assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(32 * GB, 30 * GB)))
                 .contains("no options make it fit: the weights of teacher and student alone take 57.99 GB");
         assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(500 * GB, 60 * GB))).contains("it fits if other programs make room");
+    }
+
+    /** As of OLMo 1, whose norms have no weights. */
+    @Test
+    void normsThatAreConstantsAreNotProposed() {
+        DecoderConfig orion = orion(40);
+        Set<String> norms = ModelTensor.of(orion.toLlama()).stream().filter(tensor -> tensor.id().role().isNorm()).map(ModelTensor::name)
+                .collect(Collectors.toSet());
+        assertThat(norms).hasSize(81);
+        var machine = new MachineMemory(150 * GB, 150 * GB);
+        ParameterSelection all = ParameterSelection.parse("all");
+        assertThat(text(plan(orion, all), machine)).contains("--train norms ", "--train lora ");
+        assertThat(text(plan(orion, all.without(norms, "constants")), machine)).contains("--train lora ").doesNotContain("--train norms ");
     }
 
     @Test
@@ -161,8 +177,17 @@ class DistillationPlanTest {
     }
 
     private DistillationPlan plan(DecoderConfig orion, int batch, String train, AdamW.Storage storage, DistillationPlan.Execution execution) {
-        var options = new TrainingOptions(10, batch, 1, 512, new LearningRateSchedule.Constant(1e-4, 0), AdamW.Settings.DEFAULT, 1, storage);
-        return DistillationPlan.of(directory, orion, orion.toLlama(), ParameterSelection.parse(train), options, execution, DType.BF16);
+        return DistillationPlan.of(directory, orion, orion.toLlama(), ParameterSelection.parse(train), options(batch, storage), execution,
+                DType.BF16);
+    }
+
+    private DistillationPlan plan(DecoderConfig orion, ParameterSelection train) {
+        return DistillationPlan.of(directory, orion, orion.toLlama(), train, options(8, AdamW.Storage.PLAIN),
+                new DistillationPlan.Execution(Device.cpu(), DType.F32, false, StepPlan.Shares.ONE), DType.BF16);
+    }
+
+    private static TrainingOptions options(int batch, AdamW.Storage storage) {
+        return new TrainingOptions(10, batch, 1, 512, new LearningRateSchedule.Constant(1e-4, 0), AdamW.Settings.DEFAULT, 1, storage);
     }
 
     private static DecoderConfig orion(int layers) {
