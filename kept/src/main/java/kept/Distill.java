@@ -45,7 +45,6 @@ import kept.text.Json;
 import kept.text.ShellWord;
 import kept.training.ParameterSelection;
 import kept.training.Sharding;
-import kept.training.TrainingException;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -293,7 +292,7 @@ public final class Distill extends Program {
         try {
             objective();
             selection();
-        } catch (IllegalArgumentException | TrainingException e) {
+        } catch (IllegalArgumentException | TensorException e) {
             throw wrongUsage(e.getMessage(), e);
         }
         String problem = mode.demo || mode.source.corpus == null ? "" : CorpusArgument.problem(mode.source.corpus);

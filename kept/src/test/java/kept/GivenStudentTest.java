@@ -102,6 +102,20 @@ class GivenStudentTest extends DistillationProgramTest {
         assertThat(stopped.resolve("model.safetensors")).hasSameBinaryContentAs(output.resolve("model.safetensors"));
     }
 
+    /** The first student differs from the second in what is not trained, and there the second is the teacher. */
+    @Test
+    void aStoppedRunIsNotResumedWithAStudentThatIsTheTeacherWhereItsOwnWasNot() throws IOException {
+        Path second = directory.resolve("first");
+        assertThat(tiny.run(tiny.teacher(), second, STEPS, "--train", "norms", "--learning-rate", "1e-2").code()).isZero();
+        Path own = directory.resolve("own");
+        copyWithAnother(second, own, "model.layers.1.mlp.up_proj.weight");
+        assertThat(tiny.run(tiny.teacher(), output, STEPS, "--student", own, "--train", "norms", "--stop-after", 2).code()).isEqualTo(130);
+        ProgramRun refused = tiny.run(tiny.teacher(), output, STEPS, "--student", second, "--train", "norms", "--resume");
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.errorLines()).last().asString().contains("other content: student's tensor model.layers.1.mlp.up_proj.weight was f32 ");
+        assertThat(tiny.run(tiny.teacher(), output, STEPS, "--student", own, "--train", "norms", "--resume").code()).isZero();
+    }
+
     @Test
     void theCardNamesTheStudentAndItsFingerprint() throws IOException {
         Path first = mapped();

@@ -82,7 +82,7 @@ class LoraProgramsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"lora,all-linear", "'norms,lora',all-linear", "'LoRA,norms',q_proj|down_proj", "'lm_head,lora',layers\\.1\\..*v_proj"})
+    @CsvSource({"lora,all-linear", "'norms, lora',all-linear", "'LoRA,norms',q_proj|down_proj", "'lm_head,lora',layers\\.1\\..*v_proj"})
     void whatIsNotChosenIsTheMappings(String train, String target) {
         Path output = distil("chosen-" + train.hashCode() + target.hashCode(), "--train", train, "--lora-target", target);
         Map<String, float[]> merged = tensors(output);
@@ -260,6 +260,8 @@ class LoraProgramsTest {
         "--train lora,LORA | [train] 'lora,LORA' names nothing beside lora; lora alone trains adapters only",
         "--train norms --lora-rank 8 | --lora-rank is of use only with --train lora",
         "--train all --lora-output merged | --lora-output is of use only with --train lora",
+        "--train lora --lora-alpha 1e300 | [lora] alpha / rank must be an f32 number above 0, not 1.0E300 / 16",
+        "--train lora --lora-alpha 1e-300 | [lora] alpha / rank must be an f32 number above 0, not 1.0E-300 / 16",
         "--train lora --lora-target q_porj | --lora-target must be all-linear or a regular expression that matches one of q_proj, k_proj, v_proj, "
             + "o_proj, gate_proj, up_proj, down_proj, not q_porj",
         "--train lora --lora-output both | Invalid value for option '--lora-output': 'both' is not one of merged, adapter",
@@ -272,10 +274,14 @@ class LoraProgramsTest {
         assertThat(directory.resolve("none")).doesNotExist();
     }
 
-    @Test
-    void anExpressionBesideAdaptersThatMatchesNothingIsRefused() {
-        assertThat(run("none", "--train", "lora, no_such_tensor").errorLines().getLast())
-                .startsWith("kept: [train] 'no_such_tensor,lora' matches no parameter; their names are like model.layers.0.");
+    /** Also in a plan: of a large teacher it would otherwise be known only after its weights were read. */
+    @ParameterizedTest
+    @CsvSource({"no_such_tensor,false", "'lora, no_such_tensor',false", "'no_such_tensor, lora',false", "'norms,q_proj',true"})
+    void anExpressionThatMatchesNothingIsRefusedBeforeAnythingIsDone(String train, boolean isPlan) {
+        ProgramRun run = isPlan ? run("none", "--train", train, "--plan") : run("none", "--train", train);
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [train] '" + train.replaceFirst("^lora, (.*)", "$1,lora")
+                .replace(", lora", ",lora") + "' matches no parameter; their names are like model.layers.0.");
     }
 
     @Test

@@ -69,6 +69,17 @@ public final class GivenStudent {
                 table.measured().stream().filter(tensor -> used.contains(tensor.name())).toList());
     }
 
+    /**
+     * The tensors that a table has of the teacher, since the student's have the same values.
+     *
+     * @param table a table of {@link #of} or {@link #sharing}
+     * @return the teacher's names by the student's
+     */
+    public static Map<String, String> common(Mapping table) {
+        return table.rows().stream().filter(row -> !row.sources().getFirst().startsWith(PREFIX))
+                .collect(Collectors.toMap(TensorMapping::target, row -> row.sources().getFirst()));
+    }
+
     /** The rows that copy a tensor of a teacher into a Llama, by the Llama's names; none if no Llama is made of it, though it may have students. */
     private static Map<String, TensorMapping> copies(DecoderConfig teacher) {
         Mapping opm;

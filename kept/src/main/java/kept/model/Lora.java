@@ -39,7 +39,7 @@ public final class Lora {
      * @param alpha the scale times the rank, above 0
      * @param target {@code all-linear} in any case for all seven projections of each layer, or a regular expression that is searched for in the names
      *     of their modules, such as {@code q_proj|v_proj} or {@code layers\.[0-3]\.self_attn}
-     * @throws TensorException if a setting is out of its range, or the target is no regular expression
+     * @throws TensorException if a setting is out of its range, alpha / rank is none of f32, or the target is no regular expression
      */
     public Lora(int rank, double alpha, String target) {
         this(rank, alpha, target, Set.of());
@@ -48,6 +48,10 @@ public final class Lora {
     private Lora(int rank, double alpha, String target, Set<String> excluded) {
         if (rank < 1 || !(alpha > 0) || Double.isInfinite(alpha)) {
             throw new TensorException("[lora] the rank must be at least 1 and alpha above 0, not %d and %s".formatted(rank, alpha));
+        }
+        float scale = (float) (alpha / rank);
+        if (scale == 0 || Float.isInfinite(scale)) {
+            throw new TensorException("[lora] alpha / rank must be an f32 number above 0, not %s / %d".formatted(alpha, rank));
         }
         this.rank = rank;
         this.alpha = alpha;

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import kept.checkpoint.Checkpoint;
 import kept.io.OutputDirectory;
+import kept.mapping.GivenStudent;
 import kept.mapping.Mapping;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
@@ -129,6 +130,9 @@ final class DistillationProcess {
                 var models = models(checkpoint, starts, text, inputs, run, ranks)) {
             if (given.isPresent()) {
                 inputs.addStudent(given.checksums());
+                Map<String, String> teachers = models.teacher().checksums();
+                // Otherwise a run could be resumed with another student, whose tensors are the teacher's where those of the first were not.
+                GivenStudent.common(mapping).forEach((own, other) -> inputs.addStudent(Map.of(own, teachers.get(other))));
                 run.require(provenance.fingerprint(inputs), device);
             }
             long parameters = trained.apply(models.student());

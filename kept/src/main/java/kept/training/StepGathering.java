@@ -1,11 +1,19 @@
 package kept.training;
 
+import static kept.training.StepTensors.firstLayer;
+import static kept.training.StepTensors.largestLayer;
 import static kept.training.StepTensors.largestNeighbours;
 import static kept.training.StepTensors.lastGroup;
-import static kept.training.StepTensors.layerGroup;
+import static kept.training.StepTensors.ofLayers;
+import static kept.training.StepTensors.parameters;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BinaryOperator;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import kept.model.ModelTensor;
+import kept.model.TensorRole;
 
 /** What the ranks of a {@link StepPlan} gather of weights that lie divided over them, and what they send. */
 final class StepGathering {
@@ -15,46 +23,81 @@ final class StepGathering {
         this.plan = plan;
     }
 
+    /**
+     * The weights that the student uses together: the embedding, a layer, or the final norm and the head.
+     *
+     * @param shared bytes of those that are the teacher's
+     * @param own bytes of the others
+     */
+    private record Group(long shared, long own) {}
+
     /** What a rank gathers at a time. */
     long bytes() {
         if (!plan.shares().dividesParameters()) {
             return 0;
         }
-        List<ModelTensor> source = plan.held();
         // The student's first layer is left from the pass before.
-        long layer = layerGroup(plan.own());
-        return Math.max(plan.teacherGroup(largestNeighbours(source)) + ofStudent(layer),
-                bytesOfTeacher() + ofStudent(plan.sharesWeights() ? layer : largestNeighbours(plan.own())));
+        long taught = plan.teacherGroup(largestNeighbours(plan.held())) + ofStudent(firstLayer(plan.own()));
+        return Math.max(taught, plan.sharesWeights() ? neighbours() : ofLast() + ofStudent(largestNeighbours(plan.own())));
     }
 
     private long ofStudent(long numbers) {
         return plan.precision().weights().bytes() * numbers;
     }
 
-    /** The teacher's head stays while the student computes, unless it uses the teacher's layers itself: then one of them comes, or one of its own. */
-    private long bytesOfTeacher() {
-        List<ModelTensor> source = plan.held();
-        return plan.teacherGroup(plan.sharesWeights() ? largestNeighbours(source) : lastGroup(source));
+    /** The teacher's head, which stays while the student computes, unless it uses the teacher's layers itself. */
+    private long ofLast() {
+        return plan.teacherGroup(lastGroup(plan.held()));
     }
 
-    /** In the backward pass: what is of the teacher, a layer of the student, and another one or the head. */
-    long backwardBytes(long others) {
+    /** The most of a group that is used and one that is left or comes: those of the teacher beside the larger of the student's own. */
+    private long neighbours() {
+        List<Group> groups = groups();
+        BinaryOperator<Group> together = (a, b) -> new Group(a.shared + b.shared, Math.max(a.own, b.own));
+        return IntStream.range(1, groups.size()).mapToObj(i -> together.apply(groups.get(i - 1), groups.get(i)))
+                .mapToLong(pair -> pair.shared + pair.own).max().orElseThrow();
+    }
+
+    private List<Group> groups() {
+        List<Group> groups = new ArrayList<>();
+        groups.add(group(tensor -> tensor.role() == TensorRole.EMBEDDING));
+        IntStream.range(0, plan.student().layers()).mapToObj(layer -> group(tensor -> tensor.layer() == layer)).forEach(groups::add);
+        groups.add(group(tensor -> tensor.layer() < 0 && tensor.role() != TensorRole.EMBEDDING));
+        return groups;
+    }
+
+    private Group group(Predicate<ModelTensor> members) {
+        List<ModelTensor> all = ModelTensor.of(plan.student()).stream().filter(members).toList();
+        return new Group(plan.teacherGroup(parameters(all.stream().filter(tensor -> plan.train().shares(tensor.name())).toList())),
+                ofStudent(parameters(plan.own().stream().filter(members).toList())));
+    }
+
+    /**
+     * In the backward pass of a layer, or of the final norm and the head: what is of the teacher, and weights of the student.
+     *
+     * @param layer from 0; the number of layers for what comes after them
+     */
+    long backwardBytes(int layer) {
         if (!plan.shares().dividesParameters()) {
             return 0;
         }
-        long layer = layerGroup(plan.own());
-        if (plan.sharesWeights() && others == 0) {
-            return plan.teacherGroup(layerGroup(plan.held())) + ofStudent(layer);
+        boolean isLast = layer <= plan.firstTrainedLayer();
+        if (plan.sharesWeights()) {
+            List<Group> groups = groups();
+            Group above = groups.get(Math.min(layer + 2, groups.size() - 1));
+            Group here = groups.get(layer + 1);
+            return isLast ? Math.max(here.shared, above.shared) + here.own : neighbours();
         }
-        return bytesOfTeacher() + ofStudent(plan.sharesWeights() ? Math.max(layer, others) : layer + others);
+        long other = layer == plan.student().layers() ? lastGroup(plan.own()) : isLast ? 0 : largestLayer(plan.own());
+        return ofLast() + ofStudent(largestLayer(plan.own()) + other);
     }
 
     /** What a rank sends in a step, on average. */
     long sentBytes() {
         long gradients = plan.gradientBytes();
-        long layers = plan.student().layers() * ofStudent(layerGroup(plan.own()));
+        long layers = ofStudent(ofLayers(plan.own()));
         // The student gathers what it shares as the teacher does.
-        long again = plan.sharesWeights() ? plan.heldTeacherBytes() + plan.teacher().layers() * plan.teacherGroup(layerGroup(plan.held())) : 0;
+        long again = plan.sharesWeights() ? plan.heldTeacherBytes() + plan.teacherGroup(ofLayers(plan.held())) : 0;
         long taught = plan.isRecorded() ? 0 : plan.teacherBytes();
         double whole = switch (plan.shares().sharding()) {
             case NONE -> 2.0 * gradients;

@@ -421,17 +421,19 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long loss = kept + taught + headSum + lossBytes();
         // Its stored gradient, and a copy in F32 if there is one already.
         long headDone = kept + streams + headSum + (!isShort ? 0 : addsUp ? headSum : head);
-        long layers = student.layers();
-        long gradientsOfLayer = (gradientBytes() - head - gradientBytes(trained(TensorRole.EMBEDDING))) / layers;
         // A sum that is stored in BF16, and the term that is added to it, are F32 during the addition.
         long added = addsUp && isShort ? 2 * FLOAT * tensors().largestOfLayer() : 0;
-        long top = kept + layerBackwardBytes() + streams + added + (addsUp ? 0 : head + gradientsOfLayer / 2);
-        long keptBelow = checkpointing ? (layers - 1) * streamBytes() : (layers - 1) * layerBytes();
-        long bottom = kept - keptBelow + layerBackwardBytes() + streams + added
-                + (addsUp ? 0 : head + gradientsOfLayer * (2 * layers - 1) / 2);
+        long layers = 0;
+        long above = head;
+        for (int layer = student.layers() - 1; layer >= firstTrainedLayer(); layer--) {
+            long gradients = gradientBytesOfLayer(layer);
+            long keptAbove = (student.layers() - 1 - layer) * (checkpointing ? streamBytes() : layerBytes());
+            layers = Math.max(layers, kept - keptAbove + layerBackwardBytes() + streams + added + (addsUp ? 0 : above + gradients / 2));
+            above += gradients;
+        }
         long embedding = isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
         long end = streams + embedding + (addsUp ? 0 : gradientBytes());
-        return steadyBytes() + sumBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(loss, headDone, top, bottom, end).max().getAsLong();
+        return steadyBytes() + sumBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(teacherLayerBytes(), loss, headDone, layers, end).max().getAsLong();
     }
 
     /** As {@link #peakBytes}, where the gradients of a layer are sent and freed as the backward pass leaves it. */
@@ -445,22 +447,34 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long loss = kept + taught + headSum + lossBytes();
         long headDone = kept + streams + headSum + (isShort ? head : 0);
         long embedding = gradientBytes(trained(TensorRole.EMBEDDING));
-        long layer = (gradientBytes() - gradientBytes(trained(TensorRole.HEAD)) - embedding) / student.layers();
         // The head's gradient is sent when the first layer begins; a tied one stays to the end.
-        long layers = kept + layerBackwardBytes() + streams + layer + (student.tieWordEmbeddings() ? head : 0);
+        long beside = kept + layerBackwardBytes() + streams + (student.tieWordEmbeddings() ? head : 0);
         long end = streams + embedding + (isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) : 0);
         // In a rank's only pass its parts of the sums come as the layers are done.
         long early = ownPasses() == 1 ? 0 : sumBytes();
         long late = sumBytes() - (ownPasses() == 1 ? shares.of(embedding, true) : 0);
-        // The backward pass ends with the first layer, whose part of the sums is to come; only to the second one another comes.
-        long toCome = ownPasses() == 1 ? shares.of(layer, true) : 0;
-        List<ModelTensor> target = own();
         var gathering = new StepGathering(this);
-        return steadyBytes() + LongStream.of(early + gatheredBytes() + streams + layerBytes(),
-                early + gathering.backwardBytes(StepTensors.lastGroup(target)) + Math.max(loss, headDone),
-                late - 2 * toCome + gathering.backwardBytes(StepTensors.layerGroup(target)) + layers,
-                late - toCome + gathering.backwardBytes(0) + layers,
-                late + gathering.backwardBytes(0) + end).max().getAsLong();
+        int first = firstTrainedLayer();
+        long layers = 0;
+        // The backward pass ends with the first layer that is trained; the parts of the sums of this and the layers before are to come.
+        long toCome = 0;
+        for (int layer = first; layer < student.layers(); layer++) {
+            long gradients = gradientBytesOfLayer(layer);
+            toCome += ownPasses() == 1 ? shares.of(gradients, true) : 0;
+            layers = Math.max(layers, late - toCome + gathering.backwardBytes(layer) + beside + gradients);
+        }
+        return steadyBytes() + LongStream.of(early + gatheredBytes() + Math.max(teacherLayerBytes(), streams + layerBytes()),
+                early + gathering.backwardBytes(student.layers()) + Math.max(loss, headDone),
+                layers, late + gathering.backwardBytes(first) + end).max().getAsLong();
+    }
+
+    /** The layer with which the backward pass ends; the number of layers if it ends before them. */
+    int firstTrainedLayer() {
+        return tensors().firstTrainedLayer();
+    }
+
+    private long gradientBytesOfLayer(int layer) {
+        return gradientBytes(trained().stream().filter(tensor -> tensor.layer() == layer).toList());
     }
 
     /** The most passes that a rank does. */
@@ -535,7 +549,18 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
 
     /** What there is of the teacher during the student's passes: its hidden states, or the recorded tokens with their probabilities. */
     private long taughtBytes() {
-        return isRecorded() ? rows() * (recordedTokens * (Long.BYTES + FLOAT) + 2 * FLOAT) : streamBytes();
+        return isRecorded() ? rows() * (recordedTokens * (Long.BYTES + FLOAT) + 2 * FLOAT) : FLOAT * rows() * teacher.hiddenSize();
+    }
+
+    /** The tensors of a layer in the teacher's forward pass, which are freed after it: the most there is beside a student that is much smaller. */
+    private long teacherLayerBytes() {
+        if (isRecorded()) {
+            return 0;
+        }
+        long queries = (long) teacher.heads() * teacher.headDimension();
+        long keys = (long) teacher.keyValueHeads() * teacher.headDimension();
+        long branches = 2L * teacher.hiddenSize() + 2 * queries + 2 * keys + 3L * teacher.intermediateSize();
+        return rows() * (FLOAT * (3L * teacher.hiddenSize() + 2 + teacher.heads()) + precision.activations.bytes() * branches);
     }
 
     private long streamBytes() {

@@ -1,6 +1,11 @@
 package kept.training;
 
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import kept.model.DecoderConfig;
 import kept.model.Lora;
@@ -39,6 +44,12 @@ record StepTensors(DecoderConfig student, ParameterSelection train) {
         return train.adapters().map(adapters -> adapters.factors(student)).orElse(List.of());
     }
 
+    /** The first layer of which, or before which, something is trained: where the backward pass ends. The number of layers if there is none. */
+    int firstTrainedLayer() {
+        return trained().stream().filter(tensor -> tensor.layer() >= 0 || tensor.role() == TensorRole.EMBEDDING)
+                .mapToInt(tensor -> Math.max(0, tensor.layer())).min().orElse(student.layers());
+    }
+
     /** Whether some of the student's weights are the teacher's. */
     boolean areShared() {
         return ModelTensor.of(student).stream().anyMatch(tensor -> train.shares(tensor.name()));
@@ -46,7 +57,7 @@ record StepTensors(DecoderConfig student, ParameterSelection train) {
 
     /** Elements of the largest matrix that is trained in a layer. */
     long largestOfLayer() {
-        return trained().stream().filter(tensor -> tensor.layer() == 0).mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
+        return trained().stream().filter(tensor -> tensor.layer() >= 0).mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
     }
 
     /** The elements of the student's matrices that tokens are multiplied by. */
@@ -79,14 +90,32 @@ record StepTensors(DecoderConfig student, ParameterSelection train) {
 
     /** The numbers of two groups that follow one another, at most. */
     static long largestNeighbours(List<ModelTensor> tensors) {
-        long layer = layerGroup(tensors);
-        long embedding = parameters(tensors.stream().filter(tensor -> tensor.role() == TensorRole.EMBEDDING).toList());
-        return layer + Math.max(layer, Math.max(embedding, lastGroup(tensors)));
+        List<Long> groups = new ArrayList<>();
+        groups.add(parameters(tensors.stream().filter(tensor -> tensor.role() == TensorRole.EMBEDDING).toList()));
+        groups.addAll(layers(tensors));
+        groups.add(lastGroup(tensors));
+        return IntStream.range(1, groups.size()).mapToLong(i -> groups.get(i - 1) + groups.get(i)).max().orElseThrow();
     }
 
-    /** The numbers of a layer. */
-    static long layerGroup(List<ModelTensor> tensors) {
+    /** The numbers of the first layer. */
+    static long firstLayer(List<ModelTensor> tensors) {
         return parameters(tensors.stream().filter(tensor -> tensor.layer() == 0).toList());
+    }
+
+    /** The numbers of the layer that has the most. */
+    static long largestLayer(List<ModelTensor> tensors) {
+        return layers(tensors).stream().mapToLong(Long::longValue).max().orElse(0);
+    }
+
+    /** The numbers of all layers. */
+    static long ofLayers(List<ModelTensor> tensors) {
+        return layers(tensors).stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** The numbers of each layer that has some, in their order. */
+    private static Collection<Long> layers(List<ModelTensor> tensors) {
+        return tensors.stream().filter(tensor -> tensor.layer() >= 0).collect(Collectors.groupingBy(ModelTensor::layer, TreeMap::new,
+                Collectors.summingLong(tensor -> tensor.shape().elementCount()))).values();
     }
 
     /** The numbers of the final norm and the head. */

@@ -177,7 +177,10 @@ class StepPlanTest {
 
     static Stream<Arguments> sharedWeights() {
         return rows(9, "norms; f32; 1; none", "norms; bf16; 1; none", "self_attn; f32; 1; none", "self_attn; bf16; 1; none", "norms; f32; 2; all",
-                "lora; f32; 1; none", "lora; bf16; 1; none", "norms,lora; bf16; 1; none", "norms,lora; f32; 2; optimizer", "lora; f32; 2; all");
+                "lora; f32; 1; none", "lora; bf16; 1; none", "norms,lora; bf16; 1; none", "norms,lora; f32; 2; optimizer", "lora; f32; 2; all",
+                "layers\\.3\\.; f32; 1; none", "layers\\.0\\.; f32; 1; none", "layers\\.3\\.; f32; 2; all", "layers\\.1\\.; f32; 2; all",
+                "layers\\.3\\.; f32; 2; optimizer", "lm_head; f32; 1; none", "embed_tokens; f32; 1; none",
+                "lm_head; f32; 2; all", "layers\\.[12]\\.; bf16; 1; none", "model\\.norm; f32; 1; none");
     }
 
     /** What is not trained is the teacher's: one copy, in the type in which it is stored. */
@@ -194,6 +197,17 @@ class StepPlanTest {
                 StepPlan.Precision.on(Device.cpu(), DType.F32, false), GradientReduction.TREE,
                 new StepPlan.Shares(ranks, Sharding.valueOf(sharding.toUpperCase(Locale.ROOT))), 0);
         requirePeak(plan);
+    }
+
+    /** A given student may be narrower than its teacher. */
+    @ParameterizedTest
+    @CsvSource({"64,2,1", "64,2,8", "64,2,32", "256,2,8", "1024,2,8"})
+    void thePeakOfAStudentOfAnotherWidthIsThatOfTheRealStep(int hidden, int layers, int batch) {
+        DecoderConfig orion = smallOrion(DType.F32);
+        DecoderConfig llama = orion.toLlama().toBuilder().hiddenSize(hidden).intermediateSize(2 * hidden).layers(layers)
+                .headDimension(hidden / 4).build();
+        requirePeak(new StepPlan(orion, StepPlan.bytesByConfig(orion), llama, ParameterSelection.parse("all"), batch, 1, 32, true, FULL,
+                GradientReduction.TREE, StepPlan.Shares.ONE, 0));
     }
 
     static Stream<Arguments> recordings() {
