@@ -433,7 +433,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         }
         long embedding = isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
         long end = streams + embedding + (addsUp ? 0 : gradientBytes());
-        return steadyBytes() + sumBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(teacherLayerBytes(), loss, headDone, layers, end).max().getAsLong();
+        return steadyBytes() + sumBytes() + (addsUp ? gradientBytes() : 0)
+                + LongStream.of(teacherLayerBytes(), loss, headDone, layers, end).max().getAsLong();
     }
 
     /** As {@link #peakBytes}, where the gradients of a layer are sent and freed as the backward pass leaves it. */
