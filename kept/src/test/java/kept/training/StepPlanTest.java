@@ -176,7 +176,8 @@ class StepPlanTest {
     }
 
     static Stream<Arguments> sharedWeights() {
-        return rows(11, "layers\\.3\\.; f32; 2; all", "layers\\.1\\.; f32; 2; all", "norms; f32; 1; none", "norms; bf16; 1; none", "self_attn; f32; 1; none", "self_attn; bf16; 1; none", "norms; f32; 2; all",
+        return rows(11, "layers\\.3\\.; f32; 2; all", "layers\\.1\\.; f32; 2; all", "norms; f32; 1; none",
+                "norms; bf16; 1; none", "self_attn; f32; 1; none", "self_attn; bf16; 1; none", "norms; f32; 2; all",
                 "lora; f32; 1; none", "lora; bf16; 1; none", "norms,lora; bf16; 1; none", "norms,lora; f32; 2; optimizer", "lora; f32; 2; all",
                 "layers\\.3\\.; f32; 1; none", "layers\\.0\\.; f32; 1; none",
                 "layers\\.3\\.; f32; 2; optimizer", "lm_head; f32; 1; none", "embed_tokens; f32; 1; none",
