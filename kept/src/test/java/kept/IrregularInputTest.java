@@ -54,6 +54,9 @@ class IrregularInputTest {
     void filesThatUsersName() throws IOException, InterruptedException {
         Path pipe = pipe(directory.resolve("pipe.txt"));
         refused(ProgramRun.of("distill", "--teacher", source, "--corpus", pipe, "--output", output), pipe + " is a pipe (FIFO)");
+        // As the shell names its pipes.
+        Path nameless = pipe(directory.resolve("63"));
+        refused(ProgramRun.of("distill", "--teacher", source, "--corpus", nameless, "--output", output), nameless + " is a pipe (FIFO)");
         refused(ProgramRun.of("distill", "--teacher", source, "--corpus", text, "--held-out", "a=" + pipe, "--output", output),
                 pipe + " is a pipe (FIFO)");
         refused(ProgramRun.of("generate", "--model", source, "--prompt-file", pipe), pipe + " is a pipe (FIFO)");

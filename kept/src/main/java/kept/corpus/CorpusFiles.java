@@ -61,13 +61,14 @@ final class CorpusFiles {
         if (!Files.exists(path)) {
             throw new CorpusException("[corpus] " + path + (Files.isSymbolicLink(path) ? " is a link to nothing" : " does not exist"));
         }
+        // Before the name, since a pipe of the shell, <(zcat FILE), has none that says its kind.
+        InputFiles.irregularity(path).ifPresent(problem -> {
+            throw new CorpusException("[corpus] " + path + " " + problem);
+        });
         String name = path.getFileName().toString();
         if (TextFormat.of(name).isEmpty()) {
             throw new CorpusException("[corpus] " + path + " is of an unknown kind: supported are " + TextFormat.SUPPORTED);
         }
-        InputFiles.irregularity(path).ifPresent(problem -> {
-            throw new CorpusException("[corpus] " + path + " " + problem);
-        });
         if (addFile(path, name) && (sources.isEmpty() || !sources.getLast().file().equals(path))) {
             throw new CorpusException("[corpus] the archive " + path + " holds no text: supported inside are " + TextFormat.IN_ARCHIVES
                     + passedOver.inWords());
