@@ -2,7 +2,10 @@ package kept.training;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.SequencedMap;
+import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import kept.model.AdapterName;
 import kept.model.Decoder;
@@ -14,7 +17,7 @@ import kept.tensor.Tensor;
 /**
  * Rounds a model's parameters to the values of its checkpoint, so that an evaluation uses the values that are written. If the types differ, the
  * trained parameters are kept a second time during the evaluation, in the memory that gradients have during a step. Adapters are never rounded: they
- * are written as they are, or merged into weights that are rounded.
+ * are written as they are, or merged into weights that are rounded. A weight that is not trained itself keeps its digits for that sum.
  */
 public final class StoredRounding {
     private final Decoder model;
@@ -64,20 +67,24 @@ public final class StoredRounding {
         return AdapterName.isOne(name) ? parameter.value().dtype() : stored;
     }
 
-    /** Rounds the parameters that are not trained permanently, because they need no more digits. */
+    /** Rounds the parameters that are not trained permanently, because they need no more digits unless adapters are added to them. */
     public void roundFrozen() {
         rounded().filter(parameter -> !parameter.isTrainable()).forEach(this::round);
     }
 
-    /** Rounds all parameters permanently. */
+    /** Rounds all parameters permanently, but for weights that are rounded when adapters have been added to them. */
     public void roundAll() {
         rounded().forEach(this::round);
     }
 
     /** The parameters of which storing may change values. */
     private Stream<Parameter> rounded() {
-        return model.parameters().entrySet().stream()
-                .filter(entry -> isRounded(entry.getValue().value().dtype(), stored(entry.getKey(), entry.getValue()))).map(Map.Entry::getValue);
+        SequencedMap<String, Parameter> all = model.parameters();
+        Set<String> summed = !isMerging ? Set.of() : all.keySet().stream().flatMap(name -> AdapterName.parse(name).stream())
+                .map(factor -> factor.weight().toString()).collect(Collectors.toSet());
+        return all.entrySet().stream()
+                .filter(entry -> isRounded(entry.getValue().value().dtype(), stored(entry.getKey(), entry.getValue())))
+                .filter(entry -> entry.getValue().isTrainable() || !summed.contains(entry.getKey())).map(Map.Entry::getValue);
     }
 
     /**
