@@ -139,6 +139,22 @@ class GivenStudentTest extends DistillationProgramTest {
         assertRefused(directory.resolve("nowhere"), "nowhere");
     }
 
+    /** A plan compares samples of the student's tensors with the teacher's; a run compares all of both models, and checks the output before. */
+    @Test
+    void aStudentWithoutATensorIsRefusedByThePlanTooAndAfterAnOutputThatIsThere() throws IOException {
+        Path foreign = llama(16, 2, false, DType.F32);
+        DecoderConfig deeper = DecoderConfig.read(foreign).toBuilder().layers(3).build();
+        deeper.write(foreign);
+        ProgramRun plan = tiny.run(tiny.teacher(), output, STEPS, "--student", foreign, "--train", "norms", "--plan");
+        assertThat(plan.code()).isEqualTo(1);
+        assertThat(plan.errorLines()).singleElement().asString().startsWith("kept: [checkpoint] ").contains("model.layers.2.", "no such tensor");
+        Files.createDirectory(output);
+        Files.createFile(output.resolve("config.json"));
+        ProgramRun run = tiny.run(tiny.teacher(), output, STEPS, "--student", foreign, "--train", "norms");
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [output] ").contains("--overwrite");
+    }
+
     @Test
     void aMappingBesideItIsWrongUsage() {
         ProgramRun run = tiny.run(tiny.teacher(), output, STEPS, "--student", tiny.teacher(), "--mapping", "opm");

@@ -13,6 +13,7 @@ import kept.backend.Divergence;
 import kept.corpus.Corpus;
 import kept.distributed.Communicator;
 import kept.generation.LossTokens;
+import kept.io.OutputDirectory;
 import kept.recording.RecordedForm;
 import kept.recording.RecordingLayout;
 import kept.report.RunReport;
@@ -359,7 +360,10 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
         if (ranks.rank() > 0) {
             throw new RunException("[training] rank %d follows rank 0 (DistillationRun.follow)".formatted(ranks.rank()));
         }
-        return new DistillationProcess(DistillationTask.of(this).forWeights(), progress).run();
+        DistillationTask task = DistillationTask.of(this);
+        // Before the weights of a given student are compared with the teacher's, which reads both.
+        OutputDirectory.requireReplaceable(output, isOverwriting() || resume().isWanted(), inputs());
+        return new DistillationProcess(task.forWeights(), progress).run();
     }
 
     /**

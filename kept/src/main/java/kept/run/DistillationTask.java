@@ -90,6 +90,8 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
             return this;
         }
         try (var teacher = Checkpoint.open(settings.teacher()); var student = Checkpoint.open(settings.mapping().student())) {
+            CheckpointWeights.requireTensors(teacher, mapping.source());
+            CheckpointWeights.requireTensors(student, mapping.target());
             Mapping common = GivenStudent.sharing(mapping, (own, other) -> !trained.selects(own) && student.isSame(own, teacher, other, most));
             return new DistillationTask(settings, common, options, stored, trained.sharing(verbatim(common, stored)));
         }
