@@ -89,6 +89,16 @@ class RaisedTokensTest extends DistillationProgramTest {
                 .doesNotContain("steps was");
     }
 
+    /** What users of --resume try first when a run that has ended was too short. */
+    @Test
+    void aRunThatHasEndedIsNotResumedButNamesWhatGoesOn() {
+        assertThat(tiny.run(tiny.teacher(), output, 4).code()).isZero();
+        ProgramRun run = resume(8);
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines()).singleElement().isEqualTo(("kept: [resume] the run that made %s has ended, and there is no saved state of it; "
+                + "go on from it with --student %1$s, without --resume, and another --output").formatted(output));
+    }
+
     /** A release is started by a path of its own, which bin/kept passes on. */
     @Test
     void theCommandsThatArePrintedBeginAsTheProgramWasStarted() throws IOException {

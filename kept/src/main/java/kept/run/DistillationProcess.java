@@ -2,6 +2,7 @@ package kept.run;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -12,6 +13,7 @@ import kept.mapping.GivenStudent;
 import kept.mapping.Mapping;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
+import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.Weights;
 import kept.report.ReportWriter;
@@ -67,6 +69,7 @@ final class DistillationProcess {
 
     DistillationRun.Result run() {
         measurement.requireNothingBegun(settings.isOverwriting());
+        requireUnfinished();
         Optional<RecordingUse> recorded = RecordingUse.of(task);
         Device device = settings.device();
         MachineMemory memory = MachineMemory.of(device, settings.ranks().localSize());
@@ -98,6 +101,15 @@ final class DistillationProcess {
                 recorded.ifPresent(use -> use.require(checkpoint, text, progress));
                 return distil(checkpoint, given, text, directory, run);
             }
+        }
+    }
+
+    /** Refuses to resume a run that has ended: its output is where another run begins. */
+    private void requireUnfinished() {
+        Path output = settings.output();
+        if (settings.resume().isWanted() && hasTraining() && !TrainingRun.isBegun(output) && Files.exists(output.resolve(DecoderConfig.FILE))) {
+            throw new RunException("[resume] the run that made %s has ended, and there is no saved state of it; go on from it with --student %1$s, "
+                    .formatted(output) + "without --resume, and another --output");
         }
     }
 
