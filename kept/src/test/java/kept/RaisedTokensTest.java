@@ -133,6 +133,20 @@ class RaisedTokensTest extends DistillationProgramTest {
         }
     }
 
+    /** In a command line of one file after another, as a file of options gives lists. */
+    @Test
+    void anOptionThatIsGivenSeveralTimesIsPrintedOnceWithAllItsValues() throws IOException, InterruptedException {
+        Path other = TinyTeacher.text(directory.resolve("other.txt"));
+        ProgramRun run = tiny.run(tiny.teacher(), output, 4, "--learning-rate", "3e-3", "--seed", 5, "--corpus", other,
+                "--held-out", "more=" + other);
+        List<String> printed = words(run.out().lines().filter(line -> line.startsWith("more tokens: ")).findFirst().orElseThrow()
+                .replaceFirst("more tokens: +", ""));
+        int texts = printed.indexOf("--corpus");
+        assertThat(printed.subList(texts, texts + 7)).containsExactly("--corpus", tiny.text().toString(), other.toString(),
+                "--held-out", "held-out=" + tiny.text(), "--held-out", "more=" + other);
+        assertThat(printed.stream().filter(word -> word.equals("--corpus") || word.endsWith("other.txt"))).hasSize(3);
+    }
+
     @Test
     void aRunThatNoLongerGainsPrintsNoCommand() {
         ProgramRun run = tiny.run(tiny.teacher(), output, 4, "--mapping", "exact", "--learning-rate", "1e-2");

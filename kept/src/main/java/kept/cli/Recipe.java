@@ -59,7 +59,8 @@ final class Recipe {
      */
     static String with(CommandSpec program, SequencedMap<String, String> changes) {
         List<String> words = new ArrayList<>(List.of(PROGRAM, program.name()));
-        program.commandLine().getParseResult().matchedOptions().stream().filter(option -> !changes.containsKey(option.longestName()))
+        // An option that is given several times is there as often, each time with all its values.
+        program.commandLine().getParseResult().matchedOptions().stream().distinct().filter(option -> !changes.containsKey(option.longestName()))
                 .filter(option -> option.defaultValue() == null || !option.originalStringValues().equals(List.of(option.defaultValue())))
                 .forEach(option -> words.addAll(words(option)));
         changes.forEach((name, value) -> {
