@@ -80,6 +80,16 @@ public final class GivenStudent {
                 .collect(Collectors.toMap(TensorMapping::target, row -> row.sources().getFirst()));
     }
 
+    /**
+     * The tensors that a Llama has of a source if it is made without any computation of theirs.
+     *
+     * @param source a model's configuration
+     * @return the source's names by the Llama's; none if no Llama is made of it
+     */
+    public static Map<String, String> copied(DecoderConfig source) {
+        return copies(source).values().stream().collect(Collectors.toMap(TensorMapping::target, row -> row.sources().getFirst()));
+    }
+
     /** The rows that copy a tensor of a teacher into a Llama, by the Llama's names; none if no Llama is made of it, though it may have students. */
     private static Map<String, TensorMapping> copies(DecoderConfig teacher) {
         Mapping opm;

@@ -66,6 +66,26 @@ public final class CheckpointWeights implements Weights {
     }
 
     /**
+     * Whether a parameter is, byte for byte, a tensor of another checkpoint, so that it need not be copied.
+     *
+     * @param name the parameter's name
+     * @param shape the shape according to the configuration
+     * @param other the other checkpoint
+     * @param otherName a name, of one of its tensors or of none
+     * @return true if it is; it then counts as used
+     * @throws FileException if the parameter is missing, has another shape or is not floating-point
+     */
+    public boolean isTensorOf(String name, Shape shape, Checkpoint other, String otherName) {
+        TensorEntry entry = checked(checkpoint, name, shape);
+        boolean isSame = (dtype == null || dtype == entry.dtype()) && other.contains(otherName) && other.entry(otherName).shape().equals(shape)
+                && checkpoint.isSame(name, other, otherName, Long.MAX_VALUE);
+        if (isSame) {
+            unused.remove(name);
+        }
+        return isSame;
+    }
+
+    /**
      * Checks, without reading weights, that a checkpoint contains exactly the tensors of a model.
      *
      * @param checkpoint the files

@@ -299,9 +299,9 @@ public final class ComparisonRun {
                 }
             }
             mapped.forEach(student -> dtypes.forEach(dtype ->
-                    compared.add(evaluator.evaluate(student.name(), dtype.label(), original, student.model(dtype, target)))));
+                    compared.add(evaluator.evaluate(student.name(), dtype.label(), original, student.model(dtype, original)))));
             students.forEach((name, student) ->
-                    compared.add(evaluator.evaluate(name, "", original, LoadedModel.load(student, null, target, evaluator.progress))));
+                    compared.add(evaluator.evaluate(name, "", original, LoadedModel.loadBeside(student, original, teacher, evaluator.progress))));
             return new Comparison(compared, mapped.stream().map(MappedStudents.Student::cost).toList(), norms);
         }
     }

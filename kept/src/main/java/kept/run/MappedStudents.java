@@ -1,7 +1,9 @@
 package kept.run;
 
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationOptions;
 import kept.calibration.MeasuredTensors;
@@ -18,10 +20,12 @@ import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.Weights;
+import kept.nn.Parameter;
 import kept.report.MappingCost;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
+import kept.tensor.Tensor;
 
 /**
  * Students of one teacher by the names of mappings. Measured tensors are computed here, on given sequences, and stay in a temporary directory until
@@ -50,14 +54,24 @@ public final class MappedStudents implements AutoCloseable {
      */
     public record Student(String name, Mapping mapping, Weights sources, MappingCost cost) {
         /**
-         * Creates the student.
+         * Creates the student. Tensors that the mapping copies, and that the teacher has in the same type, are the teacher's own.
          *
          * @param dtype the type to which its weights are rounded
-         * @param device holds its weights
-         * @return the student; the caller closes it
+         * @param teacher the teacher, with its weights in their stored types
+         * @return the student, on the teacher's device; the caller closes it before the teacher
          */
-        public Decoder model(DType dtype, Device device) {
-            return Decoder.create(mapping.target(), new MappedWeights(mapping, sources, dtype), device);
+        public Decoder model(DType dtype, Decoder teacher) {
+            Set<String> copies = mapping.copies();
+            Map<String, Tensor> shared = new HashMap<>();
+            for (TensorMapping row : mapping.rows()) {
+                Parameter source = copies.contains(row.target()) ? teacher.parameters().get(row.sources().getFirst()) : null;
+                if (source != null && source.value().dtype() == dtype) {
+                    shared.put(row.target(), source.value());
+                }
+            }
+            var own = new MappedWeights(mapping, sources, dtype);
+            return Decoder.create(mapping.target(), (name, shape) -> shared.containsKey(name) ? shared.get(name).detach() : own.get(name, shape),
+                    teacher.device());
         }
     }
 

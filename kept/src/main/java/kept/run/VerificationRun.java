@@ -181,7 +181,7 @@ public final class VerificationRun {
         Device target = device == null ? Device.cpu() : device;
         try (Tokenizer tokenizer = Tokenizer.load(teacher);
                 Decoder teaching = LoadedModel.load(teacher, null, target, progress);
-                Decoder learning = LoadedModel.load(student, null, target, progress)) {
+                Decoder learning = LoadedModel.loadBeside(student, teaching, teacher, progress)) {
             tokenizer.requireVocabulary(Math.min(teaching.config().vocabSize(), learning.config().vocabSize()));
             tellOfPadding(teaching, learning, progress);
             int length = length(sequenceLength, "verify", Math.min(teaching.config().maxPositions(), learning.config().maxPositions()));
