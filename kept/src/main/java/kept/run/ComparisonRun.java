@@ -287,14 +287,13 @@ public final class ComparisonRun {
     }
 
     private Comparison compare(DecoderConfig config, Checkpoint checkpoint, List<MappedStudents.Student> mapped, Evaluator evaluator) {
-        Device target = evaluator.device;
-        try (Decoder original = Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
+        try (Decoder original = Decoder.create(config, new CheckpointWeights(checkpoint), evaluator.device)) {
             SequencedMap<String, List<NormStatistics>> norms = new LinkedHashMap<>();
             evaluator.texts.forEach(text -> norms.put(text.name(), norms(original, text, ranks)));
             List<ComparedStudent> compared = new ArrayList<>();
             for (DType dtype : dtypes) {
                 if (dtype != DType.F32) {
-                    Decoder rounded = Decoder.create(config, new CheckpointWeights(checkpoint, dtype), target);
+                    Decoder rounded = LoadedModel.rounded(original, checkpoint, dtype);
                     compared.add(evaluator.evaluate(ComparedStudent.TEACHER, dtype.label(), original, rounded));
                 }
             }

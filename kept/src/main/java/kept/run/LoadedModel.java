@@ -14,6 +14,7 @@ import kept.model.Weights;
 import kept.nn.Parameter;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Tensor;
 import kept.text.Counts;
 
 /** Builds models from checkpoint directories. */
@@ -48,8 +49,8 @@ public final class LoadedModel {
     }
 
     /**
-     * Loads the model of a directory, such as a student, to be beside another one in memory, such as its teacher. Tensors that both have, byte for byte,
-     * are the other's: memory holds one copy.
+     * Loads the model of a directory, such as a student, to be beside another one in memory, such as its teacher. Tensors that both have, byte for
+     * byte, are the other's: memory holds one copy.
      *
      * @param directory holds config.json and weights
      * @param other the other model, with its weights in their stored types
@@ -67,6 +68,23 @@ public final class LoadedModel {
                 return same != null && weights.isTensorOf(name, shape, otherCheckpoint, otherName) ? same.value().detach() : weights.get(name, shape);
             }, other.device(), progress);
         }
+    }
+
+    /**
+     * A model whose weights are rounded to a type. Those that are stored in it are the model's own.
+     *
+     * @param model a model with its weights in their stored types
+     * @param checkpoint what it was loaded from
+     * @param dtype the type
+     * @return the rounded one; the caller closes it before the other
+     */
+    static Decoder rounded(Decoder model, Checkpoint checkpoint, DType dtype) {
+        Map<String, Parameter> parameters = model.parameters();
+        var weights = new CheckpointWeights(checkpoint, dtype);
+        return Decoder.create(model.config(), (name, shape) -> {
+            Tensor value = parameters.get(name).value();
+            return value.dtype() == dtype ? value.detach() : weights.get(name, shape);
+        }, model.device());
     }
 
     /**

@@ -93,6 +93,18 @@ class ModelsBesideTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "BF16"})
+    void aTypeThatTheWeightsHaveTakesNoCopy(DType dtype) {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        try (var checkpoint = Checkpoint.open(teacher);
+                Decoder orion = LoadedModel.load(teacher, null, Device.cpu(), Progress.NONE);
+                Decoder rounded = LoadedModel.rounded(orion, checkpoint, dtype)) {
+            assertThat(ownTensors(rounded, orion)).isEqualTo(dtype == DType.F32 ? Set.of() : orion.parameters().keySet());
+            assertThat(rounded.parameters().values()).allMatch(parameter -> parameter.value().dtype() == dtype);
+        }
+    }
+
     /** The parameters of a student that are no tensors of its teacher. */
     private static Set<String> ownTensors(Decoder student, Decoder teacher) {
         return student.parameters().entrySet().stream().filter(entry -> teacher.parameters().values().stream()
