@@ -101,7 +101,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
             return new Precision(weights, codedMoments, device.backend().productType(weights), device.backend().chunkBytes());
         }
 
-        private boolean isConverted() {
+        boolean isConverted() {
             return activations != DType.F32;
         }
     }
@@ -375,7 +375,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long activationBytes() {
-        return keptBytes() + layerBackwardBytes();
+        return activations().keptBytes() + activations().layerBackwardBytes();
     }
 
     /**
@@ -410,14 +410,15 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         if (shares.dividesGradients()) {
             return dividedPeakBytes();
         }
+        StepActivations activations = activations();
         boolean isShort = precision.weights != DType.F32;
         boolean addsUp = ownPasses() > 1 && reduction == GradientReduction.SERIAL;
         long head = gradientBytes(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? gradientBytes(trained(TensorRole.EMBEDDING)) : 0);
         // Summed over chunks in F32, whatever type it is stored in.
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
-        long taught = taughtBytes();
-        long streams = taught + streamBytes();                  // and the gradient that goes down the student's layers
-        long kept = keptBytes();
+        long taught = activations.taughtBytes();
+        long streams = taught + activations.streamBytes();                  // and the gradient that goes down the student's layers
+        long kept = activations.keptBytes();
         long loss = kept + taught + headSum + lossBytes();
         // Its stored gradient, and a copy in F32 if there is one already.
         long headDone = kept + streams + headSum + (!isShort ? 0 : addsUp ? headSum : head);
@@ -427,29 +428,30 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long above = head;
         for (int layer = student.layers() - 1; layer >= firstTrainedLayer(); layer--) {
             long gradients = gradientBytesOfLayer(layer);
-            long keptAbove = (student.layers() - 1 - layer) * (checkpointing ? streamBytes() : layerBytes());
-            layers = Math.max(layers, kept - keptAbove + layerBackwardBytes() + streams + added + (addsUp ? 0 : above + gradients / 2));
+            long keptAbove = (student.layers() - 1 - layer) * (checkpointing ? activations.streamBytes() : activations.layerBytes());
+            layers = Math.max(layers, kept - keptAbove + activations.layerBackwardBytes() + streams + added + (addsUp ? 0 : above + gradients / 2));
             above += gradients;
         }
         long embedding = isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
         long end = streams + embedding + (addsUp ? 0 : gradientBytes());
         return steadyBytes() + sumBytes() + (addsUp ? gradientBytes() : 0)
-                + LongStream.of(teacherLayerBytes(), loss, headDone, layers, end).max().getAsLong();
+                + LongStream.of(activations.teacherLayerBytes(), loss, headDone, layers, end).max().getAsLong();
     }
 
     /** As {@link #peakBytes}, where the gradients of a layer are sent and freed as the backward pass leaves it. */
     private long dividedPeakBytes() {
+        StepActivations activations = activations();
         boolean isShort = precision.weights != DType.F32;
         long head = gradientBytes(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? gradientBytes(trained(TensorRole.EMBEDDING)) : 0);
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
-        long taught = taughtBytes();
-        long streams = taught + streamBytes();
-        long kept = keptBytes();
+        long taught = activations.taughtBytes();
+        long streams = taught + activations.streamBytes();
+        long kept = activations.keptBytes();
         long loss = kept + taught + headSum + lossBytes();
         long headDone = kept + streams + headSum + (isShort ? head : 0);
         long embedding = gradientBytes(trained(TensorRole.EMBEDDING));
         // The head's gradient is sent when the first layer begins; a tied one stays to the end.
-        long beside = kept + layerBackwardBytes() + streams + (student.tieWordEmbeddings() ? head : 0);
+        long beside = kept + activations.layerBackwardBytes() + streams + (student.tieWordEmbeddings() ? head : 0);
         long end = streams + embedding + (isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) : 0);
         // In a rank's only pass its parts of the sums come as the layers are done.
         long early = ownPasses() == 1 ? 0 : sumBytes();
@@ -464,7 +466,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
             toCome += ownPasses() == 1 ? shares.of(gradients, true) : 0;
             layers = Math.max(layers, late - toCome + gathering.backwardBytes(layer) + beside + gradients);
         }
-        return steadyBytes() + LongStream.of(early + gatheredBytes() + Math.max(teacherLayerBytes(), streams + layerBytes()),
+        return steadyBytes() + LongStream.of(early + gatheredBytes() + Math.max(activations.teacherLayerBytes(), streams + activations.layerBytes()),
                 early + gathering.backwardBytes(student.layers()) + Math.max(loss, headDone),
                 layers, late + gathering.backwardBytes(first) + end).max().getAsLong();
     }
@@ -544,73 +546,12 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /** Tokens of a pass. */
-    private long rows() {
+    long rows() {
         return (long) batchSize * length;
     }
 
-    /** What there is of the teacher during the student's passes: its hidden states, or the recorded tokens with their probabilities. */
-    private long taughtBytes() {
-        return isRecorded() ? rows() * (recordedTokens * (Long.BYTES + FLOAT) + 2 * FLOAT) : FLOAT * rows() * teacher.hiddenSize();
-    }
-
-    /** The tensors of a layer in the teacher's forward pass, which are freed after it: the most there is beside a student that is much smaller. */
-    private long teacherLayerBytes() {
-        if (isRecorded()) {
-            return 0;
-        }
-        long queries = (long) teacher.heads() * teacher.headDimension();
-        long keys = (long) teacher.keyValueHeads() * teacher.headDimension();
-        long branches = 2L * teacher.hiddenSize() + 2 * queries + 2 * keys + 3L * teacher.intermediateSize();
-        return rows() * (FLOAT * (3L * teacher.hiddenSize() + 2 + teacher.heads()) + precision.activations.bytes() * branches);
-    }
-
-    private long streamBytes() {
-        return FLOAT * rows() * student.hiddenSize();
-    }
-
-    /**
-     * The tensors as wide as the MLP that a layer's forward pass keeps: gate and up, from which a fused kernel computes the product again; with
-     * another activation its result and the product too, and what it squares.
-     */
-    private long keptOfMlp() {
-        return switch (student.activation()) {
-            case SILU -> 2;
-            case RELU_SQUARED -> 5;
-            default -> 4;
-        };
-    }
-
-    /** The tensors that a layer's forward pass keeps: streams and norms, queries, keys and values, attention's result, and those of the MLP. */
-    private long layerBytes() {
-        long queries = (long) student.heads() * student.headDimension();
-        long keys = (long) student.keyValueHeads() * student.headDimension();
-        long branches = 2L * student.hiddenSize() + 2 * queries + 2 * keys + keptOfMlp() * student.intermediateSize();
-        return rows() * (FLOAT * (2L * student.hiddenSize() + 2 + student.heads()) + precision.activations.bytes() * branches);
-    }
-
-    /** The tensors that the student's forward pass keeps. */
-    private long keptBytes() {
-        return 2 * streamBytes() + student.layers() * (checkpointing ? streamBytes() : layerBytes());
-    }
-
-    /** The tensors that the backward pass of the MLP allocates, and those of a recomputed layer. */
-    private long layerBackwardBytes() {
-        return rows() * student.intermediateSize() * bytesOfMlpBackward() + (checkpointing ? layerBytes() : 0);
-    }
-
-    /**
-     * The bytes of an element of the MLP: the gradients of the product's two factors (one in place), and the product, which SiLU's fused kernel
-     * computes again; or before them what the derivative of another activation computes.
-     */
-    private long bytesOfMlpBackward() {
-        // Where activations are BF16, their gradients are as well, but for those of queries, keys and values between attention and rotation.
-        long gradients = 2 * (precision.isConverted() ? precision.activations.bytes() : FLOAT);
-        return switch (student.activation()) {
-            case SILU -> gradients + precision.activations.bytes();
-            case GELU -> Math.max(gradients, 2 * FLOAT);
-            case GELU_TANH -> Math.max(gradients, 3 * FLOAT);
-            case RELU, RELU_SQUARED -> gradients;
-        };
+    private StepActivations activations() {
+        return new StepActivations(this);
     }
 
     private List<ModelTensor> trained() {
