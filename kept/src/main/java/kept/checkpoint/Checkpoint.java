@@ -178,10 +178,12 @@ public final class Checkpoint implements AutoCloseable {
         if (!contains(name) || !other.contains(otherName) || entry(name).dtype() != other.entry(otherName).dtype()) {
             return false;
         }
-        MemorySegment data = data(name);
-        MemorySegment others = other.data(otherName);
-        long compared = Math.min(most, data.byteSize());
-        return data.byteSize() == others.byteSize() && data.asSlice(0, compared).mismatch(others.asSlice(0, compared)) == -1;
+        try (var arena = Arena.ofConfined()) {
+            MemorySegment data = data(name, arena);
+            MemorySegment others = other.data(otherName, arena);
+            long compared = Math.min(most, data.byteSize());
+            return data.byteSize() == others.byteSize() && data.asSlice(0, compared).mismatch(others.asSlice(0, compared)) == -1;
+        }
     }
 
     /**

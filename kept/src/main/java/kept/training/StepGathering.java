@@ -18,9 +18,17 @@ import kept.model.TensorRole;
 /** What the ranks of a {@link StepPlan} gather of weights that lie divided over them, and what they send. */
 final class StepGathering {
     private final StepPlan plan;
+    private final List<ModelTensor> own;
+    private final boolean isSharing;
+    private final int firstTrained;
+    private final List<Group> groups;
 
     StepGathering(StepPlan plan) {
         this.plan = plan;
+        own = plan.own();
+        isSharing = plan.sharesWeights();
+        firstTrained = plan.firstTrainedLayer();
+        groups = groups();
     }
 
     /**
@@ -37,8 +45,8 @@ final class StepGathering {
             return 0;
         }
         // The student's first layer is left from the pass before.
-        long taught = plan.teacherGroup(largestNeighbours(plan.held())) + ofStudent(firstLayer(plan.own()));
-        return Math.max(taught, plan.sharesWeights() ? neighbours() : ofLast() + ofStudent(largestNeighbours(plan.own())));
+        long taught = plan.teacherGroup(largestNeighbours(plan.held())) + ofStudent(firstLayer(own));
+        return Math.max(taught, isSharing ? neighbours() : ofLast() + ofStudent(largestNeighbours(own)));
     }
 
     private long ofStudent(long numbers) {
@@ -52,24 +60,23 @@ final class StepGathering {
 
     /** The most of a group that is used and one that is left or comes: those of the teacher beside the larger of the student's own. */
     private long neighbours() {
-        List<Group> groups = groups();
         BinaryOperator<Group> together = (a, b) -> new Group(a.shared + b.shared, Math.max(a.own, b.own));
         return IntStream.range(1, groups.size()).mapToObj(i -> together.apply(groups.get(i - 1), groups.get(i)))
                 .mapToLong(pair -> pair.shared + pair.own).max().orElseThrow();
     }
 
     private List<Group> groups() {
-        List<Group> groups = new ArrayList<>();
-        groups.add(group(tensor -> tensor.role() == TensorRole.EMBEDDING));
-        IntStream.range(0, plan.student().layers()).mapToObj(layer -> group(tensor -> tensor.layer() == layer)).forEach(groups::add);
-        groups.add(group(tensor -> tensor.layer() < 0 && tensor.role() != TensorRole.EMBEDDING));
-        return groups;
+        List<ModelTensor> shared = ModelTensor.of(plan.student()).stream().filter(tensor -> plan.train().shares(tensor.name())).toList();
+        List<Group> found = new ArrayList<>();
+        found.add(group(shared, tensor -> tensor.role() == TensorRole.EMBEDDING));
+        IntStream.range(0, plan.student().layers()).mapToObj(layer -> group(shared, tensor -> tensor.layer() == layer)).forEach(found::add);
+        found.add(group(shared, tensor -> tensor.layer() < 0 && tensor.role() != TensorRole.EMBEDDING));
+        return found;
     }
 
-    private Group group(Predicate<ModelTensor> members) {
-        List<ModelTensor> all = ModelTensor.of(plan.student()).stream().filter(members).toList();
-        return new Group(plan.teacherGroup(parameters(all.stream().filter(tensor -> plan.train().shares(tensor.name())).toList())),
-                ofStudent(parameters(plan.own().stream().filter(members).toList())));
+    private Group group(List<ModelTensor> shared, Predicate<ModelTensor> members) {
+        return new Group(plan.teacherGroup(parameters(shared.stream().filter(members).toList())),
+                ofStudent(parameters(own.stream().filter(members).toList())));
     }
 
     /**
@@ -81,23 +88,22 @@ final class StepGathering {
         if (!plan.shares().dividesParameters()) {
             return 0;
         }
-        boolean isLast = layer <= plan.firstTrainedLayer();
-        if (plan.sharesWeights()) {
-            List<Group> groups = groups();
+        boolean isLast = layer <= firstTrained;
+        if (isSharing) {
             Group above = groups.get(Math.min(layer + 2, groups.size() - 1));
             Group here = groups.get(layer + 1);
             return isLast ? Math.max(here.shared, above.shared) + here.own : neighbours();
         }
-        long other = layer == plan.student().layers() ? lastGroup(plan.own()) : isLast ? 0 : largestLayer(plan.own());
-        return ofLast() + ofStudent(largestLayer(plan.own()) + other);
+        long other = layer == plan.student().layers() ? lastGroup(own) : isLast ? 0 : largestLayer(own);
+        return ofLast() + ofStudent(largestLayer(own) + other);
     }
 
     /** What a rank sends in a step, on average. */
     long sentBytes() {
         long gradients = plan.gradientBytes();
-        long layers = ofStudent(ofLayers(plan.own()));
+        long layers = ofStudent(ofLayers(own));
         // The student gathers what it shares as the teacher does.
-        long again = plan.sharesWeights() ? plan.heldTeacherBytes() + plan.teacherGroup(ofLayers(plan.held())) : 0;
+        long again = isSharing ? plan.heldTeacherBytes() + plan.teacherGroup(ofLayers(plan.held())) : 0;
         long taught = plan.isRecorded() ? 0 : plan.teacherBytes();
         double whole = switch (plan.shares().sharding()) {
             case NONE -> 2.0 * gradients;

@@ -426,11 +426,13 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long added = addsUp && isShort ? 2 * FLOAT * tensors().largestOfLayer() : 0;
         long layers = 0;
         long above = head;
-        for (int layer = student.layers() - 1; layer >= firstTrainedLayer(); layer--) {
-            long gradients = gradientBytesOfLayer(layer);
+        int first = firstTrainedLayer();
+        long[] gradients = gradientBytesOfLayers();
+        for (int layer = student.layers() - 1; layer >= first; layer--) {
             long keptAbove = (student.layers() - 1 - layer) * (checkpointing ? activations.streamBytes() : activations.layerBytes());
-            layers = Math.max(layers, kept - keptAbove + activations.layerBackwardBytes() + streams + added + (addsUp ? 0 : above + gradients / 2));
-            above += gradients;
+            long done = addsUp ? 0 : above + gradients[layer] / 2;
+            layers = Math.max(layers, kept - keptAbove + activations.layerBackwardBytes() + streams + added + done);
+            above += gradients[layer];
         }
         long embedding = isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
         long end = streams + embedding + (addsUp ? 0 : gradientBytes());
@@ -461,10 +463,10 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long layers = 0;
         // The backward pass ends with the first layer that is trained; the parts of the sums of this and the layers before are to come.
         long toCome = 0;
+        long[] gradients = gradientBytesOfLayers();
         for (int layer = first; layer < student.layers(); layer++) {
-            long gradients = gradientBytesOfLayer(layer);
-            toCome += ownPasses() == 1 ? shares.of(gradients, true) : 0;
-            layers = Math.max(layers, late - toCome + gathering.backwardBytes(layer) + beside + gradients);
+            toCome += ownPasses() == 1 ? shares.of(gradients[layer], true) : 0;
+            layers = Math.max(layers, late - toCome + gathering.backwardBytes(layer) + beside + gradients[layer]);
         }
         return steadyBytes() + LongStream.of(early + gatheredBytes() + Math.max(activations.teacherLayerBytes(), streams + activations.layerBytes()),
                 early + gathering.backwardBytes(student.layers()) + Math.max(loss, headDone),
@@ -476,8 +478,10 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return tensors().firstTrainedLayer();
     }
 
-    private long gradientBytesOfLayer(int layer) {
-        return gradientBytes(trained().stream().filter(tensor -> tensor.layer() == layer).toList());
+    private long[] gradientBytesOfLayers() {
+        long[] bytes = new long[student.layers()];
+        trained().stream().filter(tensor -> tensor.layer() >= 0).forEach(tensor -> bytes[tensor.layer()] += gradientBytes(List.of(tensor)));
+        return bytes;
     }
 
     /** The most passes that a rank does. */
