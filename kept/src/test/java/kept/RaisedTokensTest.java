@@ -62,6 +62,7 @@ class RaisedTokensTest extends DistillationProgramTest {
         stop("--overwrite");
         assertThat(resume(RAISED, "--stop-after", 50).code()).isEqualTo(130);
         assertThat(resume(RAISED - 20).errorLines()).last().asString().contains("steps was 80, is 60");
+        assertThat(resume(FIRST).errorLines()).last().asString().contains("steps was 80, is 40").doesNotContain("text for steps");
         ProgramRun again = resume(RAISED);
         assertThat(again.code()).as(again.err()).isZero();
         assertThat(output.resolve("model.safetensors")).hasBinaryContent(uninterrupted);

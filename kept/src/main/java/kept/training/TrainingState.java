@@ -176,6 +176,10 @@ public final class TrainingState {
         if (isRaised(before, now)) {
             names.removeIf(name -> OF_STEPS.contains(name) || name.equals(EVALUATIONS) && patience(before).equals(patience(now)));
         }
+        if (names.contains(STEPS)) {
+            // It follows from them.
+            names.remove(TEXT_STEPS);
+        }
         if (!names.isEmpty()) {
             String kind = names.stream().allMatch(RunInputs::isInput) ? "content" : "settings";
             throw new TrainingException("[resume] %s was saved by a run with other %s: %s; %s".formatted(file, kind,
