@@ -250,7 +250,8 @@ class LoraProgramsTest {
         assertThat(read(output.resolve("adapter/adapter_config.json")).path("target_modules"))
                 .hasToString("[\"model.layers.0.mlp.down_proj\",\"model.layers.1.mlp.down_proj\"]");
         assertThat(run("other", "--mapping", "exact", "--lora-target", "layers\\.2\\.").errorLines().getLast())
-                .isEqualTo("kept: [lora] the target 'layers\\.2\\.' matches no projection; their names are like model.layers.0.self_attn.q_proj");
+                .isEqualTo("kept: [lora] the target 'layers\\.2\\.' matches no projection to adapt; "
+                        + "their names are like model.layers.0.self_attn.q_proj");
     }
 
     @ParameterizedTest
@@ -300,7 +301,20 @@ class LoraProgramsTest {
         ProgramRun run = run("none", "--lora-target", "layers\\.7\\.");
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.errorLines()).containsExactly(
-                "kept: [lora] the target 'layers\\.7\\.' matches no projection; their names are like model.layers.0.self_attn.q_proj");
+                "kept: [lora] the target 'layers\\.7\\.' matches no projection to adapt; their names are like model.layers.0.self_attn.q_proj");
+    }
+
+    /** Of the tiny model: 2 layers with 4 matrices of 16 x 16 and 3 of 16 x 24, of which the queries are trained themselves. */
+    @Test
+    void aMatrixThatIsTrainedItselfHasNoAdapter() {
+        ProgramRun plan = ProgramRun.of("distill", "--teacher", teacher, "--plan", "--train", "q_proj,lora", "--lora-rank", 1000);
+        assertThat(plan.code()).as(plan.err()).isZero();
+        long bytes = 2 * (16 * 16 + 1000 * (3 * 32 + 3 * 40)) * 4;
+        assertThat(plan.out()).contains("%.1f MB for the best state".formatted(bytes / 1e6));
+        ProgramRun refused = run("none", "--train", "q_proj,lora", "--lora-target", "q_proj");
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.errorLines()).containsExactly("kept: [lora] the target 'q_proj' matches no projection to adapt; "
+                + "their names are like model.layers.0.self_attn.q_proj");
     }
 
     /** Of the tiny model: 2 layers with 4 matrices of 16 x 16 and 3 of 16 x 24. */

@@ -8,6 +8,7 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import kept.tensor.Shape;
 import kept.tensor.TensorException;
 
@@ -82,7 +83,7 @@ public final class Lora {
      * @return the other adapters
      */
     public Lora without(Set<String> weights) {
-        return new Lora(rank, alpha, target, Set.copyOf(weights));
+        return new Lora(rank, alpha, target, Stream.concat(excluded.stream(), weights.stream()).collect(Collectors.toUnmodifiableSet()));
     }
 
     /**

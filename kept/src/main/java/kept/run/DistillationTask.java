@@ -55,8 +55,10 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
         // Tensors without a source are constants of the mapping's construction and are not trained.
         Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
         DType stored = settings.storedType(mapping.target().dtype());
-        ParameterSelection trained = settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"));
-        trained.requireSome(ModelTensor.of(mapping.target()).stream().map(ModelTensor::name).toList());
+        List<String> names = ModelTensor.of(mapping.target()).stream().map(ModelTensor::name).toList();
+        ParameterSelection trained = settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"))
+                .adaptingOthers(names);
+        trained.requireSome(names);
         trained.adapters().ifPresent(adapters -> requireTarget(adapters, mapping.target()));
         return new DistillationTask(settings, mapping, options, stored, trained.sharing(verbatim(mapping, stored)));
     }
@@ -99,7 +101,7 @@ record DistillationTask(DistillationRun settings, Mapping mapping, TrainingOptio
 
     private static void requireTarget(Lora adapters, DecoderConfig student) {
         if (adapters.adapted(student).isEmpty()) {
-            throw new RunException("[lora] the target '%s' matches no projection; their names are like %s".formatted(
+            throw new RunException("[lora] the target '%s' matches no projection to adapt; their names are like %s".formatted(
                     adapters.target(), Lora.USUAL.adapted(student).getFirst().id().module()));
         }
     }

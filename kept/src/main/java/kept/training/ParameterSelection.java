@@ -10,6 +10,7 @@ import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
 import kept.model.AdapterName;
 import kept.model.Decoder;
 import kept.model.Lora;
@@ -120,6 +121,17 @@ public final class ParameterSelection {
         Set<String> frozen = Set.copyOf(excluded);
         return frozen.isEmpty() ? this : new ParameterSelection(description, names, new Left(frozen, what), taken,
                 adapters == null ? null : adapters.without(frozen));
+    }
+
+    /**
+     * The same selection without adapters of the parameters that are trained themselves.
+     *
+     * @param parameters the names of all parameters
+     * @return the selection
+     */
+    public ParameterSelection adaptingOthers(Collection<String> parameters) {
+        return adapters == null || names == NONE ? this : new ParameterSelection(description, names, left, taken,
+                adapters.without(parameters.stream().filter(this::selects).collect(Collectors.toSet())));
     }
 
     /**
