@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -147,6 +150,39 @@ class RecordTest extends DistillationProgramTest {
         assertThat(record().code()).isZero();
         Files.delete(logits.resolve("logits-000000.safetensors"));
         assertThat(distill("--recorded", logits).errorLines()).last().asString().contains("is not whole: logits-000000.safetensors is missing");
+    }
+
+    /** A file of another recording has the same shapes, so that only its content tells it apart. */
+    @Test
+    void aFileOfAnotherRecordingIsRefused() throws IOException {
+        assertThat(record("--seed", 1).code()).isZero();
+        Path other = Files.move(logits, directory.resolve("other"));
+        assertThat(record().code()).isZero();
+        String name = "logits-000000.safetensors";
+        Files.copy(other.resolve(name), logits.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+        assertRefused(distill("--recorded", logits), name + ": is not the file that was recorded with the others");
+        assertRefused(distill("--recorded", logits, "--seed", 1), name + ": is not the file that was recorded with the others");
+    }
+
+    @Test
+    void heldOutFilesInExchangedPlacesAreRefused() throws IOException {
+        assertThat(record().code()).isZero();
+        Path first = logits.resolve("held-out-000.safetensors");
+        Path second = logits.resolve("held-out-001.safetensors");
+        Path aside = Files.move(first, directory.resolve("aside"));
+        Files.move(second, first);
+        Files.move(aside, second);
+        assertRefused(distill("--recorded", logits), "held-out-000.safetensors: is not the file that was recorded with the others");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"logits-000000.safetensors", "held-out-000.safetensors", "held-out-001.safetensors"})
+    void aDamagedFileIsRefused(String name) throws IOException {
+        assertThat(record().code()).isZero();
+        try (var file = FileChannel.open(logits.resolve(name), StandardOpenOption.WRITE)) {
+            file.write(ByteBuffer.wrap(new byte[] {1, 2, 3}), file.size() - 5);
+        }
+        assertThat(distill("--recorded", logits).errorLines()).last().asString().contains(name, "is damaged: its checksum does not match");
     }
 
     @Test

@@ -5,10 +5,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.function.Supplier;
 import kept.autograd.FactoredLogits;
 import kept.backend.SparseDistribution;
@@ -40,6 +43,7 @@ public final class Recording implements AutoCloseable {
     static final String TEXT_TOKENS = "text tokens";
     static final String SETTINGS = "settings";
     static final String HELD_OUT = "held-out texts";
+    static final String FILES = "files";
     static final String NORMS = "norms";
     static final String HIDDEN = "hidden";
 
@@ -49,6 +53,10 @@ public final class Recording implements AutoCloseable {
     private final SequencedMap<String, String> settings;
     private final List<String> heldOut;
     private final SequencedMap<String, Double> norms;
+    /** Checksums of the contents by the files' names; empty in recordings of earlier versions. */
+    private final SequencedMap<String, String> contents;
+    /** The held-out files that were found to be whole. */
+    private final Set<String> intact = new HashSet<>();
     /** The file in use, and its number. */
     private RecordedFile open;
     private int number = -1;
@@ -64,12 +72,19 @@ public final class Recording implements AutoCloseable {
                 (long) json.number(SEQUENCES));
         textTokens = (long) json.number(TEXT_TOKENS);
         settings = new LinkedHashMap<>();
-        JsonObject saved = json.object(SETTINGS);
-        saved.keys().forEach(name -> settings.put(name, saved.string(name)));
+        putAll(json.object(SETTINGS), settings);
+        contents = new LinkedHashMap<>();
+        if (json.has(FILES)) {
+            putAll(json.object(FILES), contents);
+        }
         heldOut = json.strings(HELD_OUT);
         norms = new LinkedHashMap<>();
         JsonObject ratios = json.object(NORMS);
         ratios.keys().forEach(name -> norms.put(name, ratios.number(name)));
+    }
+
+    private static void putAll(JsonObject texts, Map<String, String> map) {
+        texts.keys().forEach(name -> map.put(name, texts.string(name)));
     }
 
     /**
@@ -78,7 +93,7 @@ public final class Recording implements AutoCloseable {
      * @param directory what {@code --record} wrote
      * @return the recording; the caller closes it
      * @throws RecordingException if there is none, or it is not finished
-     * @throws FileException if it is damaged
+     * @throws FileException if it is damaged, or one of its files is of another recording
      */
     public static Recording open(Path directory) {
         Path file = directory.resolve(FILE);
@@ -93,11 +108,24 @@ public final class Recording implements AutoCloseable {
     }
 
     private void requireFiles() {
-        for (int file = 0; file < layout.files(); file++) {
-            if (!Files.exists(directory.resolve(RecordingLayout.fileName(file)))) {
-                throw new RecordingException("[recorded] %s is not whole: %s is missing of its %,d files; record again".formatted(directory,
-                        RecordingLayout.fileName(file), layout.files()));
+        List<String> names = layout.fileNames(heldOut.size());
+        for (String name : names) {
+            Path file = directory.resolve(name);
+            if (!Files.exists(file)) {
+                throw new RecordingException("[recorded] %s is not whole: %s is missing of its %,d files; record again".formatted(directory, name,
+                        names.size()));
             }
+            if (!contents.isEmpty() && !contentChecksum(file).equals(contents.get(name))) {
+                throw new FileException(OPERATION, file, "is not the file that was recorded with the others: copy all of the recording again, or "
+                        + "record again");
+            }
+        }
+    }
+
+    /** A checksum of those that a file has, which takes no reading of the rest. */
+    static String contentChecksum(Path path) {
+        try (var file = SafetensorsFile.open(path)) {
+            return file.contentChecksum();
         }
     }
 
@@ -189,13 +217,21 @@ public final class Recording implements AutoCloseable {
         if (index < 0) {
             throw new RecordingException("[recorded] %s has no held-out text with the tokens of '%s'".formatted(directory, text.name()));
         }
-        Path path = directory.resolve(RecordingLayout.heldOutName(index));
-        SafetensorsFile file = SafetensorsFile.open(path);
-        if (!file.contains(HIDDEN) || file.entry(HIDDEN).shape().size(0) != text.sequences()) {
+        String name = RecordingLayout.heldOutName(index);
+        SafetensorsFile file = SafetensorsFile.open(directory.resolve(name));
+        try {
+            if (!intact.contains(name)) {
+                file.requireIntact();
+                intact.add(name);
+            }
+            if (!file.contains(HIDDEN) || file.entry(HIDDEN).shape().size(0) != text.sequences()) {
+                throw new FileException(OPERATION, file.path(), "does not have the hidden states of %,d sequences".formatted(text.sequences()));
+            }
+            return file;
+        } catch (RuntimeException | Error e) {
             file.close();
-            throw new FileException(OPERATION, path, "does not have the hidden states of %,d sequences".formatted(text.sequences()));
+            throw e;
         }
-        return file;
     }
 
     /** Logits by hidden states in a file. */

@@ -1,5 +1,9 @@
 package kept.recording;
 
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
 /**
  * How a recording lies in files: each has as many sequences of the training text, in the order of training.
  *
@@ -62,6 +66,17 @@ public record RecordingLayout(RecordedForm form, int vocabulary, int length, lon
      */
     public long bytes() {
         return tokens() * form.bytesPerToken(vocabulary);
+    }
+
+    /**
+     * The names of all files of a recording but the one that describes it.
+     *
+     * @param heldOut the number of held-out texts
+     * @return those of the training text, in the order of training, and those of the held-out texts
+     */
+    List<String> fileNames(int heldOut) {
+        return Stream.concat(IntStream.range(0, files()).mapToObj(RecordingLayout::fileName),
+                IntStream.range(0, heldOut).mapToObj(RecordingLayout::heldOutName)).toList();
     }
 
     /**

@@ -146,6 +146,9 @@ public final class RecordingWriter {
         List<String> checksums = new ArrayList<>();
         heldOut.forEach(text -> checksums.add(text.checksum()));
         json.put(Recording.HELD_OUT, checksums);
+        var files = new LinkedHashMap<String, String>();
+        layout.fileNames(heldOut.size()).forEach(name -> files.put(name, Recording.contentChecksum(directory.resolve(name))));
+        json.put(Recording.FILES, files);
         json.put(Recording.NORMS, new NormProbe(teacher).biasOverWeight());
         AtomicFiles.writeJson(directory.resolve(Recording.FILE), json);
     }

@@ -52,6 +52,11 @@ final class EmbeddedChecksums {
         System.arraycopy(bytes, 0, header, place(header), bytes.length);
     }
 
+    /** A checksum of all of a file's. */
+    static String ofContent(SafetensorsFile file) {
+        return Checksum.of(file.metadata().getOrDefault(KEY, "").getBytes(StandardCharsets.US_ASCII));
+    }
+
     /**
      * Verifies a file.
      *

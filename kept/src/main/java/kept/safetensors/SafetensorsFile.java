@@ -48,4 +48,14 @@ public final class SafetensorsFile extends WeightFile {
         long length = SafetensorsHeader.PREFIX + content().get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0);
         EmbeddedChecksums.require(this, content().asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
     }
+
+    /**
+     * A checksum of the checksums that {@link SafetensorsWriter#createWithChecksums} wrote, by which files of other content differ. No tensor is
+     * read.
+     *
+     * @return hexadecimal digits
+     */
+    public String contentChecksum() {
+        return EmbeddedChecksums.ofContent(this);
+    }
 }
