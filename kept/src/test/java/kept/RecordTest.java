@@ -176,6 +176,17 @@ class RecordTest extends DistillationProgramTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"count", "vocabulary", "sequence length", "sequences"})
+    void aNumberThatNoRecordingHasIsRefused(String key) throws IOException {
+        assertThat(record().code()).isZero();
+        Path file = logits.resolve("recording.json");
+        String json = Files.readString(file);
+        Files.writeString(file, json.replaceFirst("(\"" + key + "\" *: *)\\d+", "$10"));
+        assertThat(Files.readString(file)).isNotEqualTo(json);
+        assertThat(distill("--recorded", logits).errorLines()).singleElement().asString().contains(key, "must be at least 1, not 0");
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {"logits-000000.safetensors", "held-out-000.safetensors", "held-out-001.safetensors"})
     void aDamagedFileIsRefused(String name) throws IOException {
         assertThat(record().code()).isZero();

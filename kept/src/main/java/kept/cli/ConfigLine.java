@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 
 /** Command lines that name a {@link ConfigFile}. The library that reads it is loaded for these alone. */
 final class ConfigLine {
@@ -55,6 +56,20 @@ final class ConfigLine {
         }
         others.removeIf(argument -> argument.startsWith(ConfigOptions.CONFIG + "=") || isUndone(program, argument));
         return Stream.of(Stream.of(arguments).limit(first), ofFile.stream(), others.stream()).flatMap(part -> part).toArray(String[]::new);
+    }
+
+    /**
+     * Requires that no file is left to be read: one in a file of options, {@code @FILE}, which the parser opens, would be passed over.
+     *
+     * @param parsed the command line
+     * @throws ParameterException if there is one
+     */
+    static void requireNoneLeft(ParseResult parsed) {
+        ParseResult last = parsed.hasSubcommand() ? parsed.subcommand() : parsed;
+        if (last.commandSpec().optionsMap().containsKey(ConfigOptions.PRINT) && last.hasMatchedOption(ConfigOptions.CONFIG)) {
+            throw new ParameterException(last.commandSpec().commandLine(),
+                    "--config must be on the command line itself, not in a file of options (@FILE)");
+        }
     }
 
     /** The file that a command line names once; null if there is none, or it is for the parser to refuse. */

@@ -85,6 +85,7 @@ final class ProgramLine {
     private static int runLast(CommandLine.ParseResult parsed) {
         CommandLine command = parsed.commandSpec().commandLine();
         try {
+            ConfigLine.requireNoneLeft(parsed);
             try {
                 return new CommandLine.RunLast().execute(parsed);
             } finally {

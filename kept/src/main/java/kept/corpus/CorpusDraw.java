@@ -46,11 +46,16 @@ final class CorpusDraw {
     Optional<TextExtent> write(TokenFile file, double tokensPerCharacter) throws IOException {
         survey();
         double rate = tokensPerCharacter;
+        int last = -1;
         while (true) {
             int end = end(draw.enough() * MARGIN / rate);
             if (end == ALL) {
                 return Optional.empty();
             }
+            if (end <= last) {
+                throw new CorpusException("[corpus] a file became shorter while the corpus was read: run again once its files are complete");
+            }
+            last = end;
             file.clear();
             TextExtent extent = write(file, end(draw.first() / rate), end);
             if (file.tokens() >= draw.enough()) {
@@ -77,7 +82,7 @@ final class CorpusDraw {
         }
         double sum = 0;
         int end = 0;
-        while (sum < characters) {
+        while (sum < characters && end < ALL) {
             sum += charactersByKey[end++];
         }
         return end;

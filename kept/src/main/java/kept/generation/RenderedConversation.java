@@ -8,6 +8,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import kept.corpus.Document;
 import kept.tokenizer.Tokenizer;
 
@@ -98,11 +99,17 @@ final class RenderedConversation {
     private void requireMessages() {
         for (int i = 0; i < messages.size(); i++) {
             Map<String, Object> message = messages.get(i);
-            if (message.get(CONTENT) instanceof String content && !content.isBlank() && !text.contains(content.strip()) && isLeftOut(i)) {
+            if (message.get(CONTENT) instanceof String content && !content.isBlank() && !isSeen(content.strip(), i) && isLeftOut(i)) {
                 throw new ChatTemplateException("[chat template] %s leaves out message %d (%s): it knows no such role; name another template with "
                         .formatted(template.name(), i + 1, message.get(ROLE)) + "--chat-template FILE, or convert the conversation");
             }
         }
+    }
+
+    /** Whether the rendered text has what a message says, and no other message says it too. */
+    private boolean isSeen(String said, int index) {
+        return text.contains(said) && IntStream.range(0, messages.size()).filter(i -> i != index)
+                .noneMatch(i -> messages.get(i).get(CONTENT) instanceof String other && other.contains(said));
     }
 
     private boolean isLeftOut(int index) {

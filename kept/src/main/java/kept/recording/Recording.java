@@ -68,8 +68,8 @@ public final class Recording implements AutoCloseable {
         }
         RecordedForm.Kind kind = Arrays.stream(RecordedForm.Kind.values()).filter(value -> value.name().equals(json.string(KIND))).findFirst()
                 .orElseThrow(() -> json.error(KIND, "must be one of " + Arrays.toString(RecordedForm.Kind.values())));
-        layout = new RecordingLayout(new RecordedForm(kind, json.integer(COUNT)), json.integer(VOCABULARY), json.integer(LENGTH),
-                (long) json.number(SEQUENCES));
+        layout = new RecordingLayout(new RecordedForm(kind, positive(json, COUNT)), positive(json, VOCABULARY), positive(json, LENGTH),
+                positive(json, SEQUENCES));
         textTokens = (long) json.number(TEXT_TOKENS);
         settings = new LinkedHashMap<>();
         putAll(json.object(SETTINGS), settings);
@@ -81,6 +81,14 @@ public final class Recording implements AutoCloseable {
         norms = new LinkedHashMap<>();
         JsonObject ratios = json.object(NORMS);
         ratios.keys().forEach(name -> norms.put(name, ratios.number(name)));
+    }
+
+    private static int positive(JsonObject json, String key) {
+        int number = json.integer(key);
+        if (number < 1) {
+            throw json.error(key, "must be at least 1, not " + number);
+        }
+        return number;
     }
 
     private static void putAll(JsonObject texts, Map<String, String> map) {

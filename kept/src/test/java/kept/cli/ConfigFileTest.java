@@ -154,6 +154,15 @@ class ConfigFileTest {
         assertThat(run.errorLines().getLast()).isEqualTo("See 'kept distill --help'.");
     }
 
+    /** The parser opens a file of options after the file of the command line was read. */
+    @Test
+    void aFileInAFileOfOptionsIsRefused() throws IOException {
+        Path options = Files.writeString(directory.resolve("options"), "--config " + file());
+        ProgramRun run = ProgramRun.of("distill", "@" + options, "--teacher", "orion", "--print-config");
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.errorLines()).first().isEqualTo("kept: --config must be on the command line itself, not in a file of options (@FILE)");
+    }
+
     @Test
     void aFileThatIsNotThereIsNamed() {
         ProgramRun run = ProgramRun.of("distill", "--config", file());

@@ -1,15 +1,21 @@
 package kept.corpus;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -138,6 +144,36 @@ class CorpusDrawTest {
             }
         }
         assertThat(joined.toString()).isEqualTo(text + "short");
+    }
+
+    /** The beginning has twice as many tokens per character as the rest, so that the sample is drawn again, from what is left by then. */
+    @Test
+    @Timeout(60)
+    void aFileThatBecomesShorterMeanwhileIsToldOf() throws IOException {
+        String rest = IntStream.range(0, 5000).mapToObj(i -> "{\"text\": \"" + Character.toString(FIRST + i).repeat(10) + "\"}\n")
+                .collect(Collectors.joining());
+        String beginning = Files.readString(letters("b.jsonl", 0, 2000));
+        Path file = write("a.jsonl", beginning + rest);
+        Set<String> seen = ConcurrentHashMap.newKeySet();
+        var isWhole = new AtomicBoolean(true);
+        DocumentEncoder shortening = document -> {
+            if (!seen.add(document.text()) && isWhole.getAndSet(false)) {
+                replace(file, beginning);
+            }
+            return LETTERS.encode(document);
+        };
+        assertThatThrownBy(() -> PackedTokens.drawn(Corpus.of(List.of(file), "text"), shortening, 2000, 0, 7)).isInstanceOf(CorpusException.class)
+                .hasMessage("[corpus] a file became shorter while the corpus was read: run again once its files are complete");
+    }
+
+    /** As another program that writes a file anew; what is being read stays as it was. */
+    private static void replace(Path file, String content) {
+        try {
+            Files.delete(file);
+            Files.writeString(file, content);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static int[] documents(PackedTokens tokens) {

@@ -87,6 +87,14 @@ class ConversationEncoderTest {
                 .hasMessageContaining("leaves out message 2 (tool)");
     }
 
+    /** What a message says may occur in another one, or be said twice. */
+    @Test
+    void aMessageThatIsLeftOutIsToldAlsoIfAnotherSaysTheSame() {
+        assertThatThrownBy(() -> encode(ORION, LossTokens.ALL, Map.of("role", "system", "content", "Be brief."), user("Be brief. Why?"),
+                assistant("So."))).hasMessageContaining("leaves out message 1 (system)");
+        assertThat(encode(ORION, LossTokens.ALL, user("Yes"), assistant("Yes"), user("Yes"), assistant("No, yes: Yes"))).isNotNull();
+    }
+
     @Test
     void anErrorOfTheTemplateIsToldWithItsPlace() {
         String strict = "{% if messages[0].role != 'user' %}{{ raise_exception('begin with the user') }}{% endif %}" + CHAT_ML;
